@@ -1,0 +1,30 @@
+# Compile options for our own targets, and the helper that declares one folder of src/ as a layer.
+include(GNUInstallDirs)
+find_program(QDQ_CCACHE ccache)
+if(QDQ_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${QDQ_CCACHE}")
+endif()
+
+add_library(qdq_options INTERFACE)
+# Floating point must give the same bits on every machine: no contraction into FMA unless a kernel asks for it.
+target_compile_options(qdq_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -ffp-contract=off)
+if(QDQ_WERROR)
+  target_compile_options(qdq_options INTERFACE -Werror)
+endif()
+if(QDQ_SANITIZE)
+  target_compile_options(qdq_options INTERFACE -fsanitize=${QDQ_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(qdq_options INTERFACE -fsanitize=${QDQ_SANITIZE})
+endif()
+if(QDQ_COVERAGE)
+  target_compile_options(qdq_options INTERFACE --coverage)
+  target_link_options(qdq_options INTERFACE --coverage)
+endif()
+
+# qdq_layer(name SOURCES ... [LINK ...]): an object library of one folder, gathered into libqdq.
+function(qdq_layer name)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;LINK" ${ARGN})
+  add_library(qdq_${name} OBJECT ${LAYER_SOURCES})
+  target_include_directories(qdq_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(qdq_${name} PUBLIC qdq_options ${LAYER_LINK})
+  set_property(GLOBAL APPEND PROPERTY QDQ_LAYERS qdq_${name})
+endfunction()

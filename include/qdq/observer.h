@@ -1,0 +1,125 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "qdq/tensor.h"
+
+namespace qdq {
+
+enum class QScheme : std::uint8_t {
+  per_tensor_affine,
+  per_tensor_symmetric,
+  per_channel_affine,
+  per_channel_symmetric,
+  per_channel_affine_float_qparams,
+};
+
+std::string_view name(QScheme qscheme);  // "per_tensor_affine", ...
+inline bool is_per_channel(QScheme qscheme) { return qscheme >= QScheme::per_channel_affine; }
+inline bool is_symmetric(QScheme qscheme) {
+  return qscheme == QScheme::per_tensor_symmetric || qscheme == QScheme::per_channel_symmetric;
+}
+
+// 2^-23, torch.finfo(torch.float32).eps: the smallest scale unless an observer is told otherwise.
+inline constexpr double kFloat32Eps = 1.1920928955078125e-07;
+
+// What an observer is built with. Each observer reads the fields that its PyTorch constructor has; a field left empty
+// takes that observer's default.
+struct ObserverOptions {
+  std::optional<DType> dtype;
+  std::optional<QScheme> qscheme;
+  std::optional<std::int64_t> quant_min;
+  std::optional<std::int64_t> quant_max;
+  std::optional<std::int64_t> ch_axis;
+  std::optional<bool> is_dynamic;
+  std::optional<bool> reduce_range;
+  std::optional<double> eps;
+  std::optional<double> averaging_constant;  // moving averages
+  std::optional<std::int64_t> bins;          // histogram
+  std::optional<double> scale;               // fixed qparams
+  std::optional<std::int64_t> zero_point;    // fixed qparams
+
+  // These options, with every field that `overriding` sets taken from it.
+  ObserverOptions merged_with(const ObserverOptions& overriding) const;
+};
+
+// scale: float32 of shape [1] or [channels]. zero_point: the same shape; int64 (symmetric), int32 (affine) or float32
+// (per_channel_affine_float_qparams).
+struct QParams {
+  Tensor scale;
+  Tensor zero_point;
+};
+
+// Watches the values of one place in a program and chooses quantization parameters for it.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  virtual std::string_view kind() const = 0;  // PyTorch's class name: "HistogramObserver"
+  // Any dtype and layout that converts to float32; an empty tensor changes nothing. Throws InvalidArgumentError for
+  // values that the observer cannot digest (NaN in a histogram).
+  virtual void observe(const Tensor& value) = 0;
+  // Throws InvalidArgumentError where the PyTorch observer has no qparams (placeholder).
+  virtual QParams calculate_qparams() const = 0;
+  // True when observing the same tensor again would not change the state: constants are then observed once.
+  virtual bool is_idempotent() const { return false; }
+
+  DType dtype() const { return dtype_; }
+  QScheme qscheme() const { return qscheme_; }
+  std::int64_t quant_min() const { return quant_min_; }
+  std::int64_t quant_max() const { return quant_max_; }
+  std::optional<std::int64_t> ch_axis() const { return ch_axis_; }
+  bool is_dynamic() const { return is_dynamic_; }
+  double eps() const { return eps_; }
+
+ protected:
+  DType dtype_ = DType::quint8;
+  QScheme qscheme_ = QScheme::per_tensor_affine;
+  std::int64_t quant_min_ = 0;
+  std::int64_t quant_max_ = 255;
+  std::optional<std::int64_t> ch_axis_;
+  bool is_dynamic_ = false;
+  double eps_ = kFloat32Eps;
+};
+
+// Builds observers of one kind: PyTorch's `Observer.with_args(...)`.
+class ObserverFactory {
+ public:
+  using Build = std::unique_ptr<Observer> (*)(const ObserverOptions&);
+  ObserverFactory() = default;
+  ObserverFactory(std::string kind, Build build, ObserverOptions defaults = {})
+      : kind_(std::move(kind)), build_(build), defaults_(std::move(defaults)) {}
+
+  const std::string& kind() const { return kind_; }
+  const ObserverOptions& defaults() const { return defaults_; }
+  ObserverFactory with_args(const ObserverOptions& options) const {
+    return ObserverFactory(kind_, build_, defaults_.merged_with(options));
+  }
+  // A new observer; `options` win over with_args.
+  std::shared_ptr<Observer> operator()(const ObserverOptions& options = {}) const {
+    return build_(defaults_.merged_with(options));
+  }
+  explicit operator bool() const { return build_ != nullptr; }
+
+ private:
+  std::string kind_;
+  Build build_ = nullptr;
+  ObserverOptions defaults_;
+};
+
+// The observers of torchao.quantization.pt2e.observer.
+ObserverFactory min_max_observer(const ObserverOptions& options = {});
+ObserverFactory moving_average_min_max_observer(const ObserverOptions& options = {});
+ObserverFactory per_channel_min_max_observer(const ObserverOptions& options = {});
+ObserverFactory moving_average_per_channel_min_max_observer(const ObserverOptions& options = {});
+ObserverFactory histogram_observer(const ObserverOptions& options = {});
+ObserverFactory fixed_qparams_observer(const ObserverOptions& options = {});
+ObserverFactory placeholder_observer(const ObserverOptions& options = {});
+// By PyTorch's class name ("MinMaxObserver"). Throws InvalidArgumentError, listing the known names.
+ObserverFactory observer_by_name(std::string_view kind);
+
+}  // namespace qdq

@@ -1,0 +1,2 @@
+#pragma once
+#define QDQ_VERSION "0.1.0"

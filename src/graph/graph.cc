@@ -1,0 +1,447 @@
+#include "qdq/graph.h"
+
+#include <algorithm>
+#include <cctype>
+#include <unordered_set>
+
+namespace qdq {
+namespace {
+
+// Distance between neighbours when all nodes are numbered anew: room for 2^20 halvings before the next renumbering.
+constexpr std::uint64_t kOrderGap = std::uint64_t{1} << 20;
+
+// torch.fx never gives a node one of these names (Python's keywords and builtins that its generated code could shadow).
+bool is_reserved_name(const std::string& name) {
+  static const std::unordered_set<std::string_view> reserved = {
+      "False",  "None",     "True",   "and",    "as",       "assert", "async",  "await",  "break",    "class",  "continue",
+      "def",    "del",      "elif",   "else",   "except",   "finally", "for",   "from",   "global",   "if",     "import",
+      "in",     "is",       "lambda", "nonlocal", "not",    "or",     "pass",   "raise",  "return",   "try",    "while",
+      "with",   "yield",    "abs",    "all",    "any",      "ascii",  "bin",    "bool",   "bytes",    "chr",    "complex",
+      "dict",   "dir",      "divmod", "filter", "float",    "format", "hash",   "help",   "hex",      "id",     "input",
+      "int",    "iter",     "len",    "list",   "map",      "max",    "min",    "next",   "object",   "oct",    "open",
+      "ord",    "pow",      "print",  "property", "range",  "repr",   "reversed", "round", "set",     "slice",  "sorted",
+      "str",    "sum",      "super",  "tuple",  "type",     "vars",   "zip",    "inf",    "nan",      "NoneType", "torch",
+      "device", "fx_pytree", "pytree"};
+  return reserved.contains(name);
+}
+
+bool is_identifier_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+// "conv2d_12" -> ("conv2d", 12); a suffix that is not a plain number belongs to the base.
+std::pair<std::string, std::optional<std::int64_t>> split_suffix(const std::string& name) {
+  const auto last = name.find_last_not_of("0123456789");
+  const bool has_suffix = last != std::string::npos && last > 0 && name[last] == '_' && last + 1 < name.size() &&
+                          name.size() - last <= 18;  // more digits would not fit an int64
+  if (!has_suffix) return {name, std::nullopt};
+  return {name.substr(0, last), std::stoll(name.substr(last + 1))};
+}
+
+// torch.fx derives names from targets in snake case: "bertModel.LayerNorm" -> "bert_model.layer_norm".
+std::string snake_case(std::string_view target) {
+  std::string result;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    const auto c = static_cast<unsigned char>(target[i]);
+    if (i > 0 && std::isupper(c) && std::islower(static_cast<unsigned char>(target[i - 1]))) result += '_';
+    result += static_cast<char>(std::tolower(c));
+  }
+  return result;
+}
+
+Argument map_nodes(const Argument& argument, const std::function<Node*(Node*)>& fn) {
+  if (Node* node = argument.node()) return Argument(fn(node));
+  if (const auto* list = argument.list()) {
+    Argument::List mapped;
+    mapped.reserve(list->size());
+    for (const Argument& item : *list) mapped.push_back(map_nodes(item, fn));
+    return Argument(std::move(mapped));
+  }
+  if (const auto* dict = argument.get_if<Argument::Dict>()) {
+    Argument::Dict mapped;
+    for (const auto& [key, item] : *dict) mapped.emplace_back(key, map_nodes(item, fn));
+    return Argument(Argument::Variant(std::move(mapped)));
+  }
+  if (const auto* sub = argument.get_if<Argument::Subgraph>())
+    return Argument(Argument::Variant(Argument::Subgraph{sub->name, std::shared_ptr<Graph>(sub->graph->clone())}));
+  return argument;
+}
+
+}  // namespace
+
+SymInt SymInt::symbolic(std::string expr, std::optional<std::int64_t> hint) {
+  SymInt result;
+  result.expr = std::move(expr);
+  result.value = hint.value_or(0);
+  result.has_hint = hint.has_value();
+  return result;
+}
+
+std::int64_t Argument::to_int() const {
+  if (const auto* i = std::get_if<std::int64_t>(&v_)) return *i;
+  if (const auto* b = std::get_if<bool>(&v_)) return *b ? 1 : 0;
+  if (const auto* d = std::get_if<double>(&v_); d && static_cast<double>(static_cast<std::int64_t>(*d)) == *d)
+    return static_cast<std::int64_t>(*d);
+  throw InvalidArgumentError("expected an int literal");
+}
+
+double Argument::to_double() const {
+  if (const auto* d = std::get_if<double>(&v_)) return *d;
+  if (const auto* i = std::get_if<std::int64_t>(&v_)) return static_cast<double>(*i);
+  if (const auto* b = std::get_if<bool>(&v_)) return *b ? 1.0 : 0.0;
+  throw InvalidArgumentError("expected a number literal");
+}
+
+bool Argument::to_bool() const {
+  if (const auto* b = std::get_if<bool>(&v_)) return *b;
+  if (const auto* i = std::get_if<std::int64_t>(&v_)) return *i != 0;
+  throw InvalidArgumentError("expected a bool literal");
+}
+
+std::vector<std::int64_t> Argument::to_ints() const {
+  if (const auto* items = list()) {
+    std::vector<std::int64_t> result;
+    result.reserve(items->size());
+    for (const Argument& item : *items) result.push_back(item.to_int());
+    return result;
+  }
+  return {to_int()};
+}
+
+const std::string* Metadata::find(std::string_view key) const {
+  for (const auto& [k, v] : items_)
+    if (k == key) return &v;
+  return nullptr;
+}
+
+std::string_view Metadata::get(std::string_view key) const {
+  const std::string* found = find(key);
+  return found ? std::string_view(*found) : std::string_view();
+}
+
+void Metadata::set(std::string_view key, std::string value) {
+  for (auto& [k, v] : items_)
+    if (k == key) {
+      v = std::move(value);
+      return;
+    }
+  items_.emplace_back(key, std::move(value));
+}
+
+void Metadata::erase(std::string_view key) {
+  std::erase_if(items_, [&](const auto& item) { return item.first == key; });
+}
+
+std::string_view name(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::placeholder: return "placeholder";
+    case NodeKind::get_attr: return "get_attr";
+    case NodeKind::call_function: return "call_function";
+    case NodeKind::call_module: return "call_module";
+    case NodeKind::output: return "output";
+  }
+  throw InternalError("unknown NodeKind");
+}
+
+Node::~Node() = default;
+
+const Argument& Node::arg(std::size_t i) const {
+  if (i >= args_.size())
+    throw InternalError(describe() + ": argument " + std::to_string(i) + " asked for, has " + std::to_string(args_.size()));
+  return args_[i];
+}
+
+const Argument* Node::kwarg(std::string_view name) const {
+  for (const auto& [key, value] : kwargs_)
+    if (key == name) return &value;
+  return nullptr;
+}
+
+Node* Node::input(std::size_t i) const { return i < args_.size() ? args_[i].node() : nullptr; }
+
+void Node::set_args(Argument::List args) {
+  drop_edges();
+  args_ = std::move(args);
+  make_edges();
+}
+
+void Node::set_kwargs(Argument::Dict kwargs) {
+  drop_edges();
+  kwargs_ = std::move(kwargs);
+  make_edges();
+}
+
+void Node::set_arg(std::size_t i, Argument value) {
+  arg(i);
+  drop_edges();
+  args_[i] = std::move(value);
+  make_edges();
+}
+
+void Node::drop_edges() {
+  for (auto& edge : input_edges_) {
+    Node& producer = *edge->producer;
+    (edge->prev ? edge->prev->next : producer.first_user_) = edge->next;
+    (edge->next ? edge->next->prev : producer.last_user_) = edge->prev;
+    --producer.num_users_;
+  }
+  input_edges_.clear();
+}
+
+void Node::make_edges() {
+  // A node with many distinct inputs (cat of thousands) must not search linearly for each.
+  std::unordered_set<Node*> seen;
+  auto link = [&](Node& producer) {
+    if (producer.graph_ != graph_)
+      throw InvalidArgumentError(describe() + ": its argument '" + producer.name_ + "' belongs to another graph");
+    if (!seen.insert(&producer).second) return;
+    auto edge = std::make_unique<Edge>(Edge{&producer, this, producer.last_user_, nullptr});
+    (producer.last_user_ ? producer.last_user_->next : producer.first_user_) = edge.get();
+    producer.last_user_ = edge.get();
+    ++producer.num_users_;
+    input_edges_.push_back(std::move(edge));
+  };
+  for (const Argument& argument : args_) for_each_node(argument, link);
+  for (const auto& [key, argument] : kwargs_) for_each_node(argument, link);
+}
+
+std::vector<Node*> Node::inputs() const {
+  std::vector<Node*> result;
+  result.reserve(input_edges_.size());
+  for (const auto& edge : input_edges_) result.push_back(edge->producer);
+  return result;
+}
+
+std::vector<Node*> Node::users() const {
+  std::vector<Node*> result;
+  result.reserve(num_users_);
+  for (Edge* edge = first_user_; edge; edge = edge->next) result.push_back(edge->consumer);
+  return result;
+}
+
+bool Node::has_user(const Node& user) const {
+  return std::any_of(user.input_edges_.begin(), user.input_edges_.end(),
+                     [&](const auto& edge) { return edge->producer == this; });
+}
+
+void Node::replace_input_with(Node& from, Node& to) {
+  auto swap = [&](Node* node) { return node == &from ? &to : node; };
+  Argument::List args;
+  args.reserve(args_.size());
+  for (const Argument& argument : args_) args.push_back(map_nodes(argument, swap));
+  Argument::Dict kwargs;
+  for (const auto& [key, argument] : kwargs_) kwargs.emplace_back(key, map_nodes(argument, swap));
+  drop_edges();
+  args_ = std::move(args);
+  kwargs_ = std::move(kwargs);
+  make_edges();
+}
+
+std::vector<Node*> Node::replace_all_uses_with(Node& replacement) {
+  return replace_uses_with_if(replacement, [](const Node&) { return true; });
+}
+
+std::string Node::describe() const {
+  std::string text = "'" + name_ + "'";
+  if (kind_ == NodeKind::call_function || kind_ == NodeKind::call_module || kind_ == NodeKind::get_attr)
+    text += " (" + target_ + ")";
+  else
+    text += " (" + std::string(qdq::name(kind_)) + ")";
+  // The innermost frame of the user's model: the first "File ..." line of the trace.
+  std::string_view trace = meta.get("stack_trace");
+  if (auto at = trace.find("File \""); at != std::string_view::npos) {
+    trace.remove_prefix(at + 6);
+    const auto quote = trace.find("\", line ");
+    const auto end = trace.find('\n');
+    if (quote != std::string_view::npos && (end == std::string_view::npos || quote < end)) {
+      std::string_view rest = trace.substr(quote + 8, end == std::string_view::npos ? end : end - quote - 8);
+      text += " at " + std::string(trace.substr(0, quote)) + ":";
+      const auto comma = rest.find(", in ");
+      text += std::string(rest.substr(0, comma));
+      if (comma != std::string_view::npos) text += " in " + std::string(rest.substr(comma + 5));
+    }
+  }
+  return text;
+}
+
+Node* Graph::find(std::string_view name) const {
+  const auto found = by_name_.find(std::string(name));
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+std::vector<Node*> Graph::placeholders() const {
+  std::vector<Node*> result;
+  for (Node& node : nodes())
+    if (node.kind() == NodeKind::placeholder) result.push_back(&node);
+  return result;
+}
+
+std::string Graph::unique_name(std::string_view wanted) {
+  std::string candidate;
+  bool in_gap = false;
+  for (char c : wanted) {
+    if (is_identifier_char(c))
+      candidate += c;
+    else if (!in_gap)
+      candidate += '_';  // one for a whole run of illegal characters
+    in_gap = !is_identifier_char(c);
+  }
+  if (candidate.empty()) candidate = "_unnamed";
+  if (std::isdigit(static_cast<unsigned char>(candidate[0]))) candidate.insert(0, "_");
+
+  const auto [base, suffix] = split_suffix(candidate);
+  std::int64_t number = 0;
+  if (!suffix || by_name_.contains(candidate)) {
+    const auto count = base_count_.find(base);
+    number = count == base_count_.end() ? 0 : count->second;
+    if (is_reserved_name(candidate)) candidate = base + "_" + std::to_string(++number);
+  } else {
+    number = *suffix;
+  }
+  while (by_name_.contains(candidate)) candidate = base + "_" + std::to_string(++number);
+  by_name_.emplace(candidate, nullptr);
+  base_count_[base] = number;
+  return candidate;
+}
+
+std::string Graph::fresh_name(std::string_view target) {
+  std::string name = unique_name(snake_case(target));
+  by_name_.erase(name);  // create() claims it
+  return name;
+}
+
+std::string Graph::claim_name(std::string_view wanted) {
+  const bool legal = !wanted.empty() && !std::isdigit(static_cast<unsigned char>(wanted[0])) &&
+                     std::all_of(wanted.begin(), wanted.end(), is_identifier_char);
+  std::string name(wanted);
+  if (!legal || by_name_.contains(name)) return unique_name(wanted);
+  const auto [base, suffix] = split_suffix(name);
+  by_name_.emplace(name, nullptr);
+  base_count_[base] = suffix.value_or(base_count_.contains(base) ? base_count_[base] : 0);
+  return name;
+}
+
+Node& Graph::create(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs,
+                    std::string_view name) {
+  storage_.push_back(std::unique_ptr<Node>(new Node()));
+  Node& node = *storage_.back();
+  node.graph_ = this;
+  node.kind_ = kind;
+  node.target_ = target;
+  node.name_ = claim_name(name);
+  by_name_[node.name_] = &node;
+  link(node, insert_before_);
+  node.args_ = std::move(args);
+  node.kwargs_ = std::move(kwargs);
+  node.make_edges();
+  return node;
+}
+
+Node& Graph::placeholder(std::string_view name) {
+  return create(NodeKind::placeholder, name, {}, {}, fresh_name(name));
+}
+
+Node& Graph::get_attr(std::string_view target) {
+  return create(NodeKind::get_attr, target, {}, {}, fresh_name(target));
+}
+
+Node& Graph::call_function(std::string_view target, Argument::List args, Argument::Dict kwargs) {
+  // The namespace is no part of the name: "aten.conv2d.default" becomes "conv2d_default".
+  const auto dot = target.find('.');
+  const std::string_view base = dot == std::string_view::npos ? target : target.substr(dot + 1);
+  return create(NodeKind::call_function, target, std::move(args), std::move(kwargs), fresh_name(base));
+}
+
+Node& Graph::call_module(std::string_view target, Argument::List args) {
+  return create(NodeKind::call_module, target, std::move(args), {}, fresh_name(target));
+}
+
+Node& Graph::output(Argument::List results) {
+  return create(NodeKind::output, "output", {Argument(std::move(results))}, {}, "output");
+}
+
+void Graph::erase(Node& node) {
+  if (node.num_users_ > 0)
+    throw InternalError("erasing " + node.describe() + ", which '" + node.first_user_->consumer->name_ + "' still uses");
+  node.drop_edges();
+  unlink(node);
+  node.erased_ = true;
+}
+
+void Graph::move_before(Node& node, Node& position) {
+  if (&node == &position) return;
+  unlink(node);
+  link(node, &position);
+}
+
+void Graph::rename(Node& node, std::string_view wanted) {
+  if (node.name_ == wanted) return;
+  const std::string fresh = unique_name(wanted);
+  by_name_[node.name_] = nullptr;  // like torch.fx, a name once given is not given again
+  node.name_ = fresh;
+  by_name_[fresh] = &node;
+}
+
+void Graph::link(Node& node, Node* before) {
+  node.next_ = before;
+  node.prev_ = before ? before->prev_ : last_;
+  (node.prev_ ? node.prev_->next_ : first_) = &node;
+  (before ? before->prev_ : last_) = &node;
+  ++size_;
+  const std::uint64_t low = node.prev_ ? node.prev_->order_ : 0;
+  const std::uint64_t high = before ? before->order_ : low + 2 * kOrderGap;
+  node.order_ = low + (high - low) / 2;
+  if (node.order_ == low) renumber();
+}
+
+void Graph::unlink(Node& node) {
+  (node.prev_ ? node.prev_->next_ : first_) = node.next_;
+  (node.next_ ? node.next_->prev_ : last_) = node.prev_;
+  if (insert_before_ == &node) insert_before_ = node.next_;
+  --size_;
+}
+
+void Graph::renumber() {
+  std::uint64_t order = 0;
+  for (Node* node = first_; node; node = node->next_) node->order_ = order += kOrderGap;
+}
+
+std::unique_ptr<Graph> Graph::clone(std::unordered_map<const Node*, Node*>* map) const {
+  auto copy = std::make_unique<Graph>();
+  std::unordered_map<const Node*, Node*> local;
+  auto& mapping = map ? *map : local;
+  auto mapped = [&](Node* node) { return mapping.at(node); };
+  for (Node& node : nodes()) {
+    Argument::List args;
+    args.reserve(node.args_.size());
+    for (const Argument& argument : node.args_) args.push_back(map_nodes(argument, mapped));
+    Argument::Dict kwargs;
+    for (const auto& [key, argument] : node.kwargs_) kwargs.emplace_back(key, map_nodes(argument, mapped));
+    Node& twin = copy->create(node.kind_, node.target_, std::move(args), std::move(kwargs), node.name_);
+    twin.type = node.type;
+    twin.meta = node.meta;
+    twin.annotation = node.annotation;
+    twin.arg_names = node.arg_names;
+    twin.is_hop_single_tensor_return = node.is_hop_single_tensor_return;
+    mapping[&node] = &twin;
+  }
+  copy->base_count_ = base_count_;
+  copy->is_single_tensor_return = is_single_tensor_return;
+  copy->notes_ = notes_;
+  return copy;
+}
+
+void walk_subgraphs(Graph& graph, const std::function<void(Graph&)>& fn) {
+  fn(graph);
+  auto visit = [&](const Argument& argument, auto&& self) -> void {
+    if (const auto* sub = argument.get_if<Argument::Subgraph>()) walk_subgraphs(*sub->graph, fn);
+    if (const auto* list = argument.list())
+      for (const Argument& item : *list) self(item, self);
+    if (const auto* dict = argument.get_if<Argument::Dict>())
+      for (const auto& [key, item] : *dict) self(item, self);
+  };
+  for (Node& node : graph.nodes()) {
+    for (const Argument& argument : node.args()) visit(argument, visit);
+    for (const auto& [key, argument] : node.kwargs()) visit(argument, visit);
+  }
+}
+
+}  // namespace qdq

@@ -1,0 +1,34 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "qdq/tensor.h"
+
+namespace qdq {
+
+// Called with the value at an observation point while the program runs: `observer` is the target of the call_module
+// node. The tensor is only valid during the call. Throwing stops the run.
+using ObserveFn = std::function<void(const std::string& observer, const Tensor& value)>;
+
+// Something that runs a program. The reference interpreter and the fast executors implement it; calibration, comparison
+// and the command line are handed one. One run at a time per Executor.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // `inputs` in the order of the program's user inputs; the results in the order of its user outputs (symbolic ints as
+  // 0-dim int64 tensors). Buffers that the program mutates keep their new values for the next run.
+  // Throws InvalidArgumentError for inputs of the wrong number, rank, dtype or size, and UnsupportedOpError, which names
+  // op, node and source line, for an op without a kernel.
+  virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) = 0;
+
+  // Receives the values at call_module nodes; without one they pass through.
+  virtual void set_observe(ObserveFn observe) = 0;
+
+  // Makes run() also keep the values of these nodes, by name, for `compare` and tests.
+  virtual void keep_values(std::vector<std::string> nodes) = 0;
+  virtual const Tensor* kept_value(const std::string& node) const = 0;  // null when it did not run
+};
+
+}  // namespace qdq

@@ -1,0 +1,118 @@
+#include "qdq/graph.h"
+
+#include <gtest/gtest.h>
+
+namespace qdq {
+namespace {
+
+std::string names(const std::vector<Node*>& nodes) {
+  std::string text;
+  for (const Node* node : nodes) text += (text.empty() ? "" : " ") + node->name();
+  return text;
+}
+
+TEST(Graph, NamesFollowTheTargetAndAreUnique) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  EXPECT_EQ(g.call_function("aten.conv2d.default", {x}).name(), "conv2d_default");
+  EXPECT_EQ(g.call_function("aten.conv2d.default", {x}).name(), "conv2d_default_1");
+  EXPECT_EQ(g.get_attr("features.0.bertLayer.weight").name(), "features_0_bert_layer_weight");
+  EXPECT_EQ(g.call_function("operator.getitem", {x, 0}).name(), "getitem");
+  EXPECT_EQ(g.unique_name("sum"), "sum_1");  // Python's sum must not be shadowed
+  EXPECT_EQ(g.unique_name("conv2d_default_1"), "conv2d_default_2");
+  EXPECT_EQ(g.unique_name("3x"), "_3x");
+}
+
+TEST(Graph, UsersAreKeptInTheOrderOfFirstUse) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node& a = g.call_function("aten.relu.default", {x});
+  Node& b = g.call_function("aten.add.Tensor", {x, x});
+  Node& c = g.call_function("aten.neg.default", {x});
+  EXPECT_EQ(names(x.users()), "relu_default add_tensor neg_default");
+  EXPECT_EQ(x.num_users(), 3u);
+  a.set_args({x});  // setting arguments moves a user to the end
+  EXPECT_EQ(names(x.users()), "add_tensor neg_default relu_default");
+  b.replace_input_with(x, c);
+  EXPECT_EQ(names(x.users()), "neg_default relu_default");
+  EXPECT_EQ(names(c.users()), "add_tensor");
+  EXPECT_EQ(b.arg(0).node(), &c);
+  EXPECT_EQ(b.arg(1).node(), &c);
+}
+
+TEST(Graph, FindsNodesInsideNestedLists) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node& y = g.placeholder("y");
+  Node& cat = g.call_function("aten.cat.default", {Argument::List{x, y, x}, 1});
+  EXPECT_EQ(names(cat.inputs()), "x y");
+  EXPECT_TRUE(x.has_user(cat));
+}
+
+TEST(Graph, RefusesToEraseANodeThatIsUsed) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node& relu = g.call_function("aten.relu.default", {x});
+  g.output({relu});
+  EXPECT_THROW(g.erase(relu), InternalError);
+}
+
+TEST(Graph, IsSafeToEraseAndInsertWhileWalking) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node* last = &x;
+  for (int i = 0; i < 4; ++i) last = &g.call_function("aten.relu.default", {*last});
+  g.output({*last});
+  int visited = 0;
+  for (Node& node : g.nodes()) {
+    if (!node.is("aten.relu.default")) continue;
+    ++visited;
+    auto at = g.inserting_before(node);
+    Node& neg = g.call_function("aten.neg.default", {*node.input(0)});
+    node.replace_all_uses_with(neg);
+    g.erase(node);
+  }
+  EXPECT_EQ(visited, 4);
+  EXPECT_EQ(g.size(), 6u);
+}
+
+TEST(Graph, OrderSurvivesManyInsertionsAtOnePlace) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node& end = g.output({x});
+  Node* previous = &x;
+  for (int i = 0; i < 1000; ++i) {
+    auto at = g.inserting_before(end);
+    Node& node = g.call_function("aten.relu.default", {x});
+    EXPECT_TRUE(previous->is_before(node));
+    EXPECT_TRUE(node.is_before(end));
+    previous = &node;
+  }
+}
+
+TEST(Graph, CloneKeepsNamesOrderAndArguments) {
+  Graph g;
+  Node& x = g.placeholder("input");
+  Node& relu = g.call_function("aten.relu.default", {x});
+  relu.meta.set("stack_trace", "File \"model.py\", line 7, in forward\n    return relu(x)");
+  g.output({relu});
+  const auto copy = g.clone();
+  ASSERT_EQ(copy->size(), 3u);
+  Node* twin = copy->find("relu_default");
+  ASSERT_NE(twin, nullptr);
+  EXPECT_EQ(twin->input(0), copy->find(x.name()));
+  EXPECT_EQ(twin->describe(), "'relu_default' (aten.relu.default) at model.py:7 in forward");
+}
+
+TEST(Graph, ErasedNodesStillSayTheirName) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node& relu = g.call_function("aten.relu.default", {x});
+  g.erase(relu);
+  EXPECT_TRUE(relu.erased());
+  EXPECT_EQ(relu.name(), "relu_default");
+  EXPECT_EQ(x.num_users(), 0u);
+}
+
+}  // namespace
+}  // namespace qdq
