@@ -1,11 +1,14 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "qdq/tensor.h"
 
 namespace qdq {
+
+class Program;
 
 // Called with the value at an observation point while the program runs: `observer` is the target of the call_module
 // node. The tensor is only valid during the call. Throwing stops the run.
@@ -30,5 +33,17 @@ class Executor {
   virtual void keep_values(std::vector<std::string> nodes) = 0;
   virtual const Tensor* kept_value(const std::string& node) const = 0;  // null when it did not run
 };
+
+struct ExecutorOptions {
+  enum class Kind {
+    fast,       // float kernels on oneDNN, fused and planned; ops without a fast kernel run on the reference
+    reference,  // the readable interpreter
+  };
+  Kind kind = Kind::fast;
+  int threads = 0;  // 0: all cores of the machine
+};
+
+// An executor for `program`, which must outlive it unchanged.
+std::unique_ptr<Executor> make_executor(const Program& program, const ExecutorOptions& options = {});
 
 }  // namespace qdq
