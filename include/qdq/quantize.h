@@ -1,0 +1,64 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "qdq/executor.h"
+#include "qdq/observer.h"
+#include "qdq/program.h"
+#include "qdq/quantizer.h"
+
+namespace qdq {
+
+// A program with observers in it. Calibrate it, then convert it.
+class PreparedProgram {
+ public:
+  PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers);
+  PreparedProgram(PreparedProgram&&) noexcept;
+  PreparedProgram& operator=(PreparedProgram&&) noexcept;
+  ~PreparedProgram();
+
+  Program& program() { return *program_; }
+  const Program& program() const { return *program_; }
+  // By the target of their call_module nodes. One observer may stand under several names (shared places).
+  const std::map<std::string, std::shared_ptr<Observer>>& observers() const { return observers_; }
+
+  // Which executor calibrates. Call it before the first calibrate().
+  void set_executor(const ExecutorOptions& options);
+  // Runs the program on one batch: one tensor per user input, in order. Returns the program's (float) results.
+  std::vector<Tensor> calibrate(const std::vector<Tensor>& inputs);
+
+ private:
+  std::unique_ptr<Program> program_;  // its address must not change: the executor refers to it
+  std::map<std::string, std::shared_ptr<Observer>> observers_;
+  ExecutorOptions executor_options_;
+  std::unique_ptr<Executor> executor_;
+};
+
+// Folds batch norms, asks the quantizer, inserts observers. Throws InvalidArgumentError for annotations that cannot be
+// followed (dangling or cyclic sharing, an edge that does not exist), naming the nodes and their source lines.
+PreparedProgram prepare(Program program, Quantizer& quantizer);
+
+struct ConvertOptions {
+  bool fold_quantize = true;  // weights are stored quantized; false keeps float weights followed by a quantize
+};
+
+// Replaces observers by quantize/dequantize nodes, gives every annotated consumer its own dequantize, folds quantized
+// weights and drops what nothing reads any more.
+Program convert(PreparedProgram prepared, const ConvertOptions& options = {});
+
+// What is quantized in a converted program.
+struct QuantizationSummary {
+  struct Count {
+    std::int64_t quantized = 0;
+    std::int64_t in_float = 0;
+  };
+  std::map<std::string, Count> ops;  // by op; quantize, dequantize, getitem and size queries are not counted
+  std::int64_t quantized() const;
+  std::int64_t in_float() const;
+};
+// An op counts as quantized when all its floating-point activations come from a dequantize.
+QuantizationSummary summarize_quantization(const Program& program);
+
+}  // namespace qdq
