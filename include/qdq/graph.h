@@ -290,8 +290,9 @@ class Graph {
     std::string reason;
   };
   void note(const Node& node, std::string_view pass, const NoMatch& why) {
-    notes_.push_back({node.name(), std::string(pass), why.reason()});
+    add_note({node.name(), std::string(pass), why.reason()});
   }
+  void add_note(Note note) { notes_.push_back(std::move(note)); }
   const std::vector<Note>& notes() const { return notes_; }
 
   // torch.export keeps this flag for bodies of higher-order ops.
