@@ -1,0 +1,232 @@
+// The kernels of one instruction set: the including file defines QDQ_ISA. No standard library in here: an inline function
+// compiled for AVX-512 must not become the one copy that the linker keeps.
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/math.h"
+
+#define QDQ_STRING_(x) #x
+#define QDQ_STRING(x) QDQ_STRING_(x)
+
+namespace qdq::runtime::QDQ_ISA {
+namespace {
+
+using std::int32_t;
+using std::int64_t;
+using std::int8_t;
+using std::uint8_t;
+
+// Sixteen lanes on every instruction set, so that sums have the same order everywhere.
+typedef float Lanes __attribute__((vector_size(64)));
+constexpr int64_t kLanes = 16;
+
+QDQ_INLINE void load(Lanes& lanes, const float* from) { __builtin_memcpy(&lanes, from, sizeof lanes); }
+
+QDQ_INLINE float sum_lanes(const Lanes& v) {
+  float part[8];
+  for (int i = 0; i < 8; ++i) part[i] = v[i] + v[i + 8];
+  for (int i = 0; i < 4; ++i) part[i] += part[i + 4];
+  return (part[0] + part[2]) + (part[1] + part[3]);
+}
+
+// The sum over i of f(a[i]), in 4 x 16 lanes.
+template <typename Fn>
+QDQ_INLINE float sum_of(const float* a, int64_t n, Fn f) {
+  Lanes s0 = {}, s1 = {}, s2 = {}, s3 = {};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    Lanes v0, v1, v2, v3;
+    load(v0, a + i);
+    load(v1, a + i + kLanes);
+    load(v2, a + i + 2 * kLanes);
+    load(v3, a + i + 3 * kLanes);
+    s0 += f(v0);
+    s1 += f(v1);
+    s2 += f(v2);
+    s3 += f(v3);
+  }
+  for (; i + kLanes <= n; i += kLanes) {
+    Lanes v;
+    load(v, a + i);
+    s0 += f(v);
+  }
+  float rest = 0.0f;
+  for (; i < n; ++i) rest += f(a[i]);
+  const Lanes total = (s0 + s1) + (s2 + s3);
+  return sum_lanes(total) + rest;
+}
+
+struct Identity {
+  QDQ_INLINE_MEMBER Lanes operator()(const Lanes& v) const { return v; }
+  QDQ_INLINE_MEMBER float operator()(float v) const { return v; }
+};
+
+struct SquaredDistance {
+  float from;
+  QDQ_INLINE_MEMBER Lanes operator()(const Lanes& v) const { return (v - from) * (v - from); }
+  QDQ_INLINE_MEMBER float operator()(float v) const { return (v - from) * (v - from); }
+};
+
+float sum(const float* a, int64_t n) { return sum_of(a, n, Identity{}); }
+
+float maximum_of(const float* a, int64_t n) {
+  float lanes[16];
+  for (float& lane : lanes) lane = a[0];
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] = a[i + l] > lanes[l] ? a[i + l] : lanes[l];
+  float best = lanes[0];
+  for (float lane : lanes) best = lane > best ? lane : best;
+  for (; i < n; ++i) best = a[i] > best ? a[i] : best;
+  return best;
+}
+
+// An element at -inf - -inf (a row that is masked entirely) gives NaN, as torch does.
+void softmax(float* out, const float* a, int64_t n) {
+  const float top = maximum_of(a, n);
+  for (int64_t i = 0; i < n; ++i) out[i] = exp_approx(a[i] - top);
+  const float scale = 1.0f / sum(out, n);
+  for (int64_t i = 0; i < n; ++i) out[i] *= scale;
+}
+
+void log_softmax(float* out, const float* a, int64_t n) {
+  const float top = maximum_of(a, n);
+  constexpr int64_t kBlock = 256;
+  float block[kBlock];
+  double total = 0.0;
+  for (int64_t start = 0; start < n; start += kBlock) {
+    const int64_t count = n - start < kBlock ? n - start : kBlock;
+    for (int64_t i = 0; i < count; ++i) block[i] = exp_approx(a[start + i] - top);
+    total += static_cast<double>(sum(block, count));
+  }
+  const float shift = static_cast<float>(__builtin_log(total));
+  for (int64_t i = 0; i < n; ++i) out[i] = a[i] - top - shift;
+}
+
+void layer_norm(float* out, const float* a, const float* gamma, const float* beta, int64_t n, float eps) {
+  const float mean = sum(a, n) / static_cast<float>(n);
+  const float variance = sum_of(a, n, SquaredDistance{mean}) / static_cast<float>(n);
+  const float rstd = 1.0f / __builtin_sqrtf(variance + eps);
+  if (gamma && beta) {
+    for (int64_t i = 0; i < n; ++i) out[i] = (a[i] - mean) * rstd * gamma[i] + beta[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) out[i] = (a[i] - mean) * rstd * (gamma ? gamma[i] : 1.0f) + (beta ? beta[i] : 0.0f);
+  }
+}
+
+void scale_shift(float* out, const float* a, const float* scale, const float* shift, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = a[i] * scale[i] + shift[i];
+}
+
+#define QDQ_LOOP(expression)           \
+  for (int64_t i = 0; i < n; ++i) {    \
+    const float x = a[i];              \
+    out[i] = (expression);             \
+  }                                    \
+  return
+
+void unary(UnaryOp op, float* out, const float* a, int64_t n, float p0, float p1) {
+  switch (op) {
+    case UnaryOp::relu: QDQ_LOOP(x < 0.0f ? 0.0f : x);
+    case UnaryOp::clamp: {
+      for (int64_t i = 0; i < n; ++i) {
+        const float low = a[i] < p0 ? p0 : a[i];
+        out[i] = low > p1 ? p1 : low;
+      }
+      return;
+    }
+    case UnaryOp::leaky_relu: QDQ_LOOP(x > 0.0f ? x : x * p0);
+    case UnaryOp::hardswish:
+      for (int64_t i = 0; i < n; ++i) {
+        const float low = a[i] + 3.0f < 0.0f ? 0.0f : a[i] + 3.0f;
+        out[i] = a[i] * (low > 6.0f ? 6.0f : low) / 6.0f;
+      }
+      return;
+    case UnaryOp::hardsigmoid:
+      for (int64_t i = 0; i < n; ++i) {
+        const float low = a[i] + 3.0f < 0.0f ? 0.0f : a[i] + 3.0f;
+        out[i] = (low > 6.0f ? 6.0f : low) / 6.0f;
+      }
+      return;
+    case UnaryOp::sigmoid: QDQ_LOOP(sigmoid_approx(x));
+    case UnaryOp::silu: QDQ_LOOP(x / (1.0f + exp_approx(-x)));
+    case UnaryOp::tanh: QDQ_LOOP(tanh_approx(x));
+    case UnaryOp::gelu_erf: QDQ_LOOP(x * 0.5f * (1.0f + erf_approx(x * 0.70710678f)));
+    case UnaryOp::gelu_tanh: QDQ_LOOP(0.5f * x * (1.0f + tanh_approx(0.79788456f * (x + 0.044715f * x * x * x))));
+    case UnaryOp::exp: QDQ_LOOP(exp_approx(x));
+    case UnaryOp::erf: QDQ_LOOP(erf_approx(x));
+    case UnaryOp::neg: QDQ_LOOP(-x);
+    case UnaryOp::abs: QDQ_LOOP(__builtin_fabsf(x));
+    case UnaryOp::sqrt: QDQ_LOOP(__builtin_sqrtf(x));
+    case UnaryOp::rsqrt: QDQ_LOOP(1.0f / __builtin_sqrtf(x));
+    case UnaryOp::reciprocal: QDQ_LOOP(1.0f / x);
+    case UnaryOp::square: QDQ_LOOP(x * x);
+  }
+}
+#undef QDQ_LOOP
+
+// One loop per combination of steps: the compiler must see constants.
+template <typename Fn>
+QDQ_INLINE void binary_loop(float* out, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t n, Fn f) {
+  if (a_step == 1 && b_step == 1) {
+    for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], b[i]);
+  } else if (a_step == 1) {
+    const float y = b[0];
+    for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], y);
+  } else if (b_step == 1) {
+    const float x = a[0];
+    for (int64_t i = 0; i < n; ++i) out[i] = f(x, b[i]);
+  } else {
+    const float value = f(a[0], b[0]);
+    for (int64_t i = 0; i < n; ++i) out[i] = value;
+  }
+}
+
+void binary(BinaryOp op, float* out, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t n, float alpha) {
+  const auto loop = [&](auto f) __attribute__((always_inline)) { binary_loop(out, a, a_step, b, b_step, n, f); };
+  switch (op) {
+    case BinaryOp::add:
+      if (alpha == 1.0f) return loop([](float x, float y) { return x + y; });
+      return loop([alpha](float x, float y) { return x + alpha * y; });
+    case BinaryOp::sub: return loop([alpha](float x, float y) { return x - alpha * y; });
+    case BinaryOp::mul: return loop([](float x, float y) { return x * y; });
+    case BinaryOp::div: return loop([](float x, float y) { return x / y; });
+    case BinaryOp::maximum: return loop([](float x, float y) { return x != x ? x : x > y ? x : y; });
+    case BinaryOp::minimum: return loop([](float x, float y) { return x != x ? x : x < y ? x : y; });
+  }
+}
+
+template <typename T>
+QDQ_INLINE void quantize(T* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
+  const float zero = static_cast<float>(zero_point);
+  for (int64_t i = 0; i < n; ++i) {
+    float v = a[i] * inverse_scale;
+    v = v < -4194304.0f ? -4194304.0f : v;  // beyond any quant_min: keeps the rounding below in range
+    v = v > 4194303.0f ? 4194303.0f : v;
+    v = (v + kRoundMagic) - kRoundMagic + zero;
+    v = v < quant_min ? quant_min : v;
+    v = v > quant_max ? quant_max : v;
+    out[i] = static_cast<T>(v == v ? static_cast<int32_t>(v) : 0);  // torch's cast makes NaN zero
+  }
+}
+
+void quantize_u8(uint8_t* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
+  quantize(out, a, n, inverse_scale, zero_point, quant_min, quant_max);
+}
+void quantize_i8(int8_t* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
+  quantize(out, a, n, inverse_scale, zero_point, quant_min, quant_max);
+}
+
+template <typename T>
+QDQ_INLINE void dequantize(float* out, const T* a, int64_t n, float scale, int32_t zero_point) {
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(static_cast<int32_t>(a[i]) - zero_point) * scale;
+}
+
+void dequantize_u8(float* out, const uint8_t* a, int64_t n, float scale, int32_t zero_point) { dequantize(out, a, n, scale, zero_point); }
+void dequantize_i8(float* out, const int8_t* a, int64_t n, float scale, int32_t zero_point) { dequantize(out, a, n, scale, zero_point); }
+
+}  // namespace
+
+extern const Kernels kKernels;
+const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary, binary, softmax, log_softmax, layer_norm, sum, scale_shift,
+                          quantize_u8, quantize_i8, dequantize_u8, dequantize_i8};
+
+}  // namespace qdq::runtime::QDQ_ISA

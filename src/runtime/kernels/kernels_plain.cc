@@ -1,0 +1,2 @@
+#define QDQ_ISA plain
+#include "runtime/kernels/kernels.inc.h"

@@ -1,0 +1,72 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "qdq/executor.h"
+#include "qdq/tensor.h"
+
+namespace qdq::runtime {
+
+// What a step does at run time, bound to the addresses of its operands.
+using Kernel = std::function<void()>;
+
+// One step of a plan. Operands are tensors whose storage is either planned (see PlanBuilder::new_storage: no memory yet)
+// or real (weights, state). `bind` receives the same operands, reads first, all with memory.
+struct Step {
+  std::string name;  // of the node that it computes, for messages and profiles
+  std::string kind;  // "convolution", "copy", "reference:aten.topk.default", ...
+  std::vector<Tensor> reads;
+  std::vector<Tensor> writes;
+  std::function<Kernel(std::span<const Tensor> operands)> bind;
+};
+
+// A program for fixed input sizes: steps in order, all values in one arena. Knows nothing of graphs.
+struct PlanSpec {
+  std::vector<std::shared_ptr<Storage>> planned;  // storages that want memory in the arena
+  std::vector<Step> steps;
+  std::vector<Tensor> inputs;   // where the user's inputs are copied to; undefined: not used
+  std::vector<Tensor> results;  // copied to new, contiguous tensors after the steps
+  std::vector<std::pair<std::string, Tensor>> kept;  // these too, under a name
+  // After the results: new values of mutated buffers, (destination, source).
+  std::vector<std::pair<Tensor, Tensor>> write_backs;
+};
+
+// A storage of `bytes` bytes without memory: its tensors have sizes and strides, and the storage tells them apart.
+std::shared_ptr<Storage> planned_storage(std::size_t bytes);
+
+class Plan {
+ public:
+  // Assigns memory by lifetime and binds every step.
+  explicit Plan(PlanSpec spec);
+
+  // `inputs` must have the sizes and dtypes of the specification's inputs.
+  std::vector<Tensor> run(std::span<const Tensor> inputs);
+  const Tensor* kept_value(const std::string& name) const;
+
+  std::size_t arena_bytes() const { return arena_ ? arena_->size() : 0; }
+  struct StepInfo {
+    std::string name;
+    std::string kind;
+  };
+  const std::vector<StepInfo>& steps() const { return infos_; }
+  // Seconds spent in each step of the last run; empty unless profiling was asked for.
+  void set_profiling(bool on) { profiling_ = on; }
+  const std::vector<double>& profile() const { return seconds_; }
+
+ private:
+  std::shared_ptr<Storage> arena_;
+  std::vector<Kernel> kernels_;
+  std::vector<StepInfo> infos_;
+  std::vector<Tensor> inputs_;
+  std::vector<Tensor> results_;
+  std::vector<std::pair<std::string, Tensor>> kept_;
+  std::vector<std::pair<std::string, Tensor>> kept_values_;
+  std::vector<std::pair<Tensor, Tensor>> write_backs_;
+  std::vector<double> seconds_;
+  bool profiling_ = false;
+};
+
+}  // namespace qdq::runtime
