@@ -1,0 +1,173 @@
+#include "convert/insert_qdq.h"
+
+#include <algorithm>
+#include <array>
+
+#include "passes/qdq_ops.h"
+
+namespace qdq {
+namespace {
+
+bool is_static_dtype(DType dtype) {
+  constexpr std::array supported = {DType::quint8, DType::qint8,  DType::qint32, DType::uint8,       DType::int8,
+                                    DType::uint16, DType::int16,  DType::int32,  DType::float8_e5m2, DType::float8_e4m3fn};
+  return std::find(supported.begin(), supported.end(), dtype) != supported.end();
+}
+
+// "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.
+std::string scope_of(const Node& node) {
+  const std::string_view stack = node.meta.get("nn_module_stack");
+  const std::string_view entry = stack.substr(stack.rfind(';') + 1);
+  const auto first = entry.find(',');
+  const auto last = entry.rfind(',');
+  if (first == std::string_view::npos || first == last) return "";
+  const std::string_view path = entry.substr(first + 1, last - first - 1);
+  return std::string(path.substr(path.rfind('.') + 1));
+}
+
+ValueType with_dtype(const ValueType& type, DType dtype) {
+  ValueType result = type;
+  if (TensorMeta* meta = result.tensor()) {
+    meta->dtype = dtype;
+    meta->requires_grad = false;
+    meta->storage_offset = 0;
+  }
+  return result;
+}
+
+TensorMeta one_element(DType dtype) {
+  TensorMeta meta;
+  meta.dtype = dtype;
+  meta.sizes = {1};
+  meta.strides = {1};
+  return meta;
+}
+
+class Inserter {
+ public:
+  Inserter(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers)
+      : program_(program), graph_(program.graph()), observers_(observers) {}
+
+  void run() {
+    for (Node& node : graph_.nodes()) {
+      if (node.kind() != NodeKind::call_module) continue;
+      const auto found = observers_.find(node.target());
+      if (found == observers_.end())
+        throw InvalidArgumentError("[convert] " + node.describe() + ": there is no observer of that name");
+      replace(node, *found->second);
+    }
+  }
+
+ private:
+  void replace(Node& call, const Observer& observer) {
+    Node& value = *call.input(0);
+    Node* replacement = &value;
+    auto at = graph_.inserting_before(call);
+    if (observer.is_dynamic())
+      replacement = &insert_dynamic(value, observer);
+    else if (is_static_dtype(observer.dtype()))
+      replacement = &insert_static(call, value, observer);
+    else if (observer.dtype() == DType::float16)
+      replacement = &insert_float16(value);
+    call.replace_all_uses_with(*replacement);
+    graph_.erase(call);
+  }
+
+  QParams qparams_of(const Observer& observer, const Node& value) const {
+    try {
+      return observer.calculate_qparams();
+    } catch (const InvalidArgumentError& error) {
+      throw InvalidArgumentError("[convert] " + value.describe() + ": " + error.what());
+    }
+  }
+
+  // dequantize returns the dtype that was observed; float32 needs no mention.
+  static Argument::Dict out_dtype(const Node& value) {
+    const TensorMeta* meta = value.type.tensor();
+    if (!meta || meta->dtype == DType::float32) return {};
+    return {{"out_dtype", Argument(meta->dtype)}};
+  }
+
+  static DType observed_dtype(const Node& value) {
+    const TensorMeta* meta = value.type.tensor();
+    return meta ? meta->dtype : DType::float32;
+  }
+
+  // quantize and dequantize with the same trailing arguments.
+  Node& insert_pair(std::string_view quantize_op, std::string_view dequantize_op, Node& value, const Observer& observer,
+                    Argument::List qparams) {
+    const DType dtype = plain_dtype(observer.dtype());
+    Argument::List args = {Argument(value)};
+    args.insert(args.end(), qparams.begin(), qparams.end());
+    args.insert(args.end(), {Argument(observer.quant_min()), Argument(observer.quant_max()), Argument(dtype)});
+    Node& q = graph_.call_function(quantize_op, args);
+    q.type = with_dtype(value.type, dtype);
+    args[0] = Argument(q);
+    Node& dq = graph_.call_function(dequantize_op, std::move(args), out_dtype(value));
+    dq.type = with_dtype(value.type, observed_dtype(value));
+    return dq;
+  }
+
+  Node& insert_static(const Node& call, Node& value, const Observer& observer) {
+    const QParams qparams = qparams_of(observer, value);
+    if (!is_per_channel(observer.qscheme())) {
+      const double scale = qparams.scale.item();
+      const auto zero_point = static_cast<std::int64_t>(qparams.zero_point.item());
+      return insert_pair(kQuantizePerTensor, kDequantizePerTensor, value, observer, {Argument(scale), Argument(zero_point)});
+    }
+    if (!observer.ch_axis()) throw InvalidArgumentError("[convert] " + call.describe() + ": a per-channel observer without ch_axis");
+    const std::string scope = scope_of(value);
+    Node& scale = add_buffer(scope + "_scale_", qparams.scale);
+    Node& zero_point = add_buffer(scope + "_zero_point_", qparams.zero_point);
+    return insert_pair(kQuantizePerChannel, kDequantizePerChannel, value, observer,
+                       {Argument(scale), Argument(zero_point), Argument(*observer.ch_axis())});
+  }
+
+  Node& insert_dynamic(Node& value, const Observer& observer) {
+    const DType dtype = plain_dtype(observer.dtype());
+    if (dtype != DType::int8 && dtype != DType::uint8)
+      throw InvalidArgumentError("[convert] " + value.describe() + ": dynamic quantization is to int8 or uint8, found " +
+                                 std::string(name(observer.dtype())));
+    const bool symmetric = observer.qscheme() == QScheme::per_tensor_symmetric;
+    Node& chosen = graph_.call_function(symmetric ? kChooseQParamsSymmetric : kChooseQParams,
+                                        {Argument(value), Argument(observer.quant_min()), Argument(observer.quant_max()),
+                                         Argument(observer.eps()), Argument(dtype)});
+    const TensorMeta scale_meta = one_element(DType::float64);
+    const TensorMeta zero_point_meta = one_element(DType::int64);
+    chosen.type.v = ValueType::List{ValueType{scale_meta}, ValueType{zero_point_meta}};
+    Node& scale = graph_.call_function("operator.getitem", {Argument(chosen), Argument(0)});
+    scale.type.v = scale_meta;
+    Node& zero_point = graph_.call_function("operator.getitem", {Argument(chosen), Argument(1)});
+    zero_point.type.v = zero_point_meta;
+    return insert_pair(kQuantizePerTensorDynamic, kDequantizePerTensorDynamic, value, observer,
+                       {Argument(scale), Argument(zero_point)});
+  }
+
+  Node& insert_float16(Node& value) {
+    Node& half = graph_.call_function(kConvertElementType, {Argument(value), Argument(DType::float16)});
+    half.type = with_dtype(value.type, DType::float16);
+    Node& back = graph_.call_function(kConvertElementType, {Argument(half), Argument(DType::float32)});
+    back.type = with_dtype(value.type, DType::float32);
+    return back;
+  }
+
+  Node& add_buffer(const std::string& prefix, const Tensor& value) {
+    Attribute buffer;
+    buffer.name = program_.attributes.unused_name(prefix);
+    buffer.kind = AttributeKind::buffer;
+    buffer.value = value.clone();
+    return program_.add_attribute(std::move(buffer));
+  }
+
+  Program& program_;
+  Graph& graph_;
+  const std::map<std::string, std::shared_ptr<Observer>>& observers_;
+};
+
+}  // namespace
+
+void insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers) {
+  Inserter(program, observers).run();
+}
+
+}  // namespace qdq

@@ -1,0 +1,23 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "qdq/observer.h"
+#include "qdq/program.h"
+
+namespace qdq {
+
+// Replaces every observer by what it stands for:
+//
+//   static, per tensor     %x -> quantize_per_tensor(scale, zero_point) -> dequantize_per_tensor
+//   static, per channel    the same with scales and zero points as buffers
+//   dynamic                %x -> choose_qparams -> quantize_per_tensor.tensor -> dequantize_per_tensor.tensor
+//   float16                %x -> convert_element_type(float16) -> convert_element_type(float32)
+//   other (placeholder)    nothing: users read %x
+//
+// Throws InvalidArgumentError, naming the observed node, for an observer that has no qparams or a dtype that the scheme
+// does not allow.
+void insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers);
+
+}  // namespace qdq

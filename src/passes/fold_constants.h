@@ -1,0 +1,25 @@
+#pragma once
+#include <functional>
+
+#include "ops/call.h"
+#include "qdq/program.h"
+
+namespace qdq {
+
+// Runs one call on known values; fold_constants is handed it, so that it depends on no interpreter.
+using Evaluate = std::function<std::vector<Value>(const Call&)>;
+
+// Stores quantized weights: a quantize whose tensor is computed from attributes alone becomes an attribute.
+//
+//     get_attr @w -> t -> quantize_per_channel -> %dq      becomes      get_attr @_frozen_param0 -> %dq
+//
+// The new node keeps the quantize's name and the metadata of the attribute that the chain starts from. Buffers that the
+// program writes to are not constants. Other constants stay where they are, and a dequantize is never folded. Attributes
+// that nothing reads afterwards are dropped from the program.
+// Returns how many quantizes were folded.
+int fold_constants(Program& program, const Evaluate& evaluate);
+
+// Drops get_attr nodes without users and every attribute that no get_attr node reads. Returns how many attributes went.
+int remove_dead_attributes(Program& program);
+
+}  // namespace qdq

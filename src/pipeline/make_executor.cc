@@ -1,0 +1,12 @@
+#include "lower/fast_executor.h"
+#include "qdq/executor.h"
+#include "reference/interpreter.h"
+
+namespace qdq {
+
+std::unique_ptr<Executor> make_executor(const Program& program, const ExecutorOptions& options) {
+  if (options.kind == ExecutorOptions::Kind::reference) return make_reference_executor(program);
+  return make_fast_executor(program, options.threads);
+}
+
+}  // namespace qdq

@@ -1,0 +1,127 @@
+#include "prepare/insert_observers.h"
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ops/schema.h"
+
+namespace qdq {
+namespace {
+
+class Inserter {
+ public:
+  Inserter(Program& program, const ObserverMap& observers) : program_(program) {
+    for (const auto& [place, observer] : observers) by_place_.emplace(place, observer);
+  }
+
+  std::map<std::string, std::shared_ptr<Observer>> run() {
+    std::vector<Node*> annotated;
+    for (Node& node : program_.graph().nodes())
+      if (node.annotation) annotated.push_back(&node);
+    for (Node* node : annotated) {
+      observe_inputs(*node);
+      observe_output(*node);
+    }
+    return std::move(by_name_);
+  }
+
+ private:
+  const std::shared_ptr<Observer>* find(const EdgeOrNode& place) const {
+    const auto found = by_place_.find(place);
+    return found == by_place_.end() || !found->second ? nullptr : &found->second;
+  }
+
+  const std::shared_ptr<Observer>* observer_at(const Node& node) const {
+    if (node.kind() != NodeKind::call_module) return nullptr;
+    const auto found = by_name_.find(node.target());
+    return found == by_name_.end() ? nullptr : &found->second;
+  }
+
+  // The tensor before any observers.
+  Node& observed_value(Node& node) const {
+    Node* at = &node;
+    while (observer_at(*at)) at = at->input(0);
+    return *at;
+  }
+
+  Node& insert_behind(Node& value, const std::shared_ptr<Observer>& observer) {
+    const std::string name = "activation_post_process_" + std::to_string(next_number_++);
+    by_name_.emplace(name, observer);
+    auto at = program_.graph().inserting_after(value);
+    Node& call = program_.graph().call_module(name, {value});
+    call.type = value.type;
+    return call;
+  }
+
+  void observe_inputs(Node& node) {
+    for (const auto& [key, value] : node.kwargs())
+      for_each_node(value, [&](const Node& input) {
+        throw InvalidArgumentError("[prepare] " + node.describe() + " takes the tensor '" + input.name() + "' as keyword argument '" +
+                                   key + "'; only positional tensors of an annotated node can be observed");
+      });
+    Argument::List args;
+    for (std::size_t i = 0; i < node.args().size(); ++i) args.push_back(observed(node.args()[i], node, i));
+    node.set_args(std::move(args));
+  }
+
+  Argument observed(const Argument& argument, Node& node, std::size_t position) {
+    if (const auto* list = argument.list()) {
+      Argument::List items;
+      for (const Argument& item : *list) items.push_back(observed(item, node, position));
+      return Argument(std::move(items));
+    }
+    Node* current = argument.node();
+    if (!current) return argument;
+    Node& value = observed_value(*current);
+    const auto* observer = find(EdgeOrNode(value, node));
+    if (!observer || (position == 0 && is_written_state(value, node))) return argument;
+    const auto* of_producer = find(EdgeOrNode(value));
+    if (of_producer && *of_producer == *observer) return argument;  // the producer's output observer serves
+    Node*& call = calls_[{current, observer->get()}];
+    if (!call) call = &insert_behind(*current, *observer);
+    return Argument(*call);
+  }
+
+  // A buffer (or a view of one) that `node` writes to must stay the buffer itself.
+  bool is_written_state(Node& value, const Node& node) const {
+    const OpSchema* schema = find_schema(node.target());
+    if (!schema || schema->args.empty() || !schema->args[0].is_written) return false;
+    bool has_buffer = false;
+    std::vector<Node*> work = {&value};
+    std::unordered_set<const Node*> seen = {&value};
+    while (!work.empty()) {
+      Node* at = work.back();
+      work.pop_back();
+      if (at->kind() == NodeKind::placeholder) return false;
+      if (at->kind() == NodeKind::get_attr) {
+        const Attribute* attribute = program_.attributes.find(at->target());
+        has_buffer |= attribute && attribute->kind == AttributeKind::buffer;
+      }
+      for (Node* input : at->inputs())
+        if (seen.insert(input).second) work.push_back(input);
+    }
+    return has_buffer;
+  }
+
+  void observe_output(Node& node) {
+    const auto* observer = find(EdgeOrNode(node));
+    if (!observer || !node.type.tensor()) return;
+    Node& call = insert_behind(node, *observer);
+    if (const std::string* from = node.meta.find("from_node")) call.meta.set("from_node", *from);
+    node.replace_uses_with_if(call, [&](const Node& user) { return &user != &call; });
+  }
+
+  Program& program_;
+  std::unordered_map<EdgeOrNode, std::shared_ptr<Observer>, EdgeOrNodeHash> by_place_;
+  std::map<std::string, std::shared_ptr<Observer>> by_name_;
+  std::map<std::pair<Node*, Observer*>, Node*> calls_;  // input observers made so far, by observed value
+  std::int64_t next_number_ = 0;
+};
+
+}  // namespace
+
+std::map<std::string, std::shared_ptr<Observer>> insert_observers(Program& program, const ObserverMap& observers) {
+  return Inserter(program, observers).run();
+}
+
+}  // namespace qdq
