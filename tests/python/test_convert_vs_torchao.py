@@ -1,0 +1,192 @@
+"""The converted graph equals torchao's: same nodes, names, edges and order, qparams to the last bit."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from graph_lines import graph_lines
+from tools import recipe, tool
+
+pytest.importorskip("torchao")
+from torchao.quantization.pt2e import ObserverBase  # noqa: E402
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e  # noqa: E402
+from torchao.testing.pt2e._xnnpack_quantizer import (  # noqa: E402
+    XNNPACKQuantizer,
+    get_symmetric_quantization_config,
+)
+
+
+class Small(nn.Module):
+    """Residual, concatenation, pooling, scalar add, batch norm, in-place activations."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 8, 3, padding=1, groups=4)
+        self.conv3 = nn.Conv2d(16, 8, 1)
+        self.linear = nn.Linear(8, 5)
+        self.linear2 = nn.Linear(5, 4)
+        self.bn2 = nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.hardtanh(self.conv2(x), 0.0, 6.0, inplace=True)
+        z = torch.cat([x, y], 1)
+        z = self.conv3(z) + x
+        z = F.max_pool2d(z, 2)
+        z = F.adaptive_avg_pool2d(z * 2.0, 1).flatten(1)
+        return self.bn2(self.linear2(F.relu(self.linear(z)))), z.mean(1)
+
+
+class SeedSharing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+        self.hardtanh = nn.Hardtanh()
+        self.adaptive_avg_pool2d = nn.AdaptiveAvgPool2d((1, 1))
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = self.hardtanh(self.adaptive_avg_pool2d(self.conv(x)))
+        return self.linear(x.view(-1, 3))
+
+
+class SeedSharedDQ(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 3, 3)
+        self.conv2 = nn.Conv2d(3, 3, 1)
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = self.conv1(x)
+        w = self.linear(x.view(-1, 3))
+        y = self.conv2(x)
+        return w, x + y, x * 2
+
+
+def randomized(model):
+    """Batch-norm statistics that change something."""
+    generator = torch.Generator().manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.running_mean.copy_(torch.randn(module.num_features, generator=generator) * 0.3)
+            module.running_var.copy_(torch.rand(module.num_features, generator=generator) + 0.5)
+            module.weight.data.copy_(torch.rand(module.num_features, generator=generator) + 0.5)
+            module.bias.data.copy_(torch.randn(module.num_features, generator=generator) * 0.1)
+    return model.eval()
+
+
+def record_and_convert(path, quantizer, batches):
+    """torchao's flow on the saved program; every observer's inputs are kept."""
+    gm = prepare_pt2e(torch.export.load(path).module(check_guards=False), quantizer)
+    prepared = graph_lines(gm.graph)
+    recorded, handles = {}, []
+    for node in gm.graph.nodes:
+        if node.op != "call_module":
+            continue
+        module = getattr(gm, node.target)
+        assert isinstance(module, ObserverBase)
+    modules = {id(getattr(gm, n.target)): getattr(gm, n.target) for n in gm.graph.nodes if n.op == "call_module"}
+    first_name = {}
+    for node in gm.graph.nodes:
+        if node.op == "call_module":
+            first_name.setdefault(id(getattr(gm, node.target)), node.target)
+    for key, module in modules.items():
+        name = first_name[key]
+
+        def hook(_, args, name=name):
+            count = sum(k.startswith(name + "/") for k in recorded)
+            recorded[f"{name}/{count}"] = args[0].detach().clone().contiguous().numpy()
+
+        handles.append(module.register_forward_pre_hook(hook))
+    with torch.no_grad():
+        for batch in batches:
+            gm(*batch)
+    for handle in handles:
+        handle.remove()
+    converted = convert_pt2e(gm)
+    return prepared, recorded, converted
+
+
+def compare(tmp_path, model, batches, options, per_channel=True, is_dynamic=False, quantizer=None):
+    path = str(tmp_path / "float.pt2")
+    torch.export.save(torch.export.export(model, batches[0]), path)
+    if quantizer is None:
+        quantizer = XNNPACKQuantizer().set_global(
+            get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=is_dynamic)
+        )
+    prepared, recorded, converted = record_and_convert(path, quantizer, batches)
+    np.savez(tmp_path / "recorded.npz", **recorded)
+    subprocess.run(
+        [tool("convert_recorded"), path, tmp_path / "recorded.npz", tmp_path / "ours", *options], check=True
+    )
+    assert (tmp_path / "ours.prepared.txt").read_text().splitlines() == prepared
+    assert (tmp_path / "ours.txt").read_text().splitlines() == graph_lines(converted.graph)
+    ours = np.load(tmp_path / "ours.npz")
+    read = {n.target for n in converted.graph.nodes if n.op == "get_attr"}
+    assert set(ours.files) == read, "an attribute that nothing reads, or one that is missing"
+    for name in ours.files:
+        theirs = converted
+        for part in name.split("."):
+            theirs = getattr(theirs, part)
+        theirs = theirs.detach().numpy()
+        assert ours[name].dtype == theirs.dtype, name
+        np.testing.assert_array_equal(ours[name], theirs, err_msg=name)
+    return converted
+
+
+def images(shape, n=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [(torch.randn(shape, generator=generator),) for _ in range(n)]
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_small_network_converts_to_the_same_graph(tmp_path, per_channel):
+    options = ["--per-channel"] if per_channel else []
+    compare(tmp_path, randomized(Small()), images((2, 3, 8, 8)), options, per_channel=per_channel)
+
+
+def test_dynamic_quantization_converts_to_the_same_graph(tmp_path):
+    compare(tmp_path, randomized(Small()), images((2, 3, 8, 8)), ["--per-channel", "--dynamic"], is_dynamic=True)
+
+
+@pytest.mark.parametrize(
+    "model, annotators",
+    [
+        (SeedSharing, "linear,conv,adaptive_avg_pool2d"),
+        (SeedSharedDQ, "linear,conv,add"),
+        (SeedSharedDQ, "linear,conv"),
+    ],
+)
+def test_seed_scenarios_convert_to_the_same_graph(tmp_path, model, annotators):
+    from torchao.quantization.pt2e.quantizer import Quantizer
+    from torchao.testing.pt2e._xnnpack_quantizer_utils import OP_TO_ANNOTATOR
+
+    class BackendAQuantizer(Quantizer):
+        def annotate(self, gm):
+            config = get_symmetric_quantization_config(is_per_channel=True)
+            for name in annotators.split(","):
+                OP_TO_ANNOTATOR[name](gm, config)
+
+        def validate(self, model):
+            pass
+
+    compare(
+        tmp_path,
+        model().eval(),
+        images((1, 3, 5, 7)),
+        ["--per-channel", "--annotators", annotators],
+        quantizer=BackendAQuantizer(),
+    )
+
+
+@pytest.mark.parametrize("name", ["resnet_cifar", "mobilenet_v2", "minilm_plain", "tiny_gpt", "crepe_tiny"])
+def test_recipe_converts_to_the_same_graph(tmp_path, name):
+    model, inputs = recipe(name).load()
+    compare(tmp_path, model, [tuple(inputs)], ["--per-channel"])
