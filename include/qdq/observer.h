@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "qdq/tensor.h"
 
@@ -30,18 +32,18 @@ inline constexpr double kFloat32Eps = 1.1920928955078125e-07;
 // What an observer is built with. Each observer reads the fields that its PyTorch constructor has; a field left empty
 // takes that observer's default.
 struct ObserverOptions {
-  std::optional<DType> dtype;
-  std::optional<QScheme> qscheme;
-  std::optional<std::int64_t> quant_min;
-  std::optional<std::int64_t> quant_max;
-  std::optional<std::int64_t> ch_axis;
-  std::optional<bool> is_dynamic;
-  std::optional<bool> reduce_range;
-  std::optional<double> eps;
-  std::optional<double> averaging_constant;  // moving averages
-  std::optional<std::int64_t> bins;          // histogram
-  std::optional<double> scale;               // fixed qparams
-  std::optional<std::int64_t> zero_point;    // fixed qparams
+  std::optional<DType> dtype = {};
+  std::optional<QScheme> qscheme = {};
+  std::optional<std::int64_t> quant_min = {};
+  std::optional<std::int64_t> quant_max = {};
+  std::optional<std::int64_t> ch_axis = {};
+  std::optional<bool> is_dynamic = {};
+  std::optional<bool> reduce_range = {};
+  std::optional<double> eps = {};
+  std::optional<double> averaging_constant = {};  // moving averages
+  std::optional<std::int64_t> bins = {};          // histogram
+  std::optional<double> scale = {};               // fixed qparams
+  std::optional<std::int64_t> zero_point = {};    // fixed qparams
 
   // These options, with every field that `overriding` sets taken from it.
   ObserverOptions merged_with(const ObserverOptions& overriding) const;
@@ -52,6 +54,14 @@ struct ObserverOptions {
 struct QParams {
   Tensor scale;
   Tensor zero_point;
+};
+
+// What an observer has seen, as named tensors: the names, dtypes and order of the buffers in a PyTorch state dict ("eps",
+// "min_val", "max_val", "histogram", ...). Before the first value min_val is inf and max_val -inf (per tensor), or both
+// are empty (per channel).
+struct ObserverState {
+  std::vector<std::pair<std::string, Tensor>> buffers;
+  const Tensor* find(std::string_view name) const;  // null when absent
 };
 
 // Watches the values of one place in a program and chooses quantization parameters for it.
@@ -68,8 +78,17 @@ class Observer {
   // True when observing the same tensor again would not change the state: constants are then observed once.
   virtual bool is_idempotent() const { return false; }
 
+  virtual ObserverState save_state() const;  // own memory
+  // Continues from a state of the same kind. Throws InvalidArgumentError for missing buffers and wrong shapes.
+  virtual void load_state(const ObserverState& state);
+  // Adds what `other` has seen, as if its values had been observed here. Throws InvalidArgumentError unless
+  // can_merge(), which is true where the order of the values does not matter, and `other` is of the same kind.
+  virtual void merge(const Observer& other);
+  virtual bool can_merge() const { return false; }
+
   DType dtype() const { return dtype_; }
   QScheme qscheme() const { return qscheme_; }
+  // The bounds of the quantized values; for a placeholder that was given none, those of its dtype.
   std::int64_t quant_min() const { return quant_min_; }
   std::int64_t quant_max() const { return quant_max_; }
   std::optional<std::int64_t> ch_axis() const { return ch_axis_; }

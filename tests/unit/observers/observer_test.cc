@@ -1,0 +1,91 @@
+#include "qdq/observer.h"
+
+#include <gtest/gtest.h>
+
+#include "qdq/error.h"
+
+namespace qdq {
+namespace {
+
+ObserverFactory usable(std::string_view kind) {
+  return observer_by_name(kind).with_args({.scale = 0.5, .zero_point = 3});
+}
+
+// What every observer promises.
+class EveryObserver : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Registry, EveryObserver,
+                         testing::Values("MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver",
+                                         "MovingAveragePerChannelMinMaxObserver", "HistogramObserver", "FixedQParamsObserver",
+                                         "PlaceholderObserver"),
+                         [](const auto& row) { return std::string(row.param); });
+
+TEST_P(EveryObserver, IsCalledByItsPyTorchName) { EXPECT_EQ(usable(GetParam())()->kind(), GetParam()); }
+
+TEST_P(EveryObserver, ContinuesFromASavedState) {
+  const Tensor first = Tensor::from<float>({-1, 2, 0.5f, 7}, {2, 2}), second = Tensor::from<float>({-9, 2, 3, 8}, {2, 2});
+  auto whole = usable(GetParam())(), resumed = usable(GetParam())();
+  whole->observe(first);
+  resumed->load_state(whole->save_state());
+  whole->observe(second);
+  resumed->observe(second);
+  const ObserverState expected = whole->save_state(), found = resumed->save_state();
+  ASSERT_EQ(found.buffers.size(), expected.buffers.size());
+  for (std::size_t i = 0; i < expected.buffers.size(); ++i) {
+    EXPECT_EQ(found.buffers[i].first, expected.buffers[i].first);
+    EXPECT_TRUE(bit_equal(found.buffers[i].second, expected.buffers[i].second)) << expected.buffers[i].first;
+  }
+}
+
+TEST_P(EveryObserver, MergesExactlyWhenItSaysSo) {
+  const Tensor first = Tensor::from<float>({-1, 2, 0.5f, 7}, {2, 2}), second = Tensor::from<float>({-9, 2, 3, 8}, {2, 2});
+  auto whole = usable(GetParam())(), one = usable(GetParam())(), two = usable(GetParam())();
+  if (!whole->can_merge()) {
+    EXPECT_THROW(one->merge(*two), InvalidArgumentError);
+    return;
+  }
+  whole->observe(first);
+  whole->observe(second);
+  one->observe(first);
+  two->observe(second);
+  one->merge(*two);
+  const ObserverState expected = whole->save_state(), found = one->save_state();
+  for (const auto& [name, buffer] : expected.buffers) EXPECT_TRUE(bit_equal(*found.find(name), buffer)) << name;
+}
+
+TEST(ObserverFactory, LaterArgumentsWin) {
+  const auto factory = min_max_observer({.dtype = DType::int8, .quant_min = -127, .quant_max = 127}).with_args({.quant_max = 100});
+  EXPECT_EQ(factory()->quant_max(), 100);
+  EXPECT_EQ(factory({.quant_max = 50})->quant_max(), 50);
+  EXPECT_EQ(factory()->quant_min(), -127);
+}
+
+TEST(ObserverFactory, UnknownNamesListTheKnownOnes) {
+  try {
+    observer_by_name("MinMax");
+    FAIL();
+  } catch (const InvalidArgumentError& error) {
+    EXPECT_NE(std::string(error.what()).find("MinMaxObserver"), std::string::npos) << error.what();
+  }
+}
+
+TEST(FixedQParams, ReturnsWhatItWasGiven) {
+  const QParams found = fixed_qparams_observer({.scale = 1.0 / 256, .zero_point = 5})()->calculate_qparams();
+  EXPECT_TRUE(bit_equal(found.scale, Tensor::from<float>({0.00390625f}, {1})));
+  EXPECT_TRUE(bit_equal(found.zero_point, Tensor::from<std::int32_t>({5}, {1})));
+  EXPECT_THROW(fixed_qparams_observer()(), InvalidArgumentError);
+  EXPECT_THROW(fixed_qparams_observer({.is_dynamic = true, .scale = 1.0, .zero_point = 0})(), InvalidArgumentError);
+}
+
+TEST(Placeholder, HasADTypeAndNoQParams) {
+  const auto plain = placeholder_observer()();
+  EXPECT_EQ(plain->dtype(), DType::float32);
+  EXPECT_THROW(plain->calculate_qparams(), InvalidArgumentError);
+  const auto dynamic = placeholder_observer({.dtype = DType::int8, .is_dynamic = true})();
+  EXPECT_TRUE(dynamic->is_dynamic());
+  EXPECT_EQ(dynamic->quant_min(), -128);
+  EXPECT_EQ(dynamic->quant_max(), 127);
+}
+
+}  // namespace
+}  // namespace qdq
