@@ -380,6 +380,8 @@ void Graph::rename(Node& node, std::string_view wanted) {
   by_name_[fresh] = &node;
 }
 
+void Graph::rename_after_target(Node& node) { rename(node, snake_case(node.target_)); }
+
 void Graph::link(Node& node, Node* before) {
   node.next_ = before;
   node.prev_ = before ? before->prev_ : last_;

@@ -1,0 +1,40 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "qdq/program.h"
+#include "qdq/tensor.h"
+
+namespace qdq {
+
+struct LoadOptions {
+  // Compare the checksums of the weights too, which reads all of them. Those of the graph are always compared.
+  bool verify_weights = false;
+};
+
+// Reads a program. The extension says the format: ".pt2" is what torch.export.save writes. Weights are mapped from the
+// file, which may be replaced or removed afterwards but not shortened in place.
+// Throws IoError when the file cannot be opened, FormatError when it is damaged, hostile or of a version that we do not
+// read, and InvalidArgumentError for an unknown extension.
+Program load(const std::filesystem::path& path, const LoadOptions& options = {});
+
+// Writes a program; the extension says the format. The file appears when it is complete: on an error the old one, if
+// any, is still there. Throws IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the
+// node, for a graph that the format cannot express.
+void save(const Program& program, const std::filesystem::path& path);
+
+struct NamedTensor {
+  std::string name;
+  Tensor value;
+};
+
+// Tensors of a .npy (one, named after the file), .npz or .safetensors file, in the order of the file. Uncompressed data
+// is mapped and not copied. Python objects (pickles) are refused. Throws as load().
+std::vector<NamedTensor> load_tensors(const std::filesystem::path& path, const LoadOptions& options = {});
+
+// The inverse, atomic as save(). A .npy file takes exactly one tensor. numpy has no bfloat16 and no float8: those dtypes
+// need .safetensors. Throws InvalidArgumentError for a dtype that the format lacks or a name that occurs twice.
+void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+
+}  // namespace qdq

@@ -1,0 +1,104 @@
+#include "formats/archive/zip_writer.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+
+#include "formats/archive/zip_format.h"
+#include "qdq/error.h"
+
+namespace qdq {
+namespace {
+
+constexpr std::uint64_t kAlignment = 64;
+constexpr std::uint16_t kVersion = 20;    // "needed to extract": folders and stored entries
+constexpr std::uint16_t kVersion64 = 45;  // zip64
+constexpr std::uint16_t kFirstDay = 0x21;  // 1980-01-01, the earliest date that the format can say
+
+class Record {
+ public:
+  Record& u16(std::uint64_t value) { return put(value, 2); }
+  Record& u32(std::uint64_t value) { return put(value, 4); }
+  Record& u64(std::uint64_t value) { return put(value, 8); }
+  Record& text(std::string_view value) {
+    bytes_ += value;
+    return *this;
+  }
+  Record& zeros(std::size_t count) {
+    bytes_.append(count, '\0');
+    return *this;
+  }
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  Record& put(std::uint64_t value, int width) {
+    for (int i = 0; i < width; ++i) bytes_ += static_cast<char>(value >> (8 * i) & 0xff);
+    return *this;
+  }
+  std::string bytes_;
+};
+
+std::uint64_t clipped(std::uint64_t value) { return std::min<std::uint64_t>(value, zip::kIn64); }
+
+}  // namespace
+
+void ZipWriter::add(std::string_view name, std::span<const std::byte> data) {
+  if (name.empty() || name.size() > 0xffff) throw InvalidArgumentError("zip entry with a name of " + std::to_string(name.size()) + " bytes");
+  const bool wide = data.size() >= zip::kIn64;
+  Entry entry{std::string(name), file_.position(), data.size(),
+              static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()))};
+  // The padding is an extra field: 4 bytes of head, then as many as the alignment needs.
+  const std::uint64_t extra_start = entry.offset + zip::kLocalHeaderSize + name.size() + (wide ? 20u : 0u);
+  const std::uint64_t padding = (kAlignment - (extra_start + 4) % kAlignment) % kAlignment;
+  Record header;
+  header.u32(zip::kLocalHeader).u16(wide ? kVersion64 : kVersion).u16(zip::kFlagUtf8).u16(0).u16(0).u16(kFirstDay);
+  header.u32(entry.crc32).u32(clipped(entry.size)).u32(clipped(entry.size));
+  header.u16(name.size()).u16((wide ? 20u : 0u) + 4u + padding).text(name);
+  if (wide) header.u16(zip::kZip64Extra).u16(16).u64(entry.size).u64(entry.size);
+  header.u16(zip::kPaddingExtra).u16(padding).zeros(padding);
+  file_.write(header.bytes());
+  file_.write(data);
+  entries_.push_back(std::move(entry));
+}
+
+void ZipWriter::finish() {
+  std::vector<std::string_view> names;
+  for (const Entry& entry : entries_) names.push_back(entry.name);
+  std::sort(names.begin(), names.end());
+  const auto twin = std::adjacent_find(names.begin(), names.end());
+  if (twin != names.end()) throw InvalidArgumentError("two zip entries have the name '" + std::string(*twin) + "'");
+
+  const std::uint64_t start = file_.position();
+  for (const Entry& entry : entries_) {
+    const bool wide_size = entry.size >= zip::kIn64;
+    const bool wide_offset = entry.offset >= zip::kIn64;
+    Record extra;
+    if (wide_size || wide_offset) extra.u16(zip::kZip64Extra).u16((wide_size ? 16u : 0u) + (wide_offset ? 8u : 0u));
+    if (wide_size) extra.u64(entry.size).u64(entry.size);
+    if (wide_offset) extra.u64(entry.offset);
+    const std::uint16_t version = wide_size || wide_offset ? kVersion64 : kVersion;
+    Record record;
+    record.u32(zip::kDirectoryHeader).u16(version).u16(version).u16(zip::kFlagUtf8).u16(0).u16(0).u16(kFirstDay);
+    record.u32(entry.crc32).u32(clipped(entry.size)).u32(clipped(entry.size));
+    record.u16(entry.name.size()).u16(extra.bytes().size()).u16(0).u16(0).u16(0).u32(0).u32(clipped(entry.offset));
+    record.text(entry.name).text(extra.bytes());
+    file_.write(record.bytes());
+  }
+  const std::uint64_t size = file_.position() - start;
+  const std::uint64_t count = entries_.size();
+  const bool wide = count >= zip::kIn64Short || size >= zip::kIn64 || start >= zip::kIn64;
+  if (wide) {
+    const std::uint64_t at = file_.position();
+    Record record;
+    record.u32(zip::kZip64End).u64(zip::kZip64EndSize - 12).u16(kVersion64).u16(kVersion64).u32(0).u32(0);
+    record.u64(count).u64(count).u64(size).u64(start);
+    record.u32(zip::kZip64Locator).u32(0).u64(at).u32(1);
+    file_.write(record.bytes());
+  }
+  const std::uint64_t short_count = std::min<std::uint64_t>(count, zip::kIn64Short);
+  Record end;
+  end.u32(zip::kEndOfDirectory).u16(0).u16(0).u16(short_count).u16(short_count).u32(clipped(size)).u32(clipped(start)).u16(0);
+  file_.write(end.bytes());
+}
+
+}  // namespace qdq

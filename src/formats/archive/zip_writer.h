@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/archive/atomic_file.h"
+
+namespace qdq {
+
+// Writes a zip archive of stored entries whose data starts at multiples of 64 bytes, for mapping. The same entries give
+// the same bytes: there are no times. Zip64 where sizes ask for it.
+class ZipWriter {
+ public:
+  explicit ZipWriter(AtomicFile& file) : file_(file) {}
+
+  // Names must differ: finish() throws InvalidArgumentError otherwise.
+  void add(std::string_view name, std::span<const std::byte> data);
+  void add(std::string_view name, std::string_view text) { add(name, std::as_bytes(std::span(text))); }
+  // Writes the directory. The file still has to be committed.
+  void finish();
+
+ private:
+  struct Entry {
+    std::string name;
+    std::uint64_t offset;
+    std::uint64_t size;
+    std::uint32_t crc32;
+  };
+  AtomicFile& file_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace qdq
