@@ -1,0 +1,33 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace qdq::cli {
+
+// A line on stderr with a bar and the time left. Shown on a terminal only, and only once the work has taken more than
+// two seconds.
+class Progress {
+ public:
+  Progress(std::string what, std::int64_t total, bool enabled);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress();  // clears the line
+
+  void advance(std::int64_t by);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string what_;
+  std::int64_t total_;
+  std::int64_t done_ = 0;
+  bool enabled_;
+  bool shown_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;
+};
+
+// "calibrate  [#########---------]  1,024 / 2,048  6 s left"
+std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds);
+
+}  // namespace qdq::cli

@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/batches.h"
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/steps.h"
+#include "cli/table.h"
+#include "cli/usage.h"
+#include "qdq/quantize.h"
+
+namespace qdq::cli {
+namespace {
+
+struct Options : RunOptions {
+  std::string model;
+  std::string data;
+  std::string output;
+  std::string quantizer = "xnnpack";
+  std::vector<std::string> exclude;
+  bool per_channel = false;
+  bool is_dynamic = false;
+};
+
+XnnpackQuantizer make_quantizer(const Options& options, const Program& program) {
+  XnnpackQuantizer quantizer;
+  quantizer.set_global(symmetric_config({.per_channel = options.per_channel, .is_dynamic = options.is_dynamic}));
+  for (const std::string& pattern : options.exclude) {
+    const NodeFilter filter = pattern_filter(pattern);
+    bool found = false;
+    for (const Node& node : program.graph().nodes()) found = found || filter(node);
+    if (!found)
+      throw UsageError(fmt::format("--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'",
+                                   pattern, options.model));
+    quantizer.exclude(filter);
+  }
+  return quantizer;
+}
+
+void calibrate(PreparedProgram& prepared, const Batches& batches, const Options& options) {
+  prepared.set_executor(options.executor());
+  Progress progress("calibrate", batches.samples(), !options.quiet);
+  for (std::int64_t i = 0; i < batches.count(); ++i) {
+    prepared.calibrate(batches.batch(i));
+    progress.advance(batches.samples_in(i));
+  }
+}
+
+void print_summary(const Options& options, const QuantizationSummary& summary, std::int64_t samples, const Steps& steps) {
+  const std::int64_t before = file_size(options.model);
+  const std::int64_t after = file_size(options.output);
+  if (options.json) {
+    print_json({{"model", options.model},
+                {"output", options.output},
+                {"bytes_before", before},
+                {"bytes_after", after},
+                {"samples", samples},
+                {"quantized", summary.quantized()},
+                {"in_float", summary.in_float()},
+                {"ops", ops_json(summary)},
+                {"steps", steps_json(steps.costs())}});
+    return;
+  }
+  fmt::print("{}: {} of {} ops quantized", options.output, summary.quantized(), summary.quantized() + summary.in_float());
+  if (samples > 0) fmt::print(", calibrated on {} samples", grouped(samples));
+  fmt::print("\n\n{}\n", ops_table(summary));
+  fmt::print("  {} bytes before, {} bytes after ({})\n\n", grouped(before), grouped(after),
+             percent(static_cast<double>(after), static_cast<double>(before)));
+  fmt::print("{}", steps_table(steps.costs()));
+}
+
+void quantize(const Options& options) {
+  check_program_output(options.output);
+  if (options.data.empty() && !options.is_dynamic)
+    throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
+  Steps steps;
+  Program program = steps.measure("load", [&] { return load(options.model); });
+  XnnpackQuantizer quantizer = make_quantizer(options, program);
+  std::optional<Batches> batches;
+  if (!options.data.empty()) {
+    batches.emplace(program, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
+    if (options.samples) batches->limit(*options.samples);
+    if (batches->dropped() > 0 && !options.quiet)
+      fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n", batches->dropped(),
+                 batches->batch_size());
+    if (batches->count() == 0) throw InvalidArgumentError(fmt::format("{}: {} samples do not fill one batch of {}", options.data,
+                                                                      batches->samples(), batches->batch_size()));
+  }
+  PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), quantizer); });
+  if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
+  const Program converted = steps.measure("convert", [&] { return convert(std::move(prepared)); });
+  steps.measure("save", [&] { save_program(converted, options.output); });
+  const std::int64_t samples = batches ? batches->samples() - batches->dropped() : 0;
+  if (!options.quiet || options.json) print_summary(options, summarize_quantization(converted), samples, steps);
+}
+
+}  // namespace
+
+void add_quantize(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& command = add_command(
+      app, "quantize",
+      "Quantizes a program: learns the ranges of values from calibration data, stores the weights in int8 and puts "
+      "quantize and dequantize nodes where the quantizer wants them.",
+      "  qdq quantize net.pt2 --calibrate images.npz --per-channel -o net.int8.pt2\n"
+      "  qdq quantize net.pt2 --calibrate images.npz --exclude 'classifier.*' -o net.int8.pt2\n"
+      "      the module 'classifier' stays in float\n"
+      "  qdq quantize bert.pt2 --dynamic -o bert.int8.pt2\n"
+      "      linear layers only, ranges found at run time: no data needed\n"
+      "\n"
+      "The data file is a .npy, .npz or .safetensors. Arrays are found by the names of the program's\n"
+      "inputs ('qdq inspect' lists them), or else taken in order; the first dimension counts the\n"
+      "samples. A few hundred typical samples are enough.");
+  command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
+  command.add_option("-c,--calibrate", options->data, "Typical inputs, from which the ranges are learned")
+      ->type_name("DATA");
+  command.add_option("-o,--output", options->output, "Where the quantized program goes")->required()->type_name("OUT.pt2");
+  command.add_option("--quantizer", options->quantizer, "Decides what is quantized, for which backend (xnnpack)")
+      ->check(CLI::IsMember({"xnnpack"}))
+      ->type_name("NAME");
+  command.add_flag("--per-channel", options->per_channel, "A scale for each output channel of a weight: more accurate");
+  command.add_flag("--dynamic", options->is_dynamic, "Activations of linear layers get their range at run time");
+  command
+      .add_option("--exclude", options->exclude,
+                  "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  add_run_options(command, *options);
+  command.callback([options] { quantize(*options); });
+}
+
+}  // namespace qdq::cli

@@ -1,0 +1,52 @@
+#include "cli/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/terminal.h"
+#include "qdq/error.h"
+
+namespace qdq::cli {
+
+void Table::add(std::vector<std::string> cells) {
+  if (cells.size() != columns_.size())
+    throw InternalError(fmt::format("Table: {} cells for {} columns", cells.size(), columns_.size()));
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::to_string() const {
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    std::size_t width = columns_[c].title.size();
+    for (const auto& row : rows_) width = std::max(width, row[c].size());
+    widths.push_back(width);
+  }
+  const auto line = [&](const auto& cell) {
+    std::string text;
+    for (std::size_t c = 0; c < columns_.size(); ++c)
+      text += columns_[c].is_number ? fmt::format("  {:>{}}", cell(c), widths[c]) : fmt::format("  {:<{}}", cell(c), widths[c]);
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text;
+  };
+  std::string text = bold(line([&](std::size_t c) { return columns_[c].title; })) + "\n";
+  for (const auto& row : rows_) text += line([&](std::size_t c) { return row[c]; }) + "\n";
+  return text;
+}
+
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  const std::size_t first = digits.starts_with('-') ? 1 : 0;
+  for (std::size_t i = digits.size(); i > first + 3;) digits.insert(i -= 3, ",");
+  return digits;
+}
+
+std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
+
+std::string seconds(double seconds) { return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 3 : 1); }
+
+std::string percent(double part, double whole) {
+  return whole == 0 ? "-" : fmt::format("{:.1f} %", 100 * part / whole);
+}
+
+}  // namespace qdq::cli

@@ -1,0 +1,32 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace qdq::cli {
+
+// Columns padded to their widest cell. Text stands left, columns marked as numbers stand right.
+class Table {
+ public:
+  struct Column {
+    std::string title;
+    bool is_number = false;
+  };
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // Throws InternalError unless there is one cell for each column.
+  void add(std::vector<std::string> cells);
+  bool empty() const { return rows_.empty(); }
+  // Lines of two leading spaces and no trailing ones, the titles first.
+  std::string to_string() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string grouped(std::int64_t number);       // "1,234,567"
+std::string megabytes(std::int64_t bytes);      // "12.3 MB", of 10^6 bytes
+std::string seconds(double seconds);            // "0.042 s", "12.3 s"
+std::string percent(double part, double whole);  // "30.4 %", "-" when the whole is 0
+
+}  // namespace qdq::cli
