@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/schema.h"
+
 namespace qdq {
 namespace {
 
@@ -11,7 +13,7 @@ constexpr std::array<std::string_view, 6> kEffectful = {
     "operator.setitem",           "aten._assert_async.msg",           "aten._assert_async.default",
     "aten._assert_scalar.default", "aten.sym_constrain_range.default", "aten.sym_constrain_range_for_size.default"};
 
-// Namespaces whose ops follow ATen's naming: what writes to its arguments ends in '_' or has an "out" overload.
+// Namespaces whose ops, where ops/ has no row for them, follow ATen's naming: what writes to its arguments ends in '_' or has an "out" overload.
 constexpr std::array<std::string_view, 7> kOrderly = {"aten.", "operator.", "math.", "torch.", "prims.", "quantized_decomposed.",
                                                       "torchao."};
 
@@ -46,6 +48,7 @@ bool has_effects(const Node& node) {
   const std::string& target = node.target();
   if (std::find(kEffectful.begin(), kEffectful.end(), target) != kEffectful.end() || target.find("_assert_") != std::string::npos) return true;
   if (target.starts_with("higher_order.")) return body_has_effects(node);
+  if (const OpSchema* schema = find_schema(target)) return schema->mutates() || schema->traits.is_random || schema->traits.is_assertion;
   const bool orderly = std::any_of(kOrderly.begin(), kOrderly.end(), [&](auto space) { return target.starts_with(space); });
   return !orderly || writes_by_its_name(target);
 }
