@@ -1,4 +1,5 @@
 """Trains the demo's two networks on Fashion-MNIST and exports them to demo/fmnist_resnet.pt2 and demo/fmnist_mbv2.pt2.
+Puts the first training images into demo/images.npz, for trying commands out.
 
 The files are part of the repository; this is how they were made. Run it from the root of the repository, with torch
 2.13 and Debian's dataset-fashion-mnist (or --data DIRECTORY holding its four .gz files):
@@ -12,6 +13,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -19,6 +21,7 @@ from torch import nn
 BATCH = 128
 PEAK_LEARNING_RATE = 4e-3
 WARMUP_STEPS = 60
+SAMPLE_IMAGES = 64
 
 
 class ResidualBlock(nn.Module):
@@ -149,6 +152,8 @@ def main():
 
     torch.set_num_threads(1)
     train_set, test_set = load(options.data, "train"), load(options.data, "t10k")
+    images, labels = train_set[0][:SAMPLE_IMAGES], train_set[1][:SAMPLE_IMAGES]
+    np.savez_compressed(options.out / "images.npz", input=images.numpy(), label=labels.numpy())
     for build in (fmnist_resnet, fmnist_mbv2):
         torch.manual_seed(1)
         model = train(build(), *train_set, options.steps)
