@@ -3,6 +3,7 @@
 #include "qdq/error.h"
 #include "qdq/executor.h"
 #include "qdq/graph.h"
+#include "qdq/graph_text.h"
 #include "qdq/io.h"
 #include "qdq/observer.h"
 #include "qdq/program.h"
