@@ -40,9 +40,7 @@ void count_into_bins(const float* values, std::int64_t count, const Bins& bins, 
   const float range = bins.high - bins.low;
   const auto last = static_cast<std::int32_t>(bins.bins - 1);
   for (std::int64_t i = 0; i < count; ++i) {
-    const float v = values[i];
-    if (!(v >= bins.low && v <= bins.high)) continue;
-    ++counts[std::min(static_cast<std::int32_t>((v - bins.low) * scale / range), last)];
+    ++counts[std::min(static_cast<std::int32_t>((values[i] - bins.low) * scale / range), last)];
   }
 }
 
@@ -82,6 +80,12 @@ const ObserverKernels kBaselineKernels = {"baseline", min_max, count_into_bins, 
 std::span<const ObserverKernels* const> available_observer_kernels() {
   static const std::vector<const ObserverKernels*> available = [] {
     std::vector<const ObserverKernels*> sets;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+      sets.push_back(&kAvx512Kernels);
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back(&kAvx2Kernels);
+#endif
     sets.push_back(&kBaselineKernels);
     return sets;
   }();

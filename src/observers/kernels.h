@@ -34,8 +34,8 @@ struct LevelFit {
 struct ObserverKernels {
   std::string_view name;  // "baseline", "avx2", "avx512"
   Extremes (*min_max)(const float* values, std::int64_t count);
-  // ++counts[bin(v)] for every v in [low, high], with torch.histc's arithmetic: bin = int((v - low) * bins / (high - low)),
-  // where high itself belongs to the last bin. Values outside [low, high] are skipped. count < 2^31.
+  // ++counts[bin(v)] for every v, with torch.histc's arithmetic: bin = int((v - low) * bins / (high - low)), and high itself
+  // belongs to the last bin. All values lie inside [low, high]; count < 2^31.
   void (*count_into_bins)(const float* values, std::int64_t count, const Bins& bins, std::uint32_t* counts);
   // The squared error that each source bin contributes: errors.size() == density.size().
   void (*level_errors)(const LevelFit& fit, std::span<float> errors);
