@@ -1,24 +1,36 @@
 #include "qdq/io.h"
 
 #include <array>
+#include <unordered_set>
 
 #include "formats/pt2/pt2.h"
+#include "formats/tensors/tensor_files.h"
 
 namespace qdq {
 namespace {
 
-// The program formats. A new one adds its row here.
+// The formats of programs and of tensors. A new one adds its row here.
 struct ProgramFormat {
   std::string_view extension;
   Program (*load)(const std::filesystem::path&, const LoadOptions&);
   void (*save)(const Program&, const std::filesystem::path&);
 };
-constexpr std::array<ProgramFormat, 1> kProgramFormats = {{{".pt2", load_pt2, nullptr}}};
+constexpr std::array<ProgramFormat, 1> kProgramFormats = {{{".pt2", load_pt2, save_pt2}}};
 
-const ProgramFormat& program_format(const std::filesystem::path& path) {
+struct TensorFormat {
+  std::string_view extension;
+  std::vector<NamedTensor> (*load)(const std::filesystem::path&, const LoadOptions&);
+  void (*save)(const std::filesystem::path&, const std::vector<NamedTensor>&);
+};
+constexpr std::array<TensorFormat, 3> kTensorFormats = {{{".npy", load_npy, save_npy},
+                                                         {".npz", load_npz, save_npz},
+                                                         {".safetensors", load_safetensors, save_safetensors}}};
+
+template <typename Formats>
+const auto& format_of(const Formats& formats, const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
   std::string known;
-  for (const ProgramFormat& format : kProgramFormats) {
+  for (const auto& format : formats) {
     if (format.extension == extension) return format;
     known += (known.empty() ? "" : ", ") + std::string(format.extension);
   }
@@ -27,6 +39,26 @@ const ProgramFormat& program_format(const std::filesystem::path& path) {
 
 }  // namespace
 
-Program load(const std::filesystem::path& path, const LoadOptions& options) { return program_format(path).load(path, options); }
+Program load(const std::filesystem::path& path, const LoadOptions& options) {
+  return format_of(kProgramFormats, path).load(path, options);
+}
+
+void save(const Program& program, const std::filesystem::path& path) { format_of(kProgramFormats, path).save(program, path); }
+
+std::vector<NamedTensor> load_tensors(const std::filesystem::path& path, const LoadOptions& options) {
+  return format_of(kTensorFormats, path).load(path, options);
+}
+
+void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
+  const auto& format = format_of(kTensorFormats, path);
+  std::unordered_set<std::string_view> names;
+  for (const NamedTensor& tensor : tensors) {
+    if (!tensor.value.defined() || tensor.value.is_meta())
+      throw InvalidArgumentError("[save] " + path.string() + ": tensor '" + tensor.name + "' has no data");
+    if (!names.insert(tensor.name).second)
+      throw InvalidArgumentError("[save] " + path.string() + ": two tensors have the name '" + tensor.name + "'");
+  }
+  format.save(path, tensors);
+}
 
 }  // namespace qdq

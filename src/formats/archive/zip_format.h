@@ -1,6 +1,7 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <string_view>
 
 // Constants of the zip format, shared by reader and writer (PKWARE APPNOTE 6.3, sections 4.3 and 4.5).
 namespace qdq::zip {
@@ -28,5 +29,8 @@ constexpr std::uint16_t kFlagPatch = 1 << 5;
 constexpr std::uint16_t kFlagStrongEncryption = 1 << 6;
 constexpr std::uint16_t kFlagUtf8 = 1 << 11;
 constexpr std::uint16_t kFlagMasked = 1 << 13;
+
+// Why `name` must not name an entry, null when it may: absolute paths, "..", control characters and the like.
+const char* name_problem(std::string_view name);
 
 }  // namespace qdq::zip

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "base/checked.h"
 #include "formats/archive/zip_format.h"
@@ -22,23 +23,6 @@ T read_at(const std::byte* at) {
 std::uint16_t u16(const std::byte* at) { return read_at<std::uint16_t>(at); }
 std::uint32_t u32(const std::byte* at) { return read_at<std::uint32_t>(at); }
 std::uint64_t u64(const std::byte* at) { return read_at<std::uint64_t>(at); }
-
-// Why `name` must not name an entry; null when it may.
-const char* name_problem(std::string_view name) {
-  if (name.empty()) return "the name is empty";
-  if (name.front() == '/') return "the name is an absolute path";
-  for (char c : name)
-    if (static_cast<unsigned char>(c) < 0x20 || c == '\\' || c == ':')
-      return "the name holds a control character, a backslash or a colon";
-  if (name.back() == '/') name.remove_suffix(1);  // a folder
-  for (std::size_t start = 0; start <= name.size();) {
-    const std::size_t slash = std::min(name.find('/', start), name.size());
-    const std::string_view part = name.substr(start, slash - start);
-    if (part.empty() || part == "." || part == "..") return "the name has an empty, '.' or '..' part";
-    start = slash + 1;
-  }
-  return nullptr;
-}
 
 // The zip64 field among the extra fields: replaces, in this order, those of the values that say kIn64. Returns false
 // when the field is absent, too short, or the extra fields are damaged.
@@ -154,7 +138,7 @@ void ZipReader::read_directory(const Directory& directory) {
 
     ZipEntry entry;
     entry.name.assign(reinterpret_cast<const char*>(record + zip::kDirectoryHeaderSize), name_length);
-    if (const char* problem = name_problem(entry.name)) fail(at, "entry " + in_quotes(entry.name) + ": " + problem);
+    if (const char* problem = zip::name_problem(entry.name)) fail(at, "entry " + in_quotes(entry.name) + ": " + problem);
     const std::uint16_t flags = u16(record + 8);
     if (flags & (zip::kFlagEncrypted | zip::kFlagPatch | zip::kFlagStrongEncryption | zip::kFlagMasked))
       fail(at, "entry " + in_quotes(entry.name) + " is encrypted or a patch");

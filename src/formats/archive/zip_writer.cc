@@ -42,11 +42,17 @@ std::uint64_t clipped(std::uint64_t value) { return std::min<std::uint64_t>(valu
 
 }  // namespace
 
-void ZipWriter::add(std::string_view name, std::span<const std::byte> data) {
-  if (name.empty() || name.size() > 0xffff) throw InvalidArgumentError("zip entry with a name of " + std::to_string(name.size()) + " bytes");
-  const bool wide = data.size() >= zip::kIn64;
-  Entry entry{std::string(name), file_.position(), data.size(),
-              static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()))};
+void ZipWriter::add(std::string_view name, std::initializer_list<std::span<const std::byte>> parts) {
+  const char* problem = name.size() > 0xffff ? "the name is too long" : zip::name_problem(name);
+  if (problem) throw InvalidArgumentError("zip entry '" + std::string(name.substr(0, 200)) + "': " + problem);
+  Entry entry{std::string(name), file_.position(), 0, 0};
+  uLong checksum = crc32_z(0, nullptr, 0);
+  for (const auto part : parts) {
+    entry.size += part.size();
+    if (!part.empty()) checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(part.data()), part.size());
+  }
+  entry.crc32 = static_cast<std::uint32_t>(checksum);
+  const bool wide = entry.size >= zip::kIn64;
   // The padding is an extra field: 4 bytes of head, then as many as the alignment needs.
   const std::uint64_t extra_start = entry.offset + zip::kLocalHeaderSize + name.size() + (wide ? 20u : 0u);
   const std::uint64_t padding = (kAlignment - (extra_start + 4) % kAlignment) % kAlignment;
@@ -57,7 +63,7 @@ void ZipWriter::add(std::string_view name, std::span<const std::byte> data) {
   if (wide) header.u16(zip::kZip64Extra).u16(16).u64(entry.size).u64(entry.size);
   header.u16(zip::kPaddingExtra).u16(padding).zeros(padding);
   file_.write(header.bytes());
-  file_.write(data);
+  for (const auto part : parts) file_.write(part);
   entries_.push_back(std::move(entry));
 }
 

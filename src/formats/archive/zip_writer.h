@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,9 +16,11 @@ class ZipWriter {
  public:
   explicit ZipWriter(AtomicFile& file) : file_(file) {}
 
-  // Names must differ: finish() throws InvalidArgumentError otherwise.
-  void add(std::string_view name, std::span<const std::byte> data);
-  void add(std::string_view name, std::string_view text) { add(name, std::as_bytes(std::span(text))); }
+  // Throws InvalidArgumentError for a name that readers refuse; finish() does for a name that was added twice.
+  // The entry's data is the concatenation of `parts`.
+  void add(std::string_view name, std::initializer_list<std::span<const std::byte>> parts);
+  void add(std::string_view name, std::span<const std::byte> data) { add(name, {data}); }
+  void add(std::string_view name, std::string_view text) { add(name, {std::as_bytes(std::span(text))}); }
   // Writes the directory. The file still has to be committed.
   void finish();
 

@@ -1,0 +1,17 @@
+#pragma once
+#include <filesystem>
+#include <vector>
+
+#include "qdq/io.h"
+
+// One pair of functions for each format of tensor files; qdq/io.h has the contract.
+namespace qdq {
+
+std::vector<NamedTensor> load_npy(const std::filesystem::path& path, const LoadOptions& options);
+void save_npy(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+std::vector<NamedTensor> load_npz(const std::filesystem::path& path, const LoadOptions& options);
+void save_npz(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions& options);
+void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+
+}  // namespace qdq
