@@ -5,6 +5,7 @@
 
 #include "formats/pt2/pt2.h"
 #include "formats/tensors/tensor_files.h"
+#include "formats/text/text.h"
 
 namespace qdq {
 namespace {
@@ -15,7 +16,7 @@ struct ProgramFormat {
   Program (*load)(const std::filesystem::path&, const LoadOptions&);
   void (*save)(const Program&, const std::filesystem::path&);
 };
-constexpr std::array<ProgramFormat, 1> kProgramFormats = {{{".pt2", load_pt2, save_pt2}}};
+constexpr std::array<ProgramFormat, 2> kProgramFormats = {{{".pt2", load_pt2, save_pt2}, {".graph", load_text, save_text}}};
 
 struct TensorFormat {
   std::string_view extension;
