@@ -33,14 +33,14 @@ build: deps  ## Build the release version in build/release
 
 test: build $(TEST_PYTHON)  ## Build, run the C++ tests and the Python tests
 	QDQ_PYTHON=$(CURDIR)/$(TEST_PYTHON) ctest --preset release -j $(JOBS)
-	$(TEST_PYTHON) -m pytest tests/python -q -n $(JOBS)
+	QDQ_BUILD_DIR=$(CURDIR)/build/release $(TEST_PYTHON) -m pytest tests/python -q -n $(JOBS)
 
 demo: build  ## Quantize two networks and run them on 10,000 Fashion-MNIST images
-	build/release/demo/qdq-demo
+	build/release/qdq-demo
 
 demo-mobilenet: build $(DEMO_PYTHON)  ## The same with MobileNetV2 on the images in IMAGES
 	$(DEMO_PYTHON) demo/export_mobilenet.py --images $(IMAGES) --out build/demo
-	build/release/demo/qdq-demo --model build/demo/mobilenet_v2.pt2 \
+	build/release/qdq-demo --model build/demo/mobilenet_v2.pt2 \
 	  --calibrate build/demo/calibrate.npz --test build/demo/test.npz
 
 bench: deps  ## Measure and compare with other programs

@@ -1,6 +1,6 @@
 """Puts the present help texts into docs/command_line.md: each block that begins with "$ qdq ... --help".
 
-    python3 tools/update_command_line_docs.py build/release/src/cli/qdq
+    python3 tools/update_command_line_docs.py build/release/qdq
 """
 
 import re

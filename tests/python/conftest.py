@@ -1,13 +1,10 @@
-"""What all Python tests share: where the repository, the build and the programs are."""
+"""Fixtures that all Python tests share."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-# The folder that `make build` fills; QDQ_BUILD names another one (build/asan, say).
-BUILD = ROOT / os.environ.get("QDQ_BUILD", "build/release")
+from tools import ROOT, tool
 
 
 @pytest.fixture(scope="session")
@@ -16,13 +13,6 @@ def root():
 
 
 @pytest.fixture(scope="session")
-def build():
-    return BUILD
-
-
-@pytest.fixture(scope="session")
 def qdq():
     """The command-line program."""
-    program = BUILD / "src" / "cli" / "qdq"
-    assert program.exists(), f"{program} is missing: run `make build` first"
-    return program
+    return Path(tool("qdq"))
