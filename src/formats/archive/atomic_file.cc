@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -45,19 +44,12 @@ void AtomicFile::fail(const char* doing) const {
   throw IoError("[save] " + target_.string() + ": " + doing + ": " + std::generic_category().message(errno));
 }
 
-void AtomicFile::write(std::span<const std::byte> bytes) {
-  position_ += bytes.size();
+void AtomicFile::append(std::span<const std::byte> bytes) {
   if (buffer_.size() + bytes.size() > kBufferSize) flush();
   if (bytes.size() >= kBufferSize)
     write_now(bytes);
   else
     buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
-}
-
-void AtomicFile::write_zeros(std::size_t count) {
-  static constexpr std::array<std::byte, 256> zeros{};
-  for (; count > zeros.size(); count -= zeros.size()) write(zeros);
-  write(std::span(zeros).first(count));
 }
 
 void AtomicFile::flush() {

@@ -45,7 +45,7 @@ std::uint64_t clipped(std::uint64_t value) { return std::min<std::uint64_t>(valu
 void ZipWriter::add(std::string_view name, std::initializer_list<std::span<const std::byte>> parts) {
   const char* problem = name.size() > 0xffff ? "the name is too long" : zip::name_problem(name);
   if (problem) throw InvalidArgumentError("zip entry '" + std::string(name.substr(0, 200)) + "': " + problem);
-  Entry entry{std::string(name), file_.position(), 0, 0};
+  Entry entry{std::string(name), sink_.position(), 0, 0};
   uLong checksum = crc32_z(0, nullptr, 0);
   for (const auto part : parts) {
     entry.size += part.size();
@@ -62,8 +62,8 @@ void ZipWriter::add(std::string_view name, std::initializer_list<std::span<const
   header.u16(name.size()).u16((wide ? 20u : 0u) + 4u + padding).text(name);
   if (wide) header.u16(zip::kZip64Extra).u16(16).u64(entry.size).u64(entry.size);
   header.u16(zip::kPaddingExtra).u16(padding).zeros(padding);
-  file_.write(header.bytes());
-  for (const auto part : parts) file_.write(part);
+  sink_.write(header.bytes());
+  for (const auto part : parts) sink_.write(part);
   entries_.push_back(std::move(entry));
 }
 
@@ -74,7 +74,7 @@ void ZipWriter::finish() {
   const auto twin = std::adjacent_find(names.begin(), names.end());
   if (twin != names.end()) throw InvalidArgumentError("two zip entries have the name '" + std::string(*twin) + "'");
 
-  const std::uint64_t start = file_.position();
+  const std::uint64_t start = sink_.position();
   for (const Entry& entry : entries_) {
     const bool wide_size = entry.size >= zip::kIn64;
     const bool wide_offset = entry.offset >= zip::kIn64;
@@ -88,23 +88,23 @@ void ZipWriter::finish() {
     record.u32(entry.crc32).u32(clipped(entry.size)).u32(clipped(entry.size));
     record.u16(entry.name.size()).u16(extra.bytes().size()).u16(0).u16(0).u16(0).u32(0).u32(clipped(entry.offset));
     record.text(entry.name).text(extra.bytes());
-    file_.write(record.bytes());
+    sink_.write(record.bytes());
   }
-  const std::uint64_t size = file_.position() - start;
+  const std::uint64_t size = sink_.position() - start;
   const std::uint64_t count = entries_.size();
   const bool wide = count >= zip::kIn64Short || size >= zip::kIn64 || start >= zip::kIn64;
   if (wide) {
-    const std::uint64_t at = file_.position();
+    const std::uint64_t at = sink_.position();
     Record record;
     record.u32(zip::kZip64End).u64(zip::kZip64EndSize - 12).u16(kVersion64).u16(kVersion64).u32(0).u32(0);
     record.u64(count).u64(count).u64(size).u64(start);
     record.u32(zip::kZip64Locator).u32(0).u64(at).u32(1);
-    file_.write(record.bytes());
+    sink_.write(record.bytes());
   }
   const std::uint64_t short_count = std::min<std::uint64_t>(count, zip::kIn64Short);
   Record end;
   end.u32(zip::kEndOfDirectory).u16(0).u16(0).u16(short_count).u16(short_count).u32(clipped(size)).u32(clipped(start)).u16(0);
-  file_.write(end.bytes());
+  sink_.write(end.bytes());
 }
 
 }  // namespace qdq

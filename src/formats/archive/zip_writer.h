@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/archive/atomic_file.h"
+#include "formats/archive/byte_sink.h"
 
 namespace qdq {
 
@@ -14,14 +14,14 @@ namespace qdq {
 // the same bytes: there are no times. Zip64 where sizes ask for it.
 class ZipWriter {
  public:
-  explicit ZipWriter(AtomicFile& file) : file_(file) {}
+  explicit ZipWriter(ByteSink& sink) : sink_(sink) {}
 
   // Throws InvalidArgumentError for a name that readers refuse; finish() does for a name that was added twice.
   // The entry's data is the concatenation of `parts`.
   void add(std::string_view name, std::initializer_list<std::span<const std::byte>> parts);
   void add(std::string_view name, std::span<const std::byte> data) { add(name, {data}); }
   void add(std::string_view name, std::string_view text) { add(name, {std::as_bytes(std::span(text))}); }
-  // Writes the directory. The file still has to be committed.
+  // Writes the directory.
   void finish();
 
  private:
@@ -31,7 +31,7 @@ class ZipWriter {
     std::uint64_t size;
     std::uint32_t crc32;
   };
-  AtomicFile& file_;
+  ByteSink& sink_;
   std::vector<Entry> entries_;
 };
 

@@ -93,8 +93,10 @@ void read_body_input(std::size_t index, json::Element element, const ValueTable&
     node.type = std::move(produced.type);
     scope.define(produced.name, node);
   } else {
+    Argument literal = read_argument(element, scope);
+    if (literal.list() || literal.get_if<Argument::Dict>()) json::fail("expected a value or a literal as the input of a body");
     const std::string name = "arg" + std::to_string(index);
-    graph.create(NodeKind::placeholder, name, {read_argument(element, scope)}, {}, name);
+    graph.create(NodeKind::placeholder, name, {std::move(literal)}, {}, name);
   }
 }
 

@@ -6,6 +6,24 @@
 namespace qdq::pt2 {
 namespace {
 
+// Constant inputs: Python literals. (A name would be a value of the graph.)
+Argument read_literal(json::Element element, const Scope& scope) {
+  const auto [tag, value] = json::single(element);
+  for (std::string_view literal : {"as_none", "as_int", "as_float", "as_string", "as_bool"})
+    if (tag == literal) return read_argument(element, scope);
+  json::fail("expected a literal, found '" + std::string(tag) + "'");
+}
+
+// The graph and the configuration both describe a lifted tensor.
+void check_agreement(const TensorMeta& type, const Tensor& value) {
+  bool agree = type.dtype == value.dtype() && type.sizes.size() == value.sizes().size();
+  for (std::size_t d = 0; agree && d < type.sizes.size(); ++d)
+    agree = type.sizes[d].is_symbolic() || type.sizes[d].value == value.sizes()[d];
+  if (!agree)
+    json::fail("the graph's type of this tensor contradicts the stored one, " + std::string(name(value.dtype())) + " " +
+               to_string(value.sizes()));
+}
+
 std::string_view name_member(json::Element element) { return json::string(json::field(json::object(element), "name")); }
 
 // Pairs the inputs of the graph with the input specs of the signature and turns them into placeholders, get_attr nodes
@@ -59,7 +77,7 @@ class InputReader {
   void user_input(json::Element input, json::Element arg) {
     const auto [tag, value] = json::single(arg);
     if (!names_a_value(tag)) {
-      program_.inputs.push_back({InputSpec::Kind::constant_input, "", read_argument(input, scope_)});
+      program_.inputs.push_back({InputSpec::Kind::constant_input, "", read_literal(input, scope_)});
       return;
     }
     const bool symbolic = tag != "as_tensor" && tag != "as_custom_obj";
@@ -70,7 +88,7 @@ class InputReader {
   void constant_input(json::Object object) {
     const json::Element value = json::field(object, "value");
     program_.inputs.push_back({InputSpec::Kind::constant_input, std::string(json::string(json::field(object, "name"))),
-                               json::within([] { return std::string(".value"); }, [&] { return read_argument(value, scope_); })});
+                               json::within([] { return std::string(".value"); }, [&] { return read_literal(value, scope_); })});
   }
 
   void token(json::Object object) {
@@ -82,6 +100,7 @@ class InputReader {
     Attribute attribute;
     attribute.kind = kind;
     attribute.name = json::at(object, name_key, json::string);
+    if (attribute.name.empty()) json::fail("the name of the tensor is empty");
     attribute.lifted_name = json::at(object, "arg", name_member);
     if (kind == AttributeKind::buffer) attribute.persistent = json::at(object, "persistent", json::boolean);
     if (kind != AttributeKind::custom_obj) {
@@ -90,7 +109,11 @@ class InputReader {
       attribute.value = std::move(payload.value);
       attribute.requires_grad = payload.requires_grad;
     }
-    lifted_.push_back(&define(NodeKind::get_attr, attribute.name, attribute.lifted_name));
+    const std::string_view expected = kind == AttributeKind::custom_obj ? "as_custom_obj" : "as_tensor";
+    if (tag_ != expected) json::fail("expected '" + std::string(expected) + "' as the graph's input, found '" + std::string(tag_) + "'");
+    Node& node = define(NodeKind::get_attr, attribute.name, attribute.lifted_name);
+    if (const TensorMeta* type = node.type.tensor()) check_agreement(*type, attribute.value);
+    lifted_.push_back(&node);
     if (program_.attributes.contains(attribute.name)) json::fail("a second input has the name '" + attribute.name + "'");
     program_.attributes.add(std::move(attribute));
   }

@@ -56,9 +56,9 @@ std::string_view tag_of_empty_list(std::string_view type) {
 
 void write_literal(json::Writer& json, const Argument& argument) {
   if (const auto* integer = argument.get_if<std::int64_t>()) json.integer(*integer);
-  else if (const auto* real = argument.get_if<double>()) json.number(*real);
-  else if (const auto* boolean = argument.get_if<bool>()) json.boolean(*boolean);
-  else if (const auto* text = argument.get_if<std::string>()) json.string(*text);
+  if (const auto* real = argument.get_if<double>()) json.number(*real);
+  if (const auto* boolean = argument.get_if<bool>()) json.boolean(*boolean);
+  if (const auto* text = argument.get_if<std::string>()) json.string(*text);
 }
 
 std::string_view literal_tag(unsigned kind) {
@@ -97,28 +97,31 @@ void GraphWriter::write_list(json::Writer& json, const Node& user, const Argumen
       json.end();
     }
   };
-  auto open = [&](std::string_view tag) { json.begin_object().key(tag).begin_array(); };
+  auto write = [&](std::string_view tag, auto&& items) {
+    json.begin_object().key(tag).begin_array();
+    items();
+    json.end().end();
+  };
+  auto as_literals = [&] { literals(list); };
 
   // The order is that of torch's serializer: the first tag that fits.
-  if (list.empty()) open(tag_of_empty_list(type));
-  else if (kinds == kBool) open("as_bools"), literals(list);
-  else if (kinds == kInt) open("as_ints"), literals(list);
-  else if (kinds == kFloat) open("as_floats"), literals(list);
-  else if (kinds == kString) open("as_strings"), literals(list);
-  else if (only(kinds, kInt | kSymInt)) open("as_sym_ints"), symbols();
-  else if (only(kinds, kFloat | kSymFloat)) open("as_sym_floats"), symbols();
-  else if (only(kinds, kBool | kSymBool)) open("as_sym_bools"), symbols();
-  else if (only(kinds, kAnyNode)) open("as_tensors"), names(list);
-  else if (inner_lists(kAnyNode)) open("as_nested_tensors"), nested(names);
-  else if (inner_lists(kInt)) open("as_int_lists"), nested(literals);
-  else if (inner_lists(kFloat)) open("as_float_lists"), nested(literals);
-  else if (only(kinds, kTensor | kNone)) {
-    open("as_optional_tensors");
-    for (const Argument& item : list) write_argument(json, user, item);
-  } else {
-    fail_saving(user, "the format has no list that mixes these kinds of items");
-  }
-  json.end().end();
+  if (list.empty()) return write(tag_of_empty_list(type), [] {});
+  if (kinds == kBool) return write("as_bools", as_literals);
+  if (kinds == kInt) return write("as_ints", as_literals);
+  if (kinds == kFloat) return write("as_floats", as_literals);
+  if (kinds == kString) return write("as_strings", as_literals);
+  if (only(kinds, kInt | kSymInt)) return write("as_sym_ints", symbols);
+  if (only(kinds, kFloat | kSymFloat)) return write("as_sym_floats", symbols);
+  if (only(kinds, kBool | kSymBool)) return write("as_sym_bools", symbols);
+  if (only(kinds, kAnyNode)) return write("as_tensors", [&] { names(list); });
+  if (inner_lists(kAnyNode)) return write("as_nested_tensors", [&] { nested(names); });
+  if (inner_lists(kInt)) return write("as_int_lists", [&] { nested(literals); });
+  if (inner_lists(kFloat)) return write("as_float_lists", [&] { nested(literals); });
+  if (only(kinds, kTensor | kNone))
+    return write("as_optional_tensors", [&] {
+      for (const Argument& item : list) write_argument(json, user, item);
+    });
+  fail_saving(user, "the format has no list that mixes these kinds of items");
 }
 
 void GraphWriter::write_argument(json::Writer& json, const Node& user, const Argument& argument, std::string_view type) const {

@@ -1,0 +1,233 @@
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <fstream>
+
+#include "formats/archive/atomic_file.h"
+#include "formats/archive/zip_format.h"
+#include "formats/archive/zip_reader.h"
+#include "formats/archive/zip_writer.h"
+#include "support/temporary_folder.h"
+
+namespace qdq {
+namespace {
+
+// Little-endian fields, put together by hand so that each can be wrong.
+struct Bytes {
+  std::string text;
+  Bytes& u16(std::uint64_t v) { return put(v, 2); }
+  Bytes& u32(std::uint64_t v) { return put(v, 4); }
+  Bytes& u64(std::uint64_t v) { return put(v, 8); }
+  Bytes& add(const std::string& s) {
+    text += s;
+    return *this;
+  }
+  Bytes& put(std::uint64_t v, int width) {
+    for (int i = 0; i < width; ++i) text += static_cast<char>(v >> (8 * i) & 0xff);
+    return *this;
+  }
+};
+
+std::uint32_t checksum(const std::string& data) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()));
+}
+
+// What one entry says about itself, in both places.
+struct Entry {
+  std::string name = "a";
+  std::string local_name = "a";
+  std::string data = "hello";
+  std::uint32_t size = 5;
+  std::uint32_t crc = checksum("hello");
+  std::uint32_t offset = 0;
+  std::uint16_t flags = 0;
+  std::uint16_t method = 0;
+  std::string extra = {};  // of the directory
+};
+
+std::string local_part(const Entry& e) {
+  Bytes b;
+  b.u32(zip::kLocalHeader).u16(20).u16(e.flags).u16(e.method).u32(0).u32(checksum(e.data)).u32(e.data.size()).u32(e.data.size());
+  b.u16(e.local_name.size()).u16(0).add(e.local_name).add(e.data);
+  return b.text;
+}
+
+std::string directory_part(const Entry& e) {
+  Bytes b;
+  b.u32(zip::kDirectoryHeader).u16(20).u16(20).u16(e.flags).u16(e.method).u32(0).u32(e.crc).u32(e.size).u32(e.size);
+  b.u16(e.name.size()).u16(e.extra.size()).u16(0).u16(0).u16(0).u32(0).u32(e.offset).add(e.name).add(e.extra);
+  return b.text;
+}
+
+std::string end_part(std::size_t count, std::size_t size, std::size_t offset, const std::string& comment = "") {
+  Bytes b;
+  b.u32(zip::kEndOfDirectory).u16(0).u16(0).u16(count).u16(count).u32(size).u32(offset).u16(comment.size()).add(comment);
+  return b.text;
+}
+
+std::string archive(const std::vector<Entry>& entries) {
+  std::string locals;
+  std::string directory;
+  for (const Entry& entry : entries) locals += local_part(entry);
+  for (const Entry& entry : entries) directory += directory_part(entry);
+  return locals + directory + end_part(entries.size(), directory.size(), locals.size());
+}
+
+class Zip : public testing::Test {
+ protected:
+  ZipReader open(const std::string& bytes) {
+    const auto path = folder_ / ("file" + std::to_string(count_++) + ".zip");  // an old mapping must stay as it is
+    std::ofstream(path, std::ios::binary) << bytes;
+    return ZipReader(MappedFile::open(path));
+  }
+  std::string refusal(const std::string& bytes) {
+    try {
+      open(bytes);
+    } catch (const FormatError& error) {
+      return error.what();
+    }
+    return "opened";
+  }
+  bool refuses(const Entry& entry, const std::string& why) {
+    const std::string message = refusal(archive({entry}));
+    if (message.find(why) == std::string::npos) ADD_FAILURE() << message;
+    return true;
+  }
+  TemporaryFolder folder_;
+  int count_ = 0;
+};
+
+std::string text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+TEST_F(Zip, ReadsStoredEntriesInPlace) {
+  const ZipReader zip = open(archive({Entry{}}));
+  ASSERT_EQ(zip.entries().size(), 1u);
+  const ZipEntry* entry = zip.find("a");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->data_offset, 31u);  // 30 bytes of header, 1 of name
+  EXPECT_EQ(text_of(zip.stored_bytes(*entry)), "hello");
+  EXPECT_NO_THROW(zip.verify_checksum(*entry));
+  EXPECT_EQ(zip.find("b"), nullptr);
+}
+
+TEST_F(Zip, WritesWhatItReads) {
+  const auto path = folder_ / "out.zip";
+  AtomicFile file(path);
+  ZipWriter writer(file);
+  writer.add("one", std::string_view("first"));
+  writer.add("two/three", std::string_view(""));
+  writer.add("four", std::string_view("\0\1\2", 3));
+  writer.finish();
+  file.commit();
+  const ZipReader zip(MappedFile::open(path));
+  ASSERT_EQ(zip.entries().size(), 3u);
+  for (const ZipEntry& entry : zip.entries()) {
+    EXPECT_EQ(entry.data_offset % 64, 0u) << entry.name;
+    EXPECT_NO_THROW(zip.verify_checksum(entry));
+  }
+  EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("four"))), std::string("\0\1\2", 3));
+}
+
+TEST_F(Zip, RefusesEveryTruncation) {
+  const std::string good = archive({Entry{}});
+  for (std::size_t length = 0; length < good.size(); ++length) EXPECT_NE(refusal(good.substr(0, length)), "opened") << length;
+  EXPECT_NE(refusal(good + "x"), "opened");
+  EXPECT_NE(refusal("x" + good), "opened");
+}
+
+TEST_F(Zip, RefusesEntriesThatContradictThemselves) {
+  refuses({.local_name = "b"}, "its local header says 'b'");
+  refuses({.size = 4}, "sizes or checksum differ");
+  refuses({.crc = 1}, "sizes or checksum differ");
+  refuses({.offset = 1}, "expected its local header here");
+  refuses({.offset = 0xfffffff0}, "expected its local header here");
+  refuses({.flags = 1}, "encrypted");
+  refuses({.method = 9}, "expected method 0 (stored) or 8 (deflated), found 9");
+  refuses({.size = 0xffffffff}, "zip64 field is missing");
+}
+
+TEST_F(Zip, RefusesNamesThatLeaveTheFolder) {
+  for (const char* name : {"/a", "../a", "a/../b", "a//b", "./a", "a/.", "a\\b", "c:a", "..", "a\nb", ""}) {
+    SCOPED_TRACE(name);
+    refuses({.name = name, .local_name = name}, "the name");
+  }
+}
+
+TEST_F(Zip, RefusesTwoEntriesOfOneName) {
+  Entry second;
+  second.offset = static_cast<std::uint32_t>(local_part({}).size());
+  EXPECT_NE(refusal(archive({Entry{}, second})).find("a second entry has the name 'a'"), std::string::npos);
+}
+
+TEST_F(Zip, RefusesEntriesThatOverlap) {
+  // The second entry's header lies inside the first one's data.
+  Entry inner{.name = "b", .local_name = "b"};
+  const std::string inner_bytes = local_part(inner);
+  Entry outer{.data = inner_bytes, .size = static_cast<std::uint32_t>(inner_bytes.size()), .crc = checksum(inner_bytes)};
+  inner.offset = 31;
+  const std::string locals = local_part(outer);
+  const std::string directory = directory_part(outer) + directory_part(inner);
+  EXPECT_NE(refusal(locals + directory + end_part(2, directory.size(), locals.size())).find("overlaps"), std::string::npos);
+}
+
+TEST_F(Zip, RefusesDirectoriesThatCannotBe) {
+  const std::string local = local_part({});
+  const std::string directory = directory_part({});
+  EXPECT_NE(refusal(local + directory + end_part(60000, directory.size(), local.size())).find("cannot hold 60000 entries"),
+            std::string::npos);
+  EXPECT_NE(refusal(local + directory + end_part(1, directory.size() - 1, local.size())), "opened");
+  EXPECT_NE(refusal(local + directory + end_part(1, directory.size(), local.size() + 1)), "opened");
+  EXPECT_NE(refusal(local + directory + end_part(0, directory.size(), local.size())), "opened");
+}
+
+TEST_F(Zip, ReadsZip64AndRefusesDamagedOnes) {
+  const std::string local = local_part({});
+  Bytes wide_sizes;
+  wide_sizes.u16(zip::kZip64Extra).u16(16).u64(5).u64(5);
+  Entry entry{.size = 0xffffffff, .extra = wide_sizes.text};
+  const std::string directory = directory_part(entry);
+  auto end64 = [&](std::uint64_t count, std::uint64_t at) {
+    Bytes b;
+    b.u32(zip::kZip64End).u64(44).u16(45).u16(45).u32(0).u32(0).u64(count).u64(count).u64(directory.size()).u64(local.size());
+    b.u32(zip::kZip64Locator).u32(0).u64(at).u32(1);
+    return b.text + end_part(0xffff, 0xffffffff, 0xffffffff);
+  };
+  const std::size_t at = local.size() + directory.size();
+  const ZipReader zip = open(local + directory + end64(1, at));
+  EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("a"))), "hello");
+  EXPECT_NE(refusal(local + directory + end64(1, at + 1)), "opened");
+  EXPECT_NE(refusal(local + directory + end64(1, ~std::uint64_t{0})), "opened");
+  EXPECT_NE(refusal(local + directory + end64(~std::uint64_t{0}, at)), "opened");
+}
+
+TEST_F(Zip, FindsDamagedData) {
+  std::string bytes = archive({Entry{}});
+  bytes[31] = 'j';
+  const ZipReader zip = open(bytes);
+  EXPECT_THROW(zip.verify_checksum(zip.entries()[0]), FormatError);
+}
+
+TEST_F(Zip, RefusesDeflatedDataThatExpandsTooMuch) {
+  Entry bomb{.size = 5, .method = 8};
+
+  const ZipReader zip = open(archive({bomb}));
+  EXPECT_THROW(zip.inflate(zip.entries()[0]), FormatError);  // "hello" is no deflate stream
+  EXPECT_THROW(zip.stored_bytes(zip.entries()[0]), FormatError);
+}
+
+TEST_F(Zip, AFailedSaveLeavesTheOldFileAndNothingElse) {
+  const auto path = folder_ / "kept";
+  std::ofstream(path) << "old";
+  {
+    AtomicFile file(path);
+    file.write(std::string_view("new"));
+  }
+  std::string text;
+  std::ifstream(path) >> text;
+  EXPECT_EQ(text, "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
+  EXPECT_THROW(AtomicFile(folder_ / "no/such/folder"), IoError);
+}
+
+}  // namespace
+}  // namespace qdq
