@@ -1,13 +1,7 @@
 #pragma once
-#include <cstdint>
 #include <span>
-#include <vector>
 
 namespace qdq {
-
-// torch.linspace in float32: `points` values from `start` to `end`; the first half is counted up from start, the rest
-// down from end, each with one fused multiply-add.
-std::vector<float> linspace(float start, float end, std::int64_t points);
 
 // Adds a histogram over [old_min, old_max] to `histogram` over the wider [new_min, new_max], both with as many bins.
 // Each old bin is cut into 16 equal parts, and each part goes whole to the new bin that holds its centre.
