@@ -6,6 +6,7 @@
 
 #include "qdq/executor.h"
 #include "qdq/observer.h"
+#include "qdq/pass_manager.h"
 #include "qdq/program.h"
 #include "qdq/quantizer.h"
 
@@ -14,7 +15,8 @@ namespace qdq {
 // A program with observers in it. Calibrate it, then convert it.
 class PreparedProgram {
  public:
-  PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers);
+  PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers,
+                  std::vector<PassReport> pass_report = {});
   PreparedProgram(PreparedProgram&&) noexcept;
   PreparedProgram& operator=(PreparedProgram&&) noexcept;
   ~PreparedProgram();
@@ -26,27 +28,32 @@ class PreparedProgram {
 
   // Which executor calibrates. Call it before the first calibrate().
   void set_executor(const ExecutorOptions& options);
+  // What the passes of prepare did.
+  const std::vector<PassReport>& pass_report() const { return pass_report_; }
+
   // Runs the program on one batch: one tensor per user input, in order. Returns the program's (float) results.
   std::vector<Tensor> calibrate(const std::vector<Tensor>& inputs);
 
  private:
   std::unique_ptr<Program> program_;  // its address must not change: the executor refers to it
   std::map<std::string, std::shared_ptr<Observer>> observers_;
+  std::vector<PassReport> pass_report_;
   ExecutorOptions executor_options_;
   std::unique_ptr<Executor> executor_;
 };
 
 // Folds batch norms, asks the quantizer, inserts observers. Throws InvalidArgumentError for annotations that cannot be
 // followed (dangling or cyclic sharing, an edge that does not exist), naming the nodes and their source lines.
-PreparedProgram prepare(Program program, Quantizer& quantizer);
+PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& passes = {});
 
 struct ConvertOptions {
   bool fold_quantize = true;  // weights are stored quantized; false keeps float weights followed by a quantize
+  PassOptions passes;
 };
 
 // Replaces observers by quantize/dequantize nodes, gives every annotated consumer its own dequantize, folds quantized
-// weights and drops what nothing reads any more.
-Program convert(PreparedProgram prepared, const ConvertOptions& options = {});
+// weights and drops what nothing reads any more. `report`, if given, receives what the passes did.
+Program convert(PreparedProgram prepared, const ConvertOptions& options = {}, std::vector<PassReport>* report = nullptr);
 
 // What is quantized in a converted program.
 struct QuantizationSummary {

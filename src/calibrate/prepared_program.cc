@@ -4,8 +4,11 @@
 
 namespace qdq {
 
-PreparedProgram::PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers)
-    : program_(std::make_unique<Program>(std::move(program))), observers_(std::move(observers)) {}
+PreparedProgram::PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers,
+                                 std::vector<PassReport> pass_report)
+    : program_(std::make_unique<Program>(std::move(program))),
+      observers_(std::move(observers)),
+      pass_report_(std::move(pass_report)) {}
 PreparedProgram::PreparedProgram(PreparedProgram&&) noexcept = default;
 PreparedProgram& PreparedProgram::operator=(PreparedProgram&&) noexcept = default;
 PreparedProgram::~PreparedProgram() = default;

@@ -48,14 +48,17 @@ class Inserter {
   Inserter(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers)
       : program_(program), graph_(program.graph()), observers_(observers) {}
 
-  void run() {
+  int run() {
+    int replaced = 0;
     for (Node& node : graph_.nodes()) {
       if (node.kind() != NodeKind::call_module) continue;
       const auto found = observers_.find(node.target());
       if (found == observers_.end())
         throw InvalidArgumentError("[convert] " + node.describe() + ": there is no observer of that name");
       replace(node, *found->second);
+      ++replaced;
     }
+    return replaced;
   }
 
  private:
@@ -166,8 +169,8 @@ class Inserter {
 
 }  // namespace
 
-void insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers) {
-  Inserter(program, observers).run();
+int insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers) {
+  return Inserter(program, observers).run();
 }
 
 }  // namespace qdq

@@ -17,7 +17,7 @@ namespace qdq {
 //   other (placeholder)    nothing: users read %x
 //
 // Throws InvalidArgumentError, naming the observed node, for an observer that has no qparams or a dtype that the scheme
-// does not allow.
-void insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers);
+// does not allow. Returns how many observers were replaced.
+int insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers);
 
 }  // namespace qdq

@@ -7,10 +7,9 @@ namespace qdq {
 namespace {
 
 NoMatch why_not(const Node& node) {
-  if (!is_dequantize(node) || node.is(kDequantizeAffine)) return NoMatch("not a dequantize");
   std::size_t consumers = 0;
   for (const Node* user : node.users()) consumers += !is_size_query(*user);
-  if (consumers <= 1) return NoMatch("one consumer");
+  if (consumers <= 1) return NoMatch("it has one consumer");
   if (const Node* quantize = node.input(0); quantize && is_quantize(*quantize)) {
     const Node* scale = quantize->input(1);
     if (scale && scale->is("operator.getitem") && scale->input(0)->is(kChooseQParams))
@@ -24,7 +23,11 @@ NoMatch why_not(const Node& node) {
 int duplicate_dq(Graph& graph) {
   int made = 0;
   for (Node& dq : graph.nodes()) {
-    if (why_not(dq)) continue;
+    if (!is_dequantize(dq) || dq.is(kDequantizeAffine)) continue;
+    if (const NoMatch why = why_not(dq)) {
+      graph.note(dq, "duplicate_dq", why);
+      continue;
+    }
     for (Node* user : dq.users()) {
       if (is_size_query(*user) || !is_valid_annotation(*user)) continue;
       auto at = graph.inserting_after(dq);

@@ -111,9 +111,11 @@ void port_output(const Node& node) {
 
 }  // namespace
 
-void port_metadata(Graph& graph) {
+int port_metadata(Graph& graph) {
+  int served = 0;
   for (Node& node : graph.nodes()) {
     if (!is_valid_annotation(node)) continue;
+    ++served;
     for (const auto& [input, spec] : node.annotation->input_qspec_map) {
       if (!has_spec(spec)) continue;
       if (is_dynamic(spec))
@@ -123,6 +125,7 @@ void port_metadata(Graph& graph) {
     }
     if (has_spec(node.annotation->output_qspec)) port_output(node);
   }
+  return served;
 }
 
 }  // namespace qdq

@@ -11,7 +11,7 @@ namespace qdq {
 // An input's dequantize takes its consumer's metadata; the quantize behind a node takes that node's; a weight's quantize,
 // and the view-like ops between weight and quantize, take the weight's. Ops chosen at run time (choose_qparams) take the
 // consumer's. As in PyTorch, dequantizes inside a list argument (cat) get nothing.
-// Throws InvalidArgumentError when a dynamic input has no choose_qparams behind it.
-void port_metadata(Graph& graph);
+// Throws InvalidArgumentError when a dynamic input has no choose_qparams behind it. Returns the number of annotated nodes looked at.
+int port_metadata(Graph& graph);
 
 }  // namespace qdq

@@ -1,7 +1,12 @@
 #include "pipeline/pass_list.h"
 
+#include "passes/duplicate_dq.h"
 #include "passes/eliminate_dead_code.h"
+#include "passes/fold_constants.h"
+#include "passes/fuse_batch_norm.h"
+#include "passes/port_metadata.h"
 #include "passes/remove_identity.h"
+#include "reference/kernels.h"
 
 namespace qdq {
 namespace {
@@ -15,8 +20,14 @@ PassFn on_graph(int (*pass)(Graph&)) {
 
 const std::vector<NamedPass>& pass_list() {
   static const std::vector<NamedPass> passes = {
+      {"fuse_conv_bn", fuse_conv_bn},
+      {"fuse_linear_bn", fuse_linear_bn},
       {"eliminate_dead_code", on_graph(eliminate_dead_code)},
       {"remove_identity", on_graph(remove_identity)},
+      {"duplicate_dq", on_graph(duplicate_dq)},
+      {"port_metadata", on_graph(port_metadata)},
+      {"fold_constants", [](Program& program) { return fold_constants(program, evaluate); }},
+      {"remove_dead_attributes", remove_dead_attributes},
   };
   return passes;
 }

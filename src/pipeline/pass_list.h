@@ -2,7 +2,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pipeline/pass_manager.h"
+#include "qdq/pass_manager.h"
 
 namespace qdq {
 

@@ -1,4 +1,4 @@
-#include "pipeline/pass_manager.h"
+#include "qdq/pass_manager.h"
 
 #include <algorithm>
 #include <chrono>
@@ -55,8 +55,14 @@ std::vector<std::string> PassManager::names() const {
   return result;
 }
 
+PassManager& PassManager::allow(std::vector<std::string> names) {
+  allowed_.insert(allowed_.end(), names.begin(), names.end());
+  return *this;
+}
+
 void PassManager::check_names() const {
-  const auto known = names();
+  auto known = names();
+  known.insert(known.end(), allowed_.begin(), allowed_.end());
   const auto check = [&](const std::string& wanted, std::string_view option) {
     if (contains(known, pass_name(wanted))) return;
     std::string list;

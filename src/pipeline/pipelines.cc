@@ -12,30 +12,45 @@
 
 namespace qdq {
 
-PreparedProgram prepare(Program program, Quantizer& quantizer) {
-  fuse_conv_bn(program);                 // a batch norm after a convolution is a scale of its weight
-  fuse_linear_bn(program);               // ... and after a linear
-  eliminate_dead_code(program.graph());  // what the folding left behind
-
-  quantizer.transform_for_annotation(program);
-  quantizer.annotate(program);
-  quantizer.validate(program);
-
-  ObserverMap observers = build_observers(AnnotatedPlaces(program.graph()));  // one per sharing group
-  quantizer.prepare_obs_or_fq_callback(program, observers);
-  auto by_target = insert_observers(program, observers);
-  return PreparedProgram(std::move(program), std::move(by_target));
+PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& options) {
+  std::map<std::string, std::shared_ptr<Observer>> by_target;
+  PassManager passes(options);
+  passes.add("fuse_conv_bn", fuse_conv_bn);                // a batch norm after a convolution is a scale of its weight
+  passes.add("fuse_linear_bn", fuse_linear_bn);            // ... and after a linear
+  passes.add("eliminate_dead_code", eliminate_dead_code);  // what the folding left behind
+  passes.add("annotate", [&](Program& p) {                 // the quantizer decides what and how
+    quantizer.transform_for_annotation(p);
+    quantizer.annotate(p);
+    quantizer.validate(p);
+    int annotated = 0;
+    for (const Node& node : p.graph().nodes()) annotated += is_valid_annotation(node);
+    return annotated;
+  });
+  passes.add("insert_observers", [&](Program& p) {  // one observer for each sharing group
+    ObserverMap observers = build_observers(AnnotatedPlaces(p.graph()));
+    quantizer.prepare_obs_or_fq_callback(p, observers);
+    by_target = insert_observers(p, observers);
+    return static_cast<int>(by_target.size());
+  });
+  passes.allow({"insert_qdq", "duplicate_dq", "port_metadata", "fold_constants", "remove_dead_attributes"});
+  auto report = passes.run(program);
+  return PreparedProgram(std::move(program), std::move(by_target), std::move(report));
 }
 
-Program convert(PreparedProgram prepared, const ConvertOptions& options) {
+Program convert(PreparedProgram prepared, const ConvertOptions& options, std::vector<PassReport>* report) {
   Program program = std::move(prepared.program());
-  insert_qdq(program, prepared.observers());  // observers become quantize and dequantize
-  eliminate_dead_code(program.graph());
-  duplicate_dq(program.graph());   // every annotated consumer gets its own dequantize
-  port_metadata(program.graph());  // quantize and dequantize belong to the op that they serve
-  if (options.fold_quantize) fold_constants(program, evaluate);  // weights are stored quantized
-  eliminate_dead_code(program.graph());
-  remove_dead_attributes(program);  // float weights that nothing reads any more
+  PassManager passes(options.passes);
+  passes.add("insert_qdq", [&](Program& p) { return insert_qdq(p, prepared.observers()); });
+  passes.add("eliminate_dead_code", eliminate_dead_code);
+  passes.add("duplicate_dq", duplicate_dq);    // every annotated consumer gets its own dequantize
+  passes.add("port_metadata", port_metadata);  // quantize and dequantize belong to the op that they serve
+  if (options.fold_quantize)
+    passes.add("fold_constants", [](Program& p) { return fold_constants(p, evaluate); });  // weights become int8
+  passes.add("eliminate_dead_code", eliminate_dead_code);
+  passes.add("remove_dead_attributes", remove_dead_attributes);  // float weights that nothing reads any more
+  passes.allow({"fuse_conv_bn", "fuse_linear_bn", "annotate", "insert_observers"});
+  auto done = passes.run(program);
+  if (report) *report = std::move(done);
   return program;
 }
 

@@ -8,6 +8,7 @@
 #include "graph/verify.h"
 #include "pipeline/pass_list.h"
 #include "qdq/graph_text.h"
+#include "qdq/quantizer.h"
 
 namespace qdq::test {
 namespace {
@@ -49,6 +50,12 @@ void read_expectation(GoldenCase& test) {
   };
   take(": unchanged", GoldenCase::Kind::unchanged);
   take(": error", GoldenCase::Kind::error);
+}
+
+// Golden graphs say with the metadata line `@annotated "..."` that a quantizer annotated a node.
+void annotate_from_metadata(Graph& graph) {
+  for (Node& node : graph.nodes())
+    if (node.meta.find("annotated")) annotation_of(node).output_qspec = QuantizationSpec{};
 }
 
 std::string where(const GoldenCase& test) { return test.file.filename().string() + ":" + std::to_string(test.line); }
@@ -116,6 +123,7 @@ std::string run_golden_case(const GoldenCase& test, std::string& actual) {
   if (!pass) return "no pass is called '" + test.pass + "'";
   try {
     Program program = parse_program(test.before, where(test));
+    annotate_from_metadata(program.graph());
     const std::string before = to_text(program, options);
     const int changed = (*pass)(program);
     actual = to_text(program, options);

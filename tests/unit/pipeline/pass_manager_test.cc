@@ -1,4 +1,4 @@
-#include "pipeline/pass_manager.h"
+#include "qdq/pass_manager.h"
 
 #include <gtest/gtest.h>
 

@@ -45,7 +45,9 @@ class PassManager {
 
   PassManager& add(std::string name, PassFn fn);
   PassManager& add(std::string name, int (*fn)(Graph&));
-  // Throws InvalidArgumentError when the options name a pass that was not added.
+  // Names that the options may contain although they belong to another pipeline, which shares these options.
+  PassManager& allow(std::vector<std::string> names);
+  // Throws InvalidArgumentError when the options name a pass that was neither added nor allowed.
   std::vector<PassReport> run(Program& program) const;
   std::vector<std::string> names() const;
 
@@ -54,6 +56,7 @@ class PassManager {
   PassReport run_one(const std::string& name, const PassFn& fn, Program& program) const;
 
   PassOptions options_;
+  std::vector<std::string> allowed_;
   std::vector<std::pair<std::string, PassFn>> passes_;
 };
 
