@@ -260,7 +260,7 @@ class Graph {
   // Throws InternalError while the node has users.
   void erase(Node& node);
   void move_before(Node& node, Node& position);
-  void rename(Node& node, std::string_view wanted);  // made unique
+  void rename(Node& node, std::string_view wanted);  // the name of an erased node may be taken over; else made unique
   void rename_after_target(Node& node);  // to the name that a new node of its target would get
   std::string unique_name(std::string_view candidate);  // torch.fx's rule; the name is taken from then on
 

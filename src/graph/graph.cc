@@ -363,6 +363,7 @@ void Graph::erase(Node& node) {
     throw InternalError("erasing " + node.describe() + ", which '" + node.first_user_->consumer->name_ + "' still uses");
   node.drop_edges();
   unlink(node);
+  by_name_[node.name_] = nullptr;  // like torch.fx, a name once given is not given again by itself
   node.erased_ = true;
 }
 
@@ -374,8 +375,10 @@ void Graph::move_before(Node& node, Node& position) {
 
 void Graph::rename(Node& node, std::string_view wanted) {
   if (node.name_ == wanted) return;
-  const std::string fresh = unique_name(wanted);
-  by_name_[node.name_] = nullptr;  // like torch.fx, a name once given is not given again
+  const auto taken = by_name_.find(std::string(wanted));
+  const bool abandoned = taken != by_name_.end() && !taken->second;
+  const std::string fresh = abandoned ? std::string(wanted) : claim_name(wanted);
+  by_name_[node.name_] = nullptr;
   node.name_ = fresh;
   by_name_[fresh] = &node;
 }

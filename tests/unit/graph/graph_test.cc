@@ -112,6 +112,12 @@ TEST(Graph, ErasedNodesStillSayTheirName) {
   EXPECT_TRUE(relu.erased());
   EXPECT_EQ(relu.name(), "relu_default");
   EXPECT_EQ(x.num_users(), 0u);
+  EXPECT_EQ(g.find("relu_default"), nullptr);
+  EXPECT_EQ(g.call_function("aten.relu.default", {x}).name(), "relu_default_1");  // not given again by itself
+  Node& heir = g.call_function("aten.neg.default", {x});
+  g.rename(heir, "relu_default");  // but it may be taken over
+  EXPECT_EQ(heir.name(), "relu_default");
+  EXPECT_EQ(g.find("relu_default"), &heir);
 }
 
 }  // namespace
