@@ -28,7 +28,7 @@ class Ours:
     def ask(self, line, payload=b""):
         self.process.stdin.write(line.encode() + b"\n" + payload)
         self.process.stdin.flush()
-        answer = self.process.stdout.readline().decode().strip()
+        answer = self.process.stdout.readline().decode().rstrip("\n")  # an empty tensor ends in blanks
         if answer.startswith("error"):
             raise ValueError(answer)
         return answer
