@@ -1,0 +1,198 @@
+#include "ops/index.h"
+
+#include <algorithm>
+
+#include "reference/eval.h"
+
+namespace qdq {
+namespace {
+
+void copy_element(const Tensor& to, std::int64_t to_offset, const Tensor& from, std::int64_t from_offset) {
+  const auto width = static_cast<std::int64_t>(element_size(to.dtype()));
+  std::memcpy(to.raw_data() + to_offset * width, from.raw_data() + from_offset * width, static_cast<std::size_t>(width));
+}
+
+// An index as a position in a dimension of `size`; negative ones count from the end.
+std::int64_t checked_index(const Call& call, std::int64_t index, std::int64_t size) {
+  if (index < -size || index >= size)
+    call.fail("index " + std::to_string(index) + " is out of range for a dimension of size " + std::to_string(size));
+  return index < 0 ? index + size : index;
+}
+
+std::vector<Value> eval_embedding(const Call& call) {
+  const Tensor weight = call.tensor("weight").contiguous();
+  const Tensor indices = contiguous_as<std::int64_t>(call.tensor("indices"));
+  if (weight.dim() != 2) call.fail("the weight must have 2 dimensions");
+  Shape sizes = indices.sizes();
+  sizes.push_back(weight.size(1));
+  const Tensor out = Tensor::empty(weight.dtype(), sizes);
+  const std::size_t row = static_cast<std::size_t>(weight.size(1)) * element_size(weight.dtype());
+  for (std::int64_t i = 0; i < indices.numel(); ++i) {
+    const std::int64_t index = indices.data<std::int64_t>()[i];
+    if (index < 0) call.fail("index " + std::to_string(index) + " is negative");
+    const std::int64_t at = checked_index(call, index, weight.size(0));
+    std::memcpy(out.raw_data() + static_cast<std::size_t>(i) * row, weight.raw_data() + static_cast<std::size_t>(at) * row, row);
+  }
+  return {out};
+}
+
+// Calls fn(result index, offset in self) for each element that `self[indices]` names.
+template <typename Fn>
+void for_each_indexed(const Call& call, const IndexPlan& plan, const Tensor& self, Fn fn) {
+  const std::size_t index_rank = plan.index_sizes.size();
+  for_each_index(plan.result_sizes, [&](const Shape& position) {
+    const Shape at(position.begin() + static_cast<std::ptrdiff_t>(plan.result_dim),
+                   position.begin() + static_cast<std::ptrdiff_t>(plan.result_dim + index_rank));
+    std::int64_t offset = 0;
+    std::size_t used = 0;   // indices taken
+    std::size_t plain = 0;  // dimensions that keep their place
+    for (std::int64_t d = 0; d < self.dim(); ++d) {
+      std::int64_t i = 0;
+      if (used < plan.dims.size() && plan.dims[used] == d) {
+        const Tensor& index = plan.indices[used++];
+        i = checked_index(call, index.data<std::int64_t>()[offset_of(index, at)], self.size(d));
+      } else {
+        i = position[plain < plan.result_dim ? plain : plain + index_rank];
+        ++plain;
+      }
+      offset += i * self.strides()[static_cast<std::size_t>(d)];
+    }
+    fn(position, offset);
+  });
+}
+
+std::vector<Value> eval_index(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const IndexPlan plan = plan_index(call);
+  const Tensor out = Tensor::empty(self.dtype(), plan.result_sizes);
+  for_each_indexed(call, plan, self,
+                   [&](const Shape& position, std::int64_t offset) { copy_element(out, offset_of(out, position), self, offset); });
+  return {out};
+}
+
+std::vector<Value> eval_index_put(const Call& call) {
+  const Tensor out = call.tensor("self").clone();
+  const IndexPlan plan = plan_index(call);
+  const Tensor values = expand(call, call.tensor("values").to(out.dtype()), plan.result_sizes);
+  if (!call.boolean("accumulate")) {
+    for_each_indexed(call, plan, out,
+                     [&](const Shape& position, std::int64_t offset) { copy_element(out, offset, values, offset_of(values, position)); });
+    return {out};
+  }
+  return with_compute_type(out.dtype(), [&](auto type) -> std::vector<Value> {
+    using T = decltype(type);
+    const Tensor sums = out.to(dtype_of<T>());
+    const Tensor added = values.to(dtype_of<T>());
+    for_each_indexed(call, plan, sums, [&](const Shape& position, std::int64_t offset) {
+      sums.data<T>()[offset] += added.data<T>()[offset_of(added, position)];
+    });
+    return {sums.to(out.dtype())};
+  });
+}
+
+std::vector<Value> eval_index_select(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const Tensor index = contiguous_as<std::int64_t>(call.tensor("index"));
+  if (self.dim() == 0) return {self.clone()};
+  const std::int64_t d = call.dim("dim", self.dim());
+  Shape sizes = self.sizes();
+  sizes[static_cast<std::size_t>(d)] = index.numel();
+  const Tensor out = Tensor::empty(self.dtype(), sizes);
+  for (std::int64_t i = 0; i < index.numel(); ++i)
+    out.narrow(d, i, 1).copy_from(self.narrow(d, checked_index(call, index.data<std::int64_t>()[i], self.size(d)), 1));
+  return {out};
+}
+
+// Calls fn(index, position): `position` is the index with its entry in dimension `d` replaced by the index tensor's value.
+template <typename Fn>
+void for_each_along(const Call& call, const Tensor& index, const Tensor& target, Fn fn) {
+  const auto d = static_cast<std::size_t>(call.dim("dim", target.dim()));
+  if (index.dim() != target.dim() && index.dim() > 0 && target.dim() > 0) call.fail("index and self must have equally many dimensions");
+  const Tensor wide = index.to(DType::int64);
+  for_each_index(index.sizes(), [&](const Shape& at) {
+    Shape position = at;
+    if (target.dim() == 0) position.clear();
+    const std::int64_t value = wide.data<std::int64_t>()[offset_of(wide, at)];
+    if (!position.empty()) position[d] = checked_index(call, value, target.sizes()[d]);
+    for (std::size_t k = 0; k < position.size(); ++k)
+      if (position[k] >= target.sizes()[k]) call.fail("the index is larger than self in dimension " + std::to_string(k));
+    fn(at, position);
+  });
+}
+
+std::vector<Value> eval_gather(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const Tensor& index = call.tensor("index");
+  const Tensor out = Tensor::empty(self.dtype(), index.sizes());
+  for_each_along(call, index, self, [&](const Shape& at, const Shape& position) {
+    copy_element(out, offset_of(out, at), self, offset_of(self, position));
+  });
+  return {out};
+}
+
+std::vector<Value> eval_scatter(const Call& call) {
+  const Tensor out = call.tensor("self").clone();
+  const Tensor& index = call.tensor("index");
+  const bool from_tensor = call.schema().find_arg("src") != nullptr;
+  const Tensor source = from_tensor ? call.tensor("src") : expand(call, operand(call, call.arg("value"), out.dtype()), index.sizes());
+  if (source.dtype() != out.dtype()) call.fail("src must have self's dtype");
+  for (std::size_t d = 0; d < index.sizes().size(); ++d)
+    if (index.sizes()[d] > source.sizes().at(d)) call.fail("the index is larger than src in dimension " + std::to_string(d));
+  for_each_along(call, index, out, [&](const Shape& at, const Shape& position) {
+    copy_element(out, offset_of(out, position), source, offset_of(source, at));
+  });
+  return {out};
+}
+
+std::vector<Value> eval_scatter_add(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const Tensor& index = call.tensor("index");
+  return with_compute_type(self.dtype(), [&](auto type) -> std::vector<Value> {
+    using T = decltype(type);
+    const Tensor sums = self.clone().to(dtype_of<T>());
+    const Tensor source = call.tensor("src").to(dtype_of<T>());
+    for (std::size_t d = 0; d < index.sizes().size(); ++d)
+      if (index.sizes()[d] > source.sizes().at(d)) call.fail("the index is larger than src in dimension " + std::to_string(d));
+    for_each_along(call, index, sums, [&](const Shape& at, const Shape& position) {
+      sums.data<T>()[offset_of(sums, position)] += source.data<T>()[offset_of(source, at)];
+    });
+    return {sums.to(self.dtype())};
+  });
+}
+
+// Keeps what lies on one side of the diagonal of the last two dimensions; the rest becomes zero.
+Tensor triangle(const Call& call, bool upper) {
+  const Tensor& self = call.tensor("self");
+  if (self.dim() < 2) call.fail("a tensor with at least 2 dimensions expected");
+  const std::int64_t diagonal = call.integer("diagonal");
+  const Tensor out = Tensor::empty(self.dtype(), self.sizes());
+  for_each_index(self.sizes(), [&](const Shape& index) {
+    const std::int64_t ahead = index[index.size() - 1] - index[index.size() - 2];
+    if (upper ? ahead >= diagonal : ahead <= diagonal) copy_element(out, offset_of(out, index), self, offset_of(self, index));
+  });
+  return out;
+}
+std::vector<Value> eval_triu(const Call& call) { return {triangle(call, true)}; }
+std::vector<Value> eval_tril(const Call& call) { return {triangle(call, false)}; }
+
+constexpr KernelRow kRows[] = {
+    {"aten.embedding.default", eval_embedding},
+    {"aten.index.Tensor", eval_index},
+    {"aten.index_put.default", eval_index_put},
+    {"aten.index_put_.default", in_place<eval_index_put>},
+    {"aten.index_select.default", eval_index_select},
+    {"aten.gather.default", eval_gather},
+    {"aten.scatter.src", eval_scatter},
+    {"aten.scatter.value", eval_scatter},
+    {"aten.scatter_.src", in_place<eval_scatter>},
+    {"aten.scatter_.value", in_place<eval_scatter>},
+    {"aten.scatter_add.default", eval_scatter_add},
+    {"aten.triu.default", eval_triu},
+    {"aten.tril.default", eval_tril},
+};
+
+}  // namespace
+
+KernelFamily index_kernels() { return kRows; }
+
+}  // namespace qdq

@@ -1,0 +1,14 @@
+#pragma once
+#include <vector>
+
+#include "ops/call.h"
+#include "qdq/program.h"
+
+namespace qdq {
+
+// Checks user inputs against the program's placeholders and returns one value per placeholder: tensors, numbers for
+// symbolic ints, constants. Throws InvalidArgumentError, naming the input, for a wrong number, dtype, rank or size, for a
+// size outside its symbol's range and for a symbol with two values.
+std::vector<Value> bind_inputs(const Program& program, const std::vector<Tensor>& inputs);
+
+}  // namespace qdq

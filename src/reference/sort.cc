@@ -1,0 +1,103 @@
+// Ops that walk along one dimension: cumulative sums, order and the largest k.
+#include <algorithm>
+#include <numeric>
+
+#include "reference/eval.h"
+
+namespace qdq {
+namespace {
+
+// Moves dimension `d` to the end, or back from it.
+Tensor to_end(const Tensor& tensor, std::int64_t d) {
+  Shape order;
+  for (std::int64_t k = 0; k < tensor.dim(); ++k)
+    if (k != d) order.push_back(k);
+  if (tensor.dim() > 0) order.push_back(d);
+  return tensor.permute(order);
+}
+
+Tensor from_end(const Tensor& tensor, std::int64_t d) {
+  Shape order;
+  for (std::int64_t k = 0; k + 1 < tensor.dim(); ++k) order.push_back(k);
+  if (tensor.dim() > 0) order.insert(order.begin() + d, tensor.dim() - 1);
+  return tensor.permute(order).contiguous();
+}
+
+std::vector<Value> eval_cumsum(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const std::int64_t d = call.dim("dim", self.dim());
+  const DType result = call.dtype("dtype", is_floating_point(self.dtype()) ? self.dtype() : DType::int64);
+  return with_compute_type(result, [&](auto type) -> std::vector<Value> {
+    using T = decltype(type);
+    const Tensor sums = to_end(self, d).to(dtype_of<T>()).clone();
+    const std::int64_t length = sums.dim() == 0 ? 1 : sums.size(-1);
+    for (std::int64_t start = 0; start < sums.numel(); start += length) {
+      Accumulator<T> sum = 0;
+      for (std::int64_t i = start; i < start + length; ++i) {
+        sum += static_cast<Accumulator<T>>(sums.data<T>()[i]);
+        sums.data<T>()[i] = static_cast<T>(sum);
+      }
+    }
+    return {from_end(sums, d).to(result)};
+  });
+}
+
+// The first `count` values of every row along dimension `d` in order, with their positions. NaN counts as the largest;
+// equal values keep their order.
+std::vector<Value> ordered(const Tensor& self, std::int64_t d, bool descending, std::int64_t count) {
+  return with_compute_type(self.dtype(), [&](auto type) -> std::vector<Value> {
+    using T = decltype(type);
+    const Tensor rows = contiguous_as<T>(to_end(self, d));
+    const std::int64_t length = rows.dim() == 0 ? 1 : rows.size(-1);
+    Shape sizes = rows.sizes();
+    if (!sizes.empty()) sizes.back() = count;
+    const Tensor values = Tensor::empty(dtype_of<T>(), sizes);
+    const Tensor positions = Tensor::empty(DType::int64, sizes);
+    std::vector<std::int64_t> order(static_cast<std::size_t>(length));
+    const std::int64_t row_count = length == 0 ? 0 : rows.numel() / length;
+    for (std::int64_t r = 0; r < row_count; ++r) {
+      const T* row = rows.data<T>() + r * length;
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+        const T x = descending ? row[b] : row[a];
+        const T y = descending ? row[a] : row[b];
+        return x < y || (x == x && y != y);
+      });
+      for (std::int64_t i = 0; i < count; ++i) {
+        positions.data<std::int64_t>()[r * count + i] = order[static_cast<std::size_t>(i)];
+        values.data<T>()[r * count + i] = row[order[static_cast<std::size_t>(i)]];
+      }
+    }
+    return {from_end(values, d).to(self.dtype()), from_end(positions, d)};
+  });
+}
+
+std::vector<Value> eval_sort(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const std::int64_t d = call.dim("dim", self.dim());
+  return ordered(self, d, call.boolean("descending"), self.dim() == 0 ? 1 : self.size(d));
+}
+
+std::vector<Value> eval_argsort(const Call& call) { return {eval_sort(call)[1]}; }
+
+std::vector<Value> eval_topk(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const std::int64_t d = call.dim("dim", self.dim());
+  const std::int64_t k = call.integer("k");
+  const std::int64_t length = self.dim() == 0 ? 1 : self.size(d);
+  if (k < 0 || k > length) call.fail("k is " + std::to_string(k) + " for a dimension of size " + std::to_string(length));
+  return ordered(self, d, call.boolean("largest"), k);
+}
+
+constexpr KernelRow kRows[] = {
+    {"aten.cumsum.default", eval_cumsum},
+    {"aten.sort.default", eval_sort},
+    {"aten.argsort.default", eval_argsort},
+    {"aten.topk.default", eval_topk},
+};
+
+}  // namespace
+
+KernelFamily sort_kernels() { return kRows; }
+
+}  // namespace qdq
