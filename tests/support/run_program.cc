@@ -1,29 +1,23 @@
-// run_program [--executor reference|fast] model.pt2 inputs.npz outputs.npz
+// run_program model.pt2 inputs.npz outputs.npz
 // run_program --kernels
-// Runs a program on the tensors of a .npz, in the order of the file, and writes its outputs as "0", "1", ...; or lists the
-// operators that have a reference kernel.
+// Runs a program on the reference interpreter, on the tensors of a .npz in the order of the file, and writes its outputs
+// as "0", "1", ...; or lists the operators that have a reference kernel.
 #include <cstdio>
 #include <string>
 #include <vector>
 
-#include "qdq/executor.h"
 #include "qdq/io.h"
+#include "reference/interpreter.h"
 #include "reference/kernels.h"
 
 int main(int argc, char** argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 1 && arguments[0] == "--kernels") {
     for (const std::string_view target : qdq::kernel_targets()) std::printf("%s\n", std::string(target).c_str());
     return 0;
   }
-  qdq::ExecutorOptions options;
-  options.kind = qdq::ExecutorOptions::Kind::reference;
-  if (arguments.size() == 5 && arguments[0] == "--executor") {
-    if (arguments[1] == "fast") options.kind = qdq::ExecutorOptions::Kind::fast;
-    arguments.erase(arguments.begin(), arguments.begin() + 2);
-  }
   if (arguments.size() != 3) {
-    std::fprintf(stderr, "usage: run_program [--executor reference|fast] model.pt2 inputs.npz outputs.npz\n");
+    std::fprintf(stderr, "usage: run_program model.pt2 inputs.npz outputs.npz\n");
     return 2;
   }
   try {
@@ -31,7 +25,7 @@ int main(int argc, char** argv) {
     std::vector<qdq::Tensor> inputs;
     for (const qdq::NamedTensor& tensor : qdq::load_tensors(arguments[1])) inputs.push_back(tensor.value);
     std::vector<qdq::NamedTensor> outputs;
-    for (const qdq::Tensor& value : qdq::make_executor(program, options)->run(inputs))
+    for (const qdq::Tensor& value : qdq::make_reference_executor(program)->run(inputs))
       outputs.push_back({std::to_string(outputs.size()), value});
     qdq::save_tensors(arguments[2], outputs);
   } catch (const qdq::Error& error) {

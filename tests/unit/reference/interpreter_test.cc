@@ -57,7 +57,10 @@ TEST(Interpreter, BuffersKeepTheirValueForTheNextRun) {
   Program program;
   Graph& graph = program.graph();
   Node& x = graph.placeholder("x");
-  Attribute count{.name = "count", .kind = AttributeKind::buffer, .value = Tensor::from<float>({0, 0}, {2})};
+  Attribute count;
+  count.name = "count";
+  count.kind = AttributeKind::buffer;
+  count.value = Tensor::from<float>({0, 0}, {2});
   Node& buffer = program.add_attribute(count);
   Node& sum = graph.call_function("aten.add.Tensor", {buffer, x});
   graph.output({sum, sum});
@@ -72,7 +75,10 @@ TEST(Interpreter, BuffersKeepTheirValueForTheNextRun) {
 TEST(Interpreter, RefusesToWriteIntoAParameter) {
   Program program;
   program.graph().placeholder("x");
-  Node& weight = program.add_attribute({.name = "weight", .value = Tensor::from<float>({1}, {1})});
+  Attribute parameter;
+  parameter.name = "weight";
+  parameter.value = Tensor::from<float>({1}, {1});
+  Node& weight = program.add_attribute(parameter);
   program.graph().output({Argument(program.graph().call_function("aten.relu_.default", {weight}))});
   EXPECT_NE(message_of(*make_reference_executor(program), {Tensor::scalar(1.0f)}).find("parameter"), std::string::npos);
 }
@@ -131,11 +137,11 @@ TEST(Interpreter, KeepsTheValuesAskedFor) {
   Node& relu = program.graph().call_function("aten.relu.default", {x});
   program.graph().output({Argument(program.graph().call_function("aten.neg.default", {relu}))});
   const auto executor = make_reference_executor(program);
-  executor->keep_values({"relu"});
-  EXPECT_EQ(executor->kept_value("relu"), nullptr);
+  executor->keep_values({relu.name()});
+  EXPECT_EQ(executor->kept_value(relu.name()), nullptr);
   executor->run({Tensor::scalar(-3.0f)});
-  ASSERT_NE(executor->kept_value("relu"), nullptr);
-  EXPECT_EQ(executor->kept_value("relu")->item(), 0.0);
+  ASSERT_NE(executor->kept_value(relu.name()), nullptr);
+  EXPECT_EQ(executor->kept_value(relu.name())->item(), 0.0);
 }
 
 TEST(Interpreter, RunsTheChosenBranchOfACond) {
