@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tools import tool
 
 torch = pytest.importorskip("torch")
 
@@ -13,12 +14,11 @@ import make_compat_files  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def copy(build):
-    tool = build / "tests" / "pt2_copy"
-    assert tool.exists(), f"{tool} is missing: build the tests first"
+def copy():
+    program = tool("pt2_copy")
 
     def run(source, target):
-        result = subprocess.run([tool, source, target], capture_output=True, text=True)
+        result = subprocess.run([program, source, target], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         return target
 
