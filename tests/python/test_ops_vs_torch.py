@@ -1,0 +1,387 @@
+"""Every reference kernel against torch eager: small modules, exported, run through the interpreter."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch.ao.quantization.fx._decomposed")
+
+from tools import tool  # noqa: E402
+
+
+def f(*sizes, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.randn(sizes, generator=generator, dtype=torch.float64) * 2).to(dtype)
+
+
+def ints(*sizes, high=10, low=-10, dtype=torch.int64, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(low, high, sizes, generator=generator).to(dtype)
+
+
+X = f(2, 3, 5)
+IMAGE = f(2, 4, 7, 9, seed=2)
+MASK = f(2, 3, 5, seed=3) > 0
+I8, U8, F64 = torch.int8, torch.uint8, torch.float64
+
+# (operator, positional arguments, keyword arguments); tensors become inputs of the program.
+CASES = []
+
+
+def case(op, *args, **kwargs):
+    CASES.append((op, args, kwargs))
+
+
+for name in "abs neg sign floor ceil round trunc square exp expm1 sin cos tan erf isnan isinf logical_not".split():
+    case(name, X)
+for name in "log log1p log2 log10 sqrt rsqrt reciprocal".split():
+    case(name, X.abs() + 0.1)
+for name in "abs_ neg_ exp_".split():
+    case(name, X)
+case("sqrt_", X.abs())
+case("bitwise_not", ints(4))
+case("bitwise_not", MASK)
+case("exp", ints(4))
+case("clamp", X, -1, 1.5)
+case("clamp", ints(6), 0, None)
+case("clamp_", X, -1, 1)
+case("clamp.Tensor", X, f(5), f(3, 1, seed=4))
+case("clamp_min", X, 0.5)
+case("clamp_max", X, 0.5)
+case("clamp_min_", X, 0.5)
+case("clamp_max_", X, 0.5)
+for name in "relu relu6 hardtanh hardswish hardsigmoid sigmoid tanh silu mish gelu leaky_relu elu".split():
+    case(name, X * 3)
+    case(name + "_", X * 3)
+for name in "selu celu softplus log_sigmoid glu".split():
+    case(name, f(3, 6) * 3)
+case("gelu", X, approximate="tanh")
+case("hardtanh", X, -0.5, 0.25)
+case("elu", X, 0.7, 1.1, 0.9)
+case("threshold", X, 0.1, 20)
+case("threshold_", X, 0.1, 20)
+case("prelu", X, torch.tensor([0.1, 0.2, 0.3]))
+case("softmax.int", X, 1)
+case("_softmax", X, -1, False)
+case("log_softmax.int", X, 1)
+case("_log_softmax", X, 0, False)
+for name in "add sub mul div".split():
+    case(name + ".Tensor", X, f(3, 1, seed=5))
+    case(name + ".Scalar", X, 3)
+    case(name + "_.Tensor", X, f(5, seed=6))
+    case(name + "_.Scalar", X, 0.5)
+case("add.Tensor", ints(4, dtype=I8), ints(4, dtype=U8, low=0), alpha=3)
+case("add.Tensor", X, torch.tensor(2, dtype=torch.int64))
+case("mul.Tensor", ints(4, dtype=I8), 100)
+case("rsub.Tensor", X, f(5, seed=6))
+case("rsub.Scalar", X, 1)
+for mode in ("floor", "trunc", None):
+    case("div.Tensor_mode", X, f(5, seed=6), rounding_mode=mode)
+    case("div.Scalar_mode", ints(8), 3, rounding_mode=mode)
+case("floor_divide", ints(8), ints(8, low=1, seed=3))
+case("floor_divide.Scalar", X, 0.7)
+for name in ("remainder", "fmod"):
+    case(name + ".Tensor", X, f(5, seed=6))
+    case(name + ".Scalar", ints(8), -3)
+case("pow.Tensor_Tensor", X.abs(), f(5, seed=6))
+case("pow.Tensor_Scalar", ints(8), 3)
+case("pow.Scalar", 2, X)
+for name in ("maximum", "minimum", "max.other", "min.other", "atan2"):
+    case(name, X, f(5, seed=6))
+for name in ("bitwise_and", "bitwise_or", "__and__", "__or__"):
+    case(name + ".Tensor", ints(8), ints(8, seed=3))
+    case(name + ".Scalar", ints(8), 6)
+case("bitwise_xor.Tensor", ints(8), ints(8, seed=3))
+case("lerp.Scalar", X, f(5, seed=6), 0.3)
+case("addcmul", X, f(5, seed=6), f(3, 1, seed=7), value=0.5)
+case("addcdiv", X, f(5, seed=6), f(3, 1, seed=7), value=0.5)
+for name in "eq ne lt le gt ge".split():
+    case(name + ".Tensor", ints(3, 4, high=3, low=0), ints(4, high=3, low=0, seed=4))
+    case(name + ".Scalar", X, 0.5)
+for name in "logical_and logical_or logical_xor".split():
+    case(name, MASK, ints(5, high=2, low=0))
+case("where.self", MASK, X, f(5, seed=6))
+case("where.ScalarOther", MASK, X, 2.5)
+case("where.ScalarSelf", MASK, 1, X)
+case("where.Scalar", MASK, 1.0, 2.0)
+for name in ("masked_fill", "masked_fill_"):
+    case(name + ".Scalar", X, MASK, -9)
+    case(name + ".Tensor", X, MASK, torch.tensor(7.0))
+case("conv1d", f(2, 4, 9), f(6, 2, 3), f(6), [2], [1], [2], 2)
+case("conv2d", IMAGE, f(6, 2, 3, 2), f(6), [2, 1], [1, 2], [1, 2], 2)
+case("conv2d", IMAGE[0], f(6, 4, 3, 3))
+case("conv3d", f(1, 2, 4, 5, 6), f(3, 2, 2, 2, 3), None, [1, 2, 1], [1, 0, 1])
+case("conv1d.padding", f(2, 4, 9), f(6, 4, 4), None, [1], "same")
+case("conv2d.padding", IMAGE, f(6, 4, 3, 2), f(6), [1, 1], "same")
+case("conv3d.padding", f(1, 2, 4, 5, 6), f(3, 2, 2, 2, 3), None, [1, 1, 1], "valid")
+case("conv_transpose1d", f(2, 4, 9), f(4, 3, 3), f(6), [2], [1], [1], 2)
+case("conv_transpose2d.input", IMAGE, f(4, 3, 3, 2), f(6), [2, 1], [1, 0], [1, 0], 2, [1, 2])
+case("conv_transpose3d.input", f(1, 2, 3, 4, 3), f(2, 3, 2, 2, 2))
+case("convolution", IMAGE, f(6, 4, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1)
+case("_convolution", IMAGE, f(6, 4, 3, 3), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, False, False, True, True)
+case("linear", X, f(4, 5), f(4))
+for a, b in (((3, 4), (4, 5)), ((2, 1, 3, 4), (3, 4, 5)), ((4,), (2, 4, 3)), ((2, 3, 4), (4,)), ((4,), (4,))):
+    case("matmul", f(*a), f(*b, seed=5))
+case("mm", f(3, 4), f(4, 5))
+case("bmm", f(2, 3, 4), f(2, 4, 5))
+case("mv", f(3, 4), f(4))
+case("dot", f(4), f(4, seed=2))
+case("addmm", f(5), f(3, 4), f(4, 5), beta=0.5, alpha=2)
+case("baddbmm", f(2, 3, 5), f(2, 3, 4), f(2, 4, 5))
+Q, K, V = f(2, 4, 5, 8), f(2, 4, 6, 8, seed=2), f(2, 4, 6, 7, seed=3)
+case("scaled_dot_product_attention", Q, K, V)
+case("scaled_dot_product_attention", Q, Q, Q, None, 0.0, True, scale=0.3)
+case("scaled_dot_product_attention", Q, K, V, f(5, 6) > -1)
+case("scaled_dot_product_attention", Q, K[:, :2], V[:, :2], f(5, 6), enable_gqa=True)
+case("_scaled_dot_product_flash_attention_for_cpu", Q, K, K)
+W4, B4, M4, V4 = f(4), f(4, seed=2), f(4, seed=3), f(4, seed=4).abs() + 0.1
+case("batch_norm", IMAGE, W4, B4, M4, V4, False, 0.1, 1e-5, True)
+case("_native_batch_norm_legit_no_training", IMAGE, W4, None, M4, V4, 0.1, 1e-5)
+case("layer_norm", X, [3, 5], f(3, 5), None, 1e-12)
+case("native_layer_norm", X, [5], f(5), f(5), 1e-5)
+case("group_norm", IMAGE, 2, W4, B4)
+case("native_group_norm", IMAGE, W4, B4, 2, 4, 63, 2, 1e-5)
+case("instance_norm", IMAGE, W4, B4, None, None, True, 0.1, 1e-5, True)
+case("rms_norm", X, [5], f(5))
+for name in "sum mean max min argmax argmin prod any all".split():
+    case(name, X)
+case("sum", ints(4, 4, dtype=I8))
+case("sum.dim_IntList", X, [-1, 0], True)
+case("mean.dim", X, [1])
+case("amax", X, [0, 2])
+case("amin", X, [1], True)
+case("prod.dim_int", X, 1)
+for name in ("any", "all"):
+    case(name + ".dim", MASK, 1)
+for name in ("max", "min"):
+    case(name + ".dim", X, -1)
+case("argmax", X, 1, True)
+for name in ("var", "std", "var_mean"):
+    case(name + ".correction", X, [1], correction=0)
+for name in ("var", "std"):
+    case(name + ".dim", X, [1, 2])
+case("logsumexp", X, [1])
+case("linalg_vector_norm", X, 2, [-1], True)
+case("linalg_vector_norm", X, 3)
+case("norm.ScalarOpt_dim", X, 1, [1])
+case("cumsum", X, 1)
+case("topk", X, 3, -1)
+case("sort", X, 1, True)
+case("argsort", X, -1)
+case("max_pool1d", f(2, 3, 9), [3], [2], [1])
+case("max_pool2d", IMAGE, [3, 2], [2, 2], [1, 1], [1, 2], True)
+case("max_pool3d", f(1, 2, 5, 5, 5), [2, 2, 2])
+case("max_pool2d_with_indices", IMAGE, [3, 3], [2, 2])
+case("avg_pool1d", f(2, 3, 9), [3], [2], [1])
+case("avg_pool2d", IMAGE, [3, 2], [2, 2], [1, 1], True, True)
+case("avg_pool2d", IMAGE, [3, 2], [2, 2], [1, 1], True, False)
+case("avg_pool2d", IMAGE, [3, 2], [2, 2], [1, 1], False, True, 5)
+case("avg_pool3d", f(1, 2, 5, 5, 5), [2, 2, 2])
+case("adaptive_avg_pool1d", f(2, 3, 9), [4])
+case("adaptive_avg_pool2d", IMAGE, [3, 4])
+case("_adaptive_avg_pool2d", IMAGE, [1, 1])
+case("adaptive_avg_pool3d", f(1, 2, 5, 5, 5), [2, 3, 1])
+case("adaptive_max_pool2d", IMAGE, [3, 4])
+for mode in ("constant", "reflect", "replicate", "circular"):
+    case("pad", IMAGE, [1, 2, 3, 0], mode)
+case("constant_pad_nd", X, [1, -1, 0, 2], 0.5)
+case("reflection_pad1d", X, [1, 2])
+case("reflection_pad2d", IMAGE, [1, 2, 3, 0])
+case("replication_pad1d", X, [1, 2])
+case("replication_pad2d", IMAGE, [1, 2, 3, 0])
+case("upsample_nearest2d.vec", IMAGE, [10, 13], None)
+case("upsample_nearest2d.vec", IMAGE, None, [2.0, 1.5])
+case("upsample_bilinear2d.vec", IMAGE, [10, 13], True, None)
+case("upsample_bilinear2d.vec", IMAGE, None, False, [2.0, 1.5])
+case("pixel_shuffle", f(1, 8, 2, 3), 2)
+case("pixel_unshuffle", f(1, 2, 4, 6), 2)
+case("channel_shuffle", IMAGE, 2)
+case("view", X, [2, -1])
+case("_unsafe_view", X, [6, 5])
+case("view.dtype", X, torch.int32)
+case("view_as", X, f(6, 5))
+case("reshape", X, [5, -1])
+case("flatten.using_ints", X, 1)
+case("unflatten.int", f(2, 6), 1, [2, -1])
+case("unsqueeze", X, -1)
+case("squeeze", f(1, 2, 1))
+case("squeeze.dim", f(1, 2, 1), 0)
+case("squeeze.dims", f(1, 2, 1), [0, 2])
+case("expand", f(3, 1), [2, -1, 4])
+case("expand_as", f(3, 1), X)
+case("broadcast_to", f(3, 1), [2, 3, 4])
+case("transpose.int", X, 0, -1)
+case("swapaxes", X, 0, 1)
+case("permute", X, [2, 0, 1])
+case("t", f(2, 3))
+case("mT", X)
+case("numpy_T", X)
+case("movedim.int", X, 0, -1)
+case("movedim.intlist", X, [0, 2], [1, 0])
+case("slice.Tensor", X, 2, 1, -1, 2)
+case("select.int", X, 1, -1)
+case("narrow", X, 2, 1, 3)
+case("split.Tensor", X, 2, 2)
+case("split.sizes", X, [1, 4], 2)
+case("split_with_sizes", X, [1, 4], 2)
+case("chunk", X, 3, 2)
+case("unbind.int", X, 1)
+case("as_strided", X, [2, 2], [3, 1], 1)
+case("unfold", X, 2, 3, 2)
+case("diagonal", X, 1, 1, 2)
+for name in "alias detach detach_ clone contiguous lift_fresh_copy".split():
+    case(name, X)
+case("to.dtype", X, torch.float16)
+case("to.dtype_layout", X, dtype=torch.int32)
+case("to.device", X, torch.device("cpu"), F64)
+case("to.other", X, ints(2))
+case("_to_copy", X, dtype=torch.bool)
+case("type_as", X, ints(2))
+case("dropout", X, 0.5, False)
+case("dropout_", X, 0.5, False)
+case("feature_dropout", X, 0.5, False)
+case("native_dropout", X, 0.5, False)
+case("cat", [X, f(2, 1, 5)], 1)
+case("stack", [X, X + 1], -1)
+case("repeat", X, [2, 1, 1, 2])
+case("tile", X, [2])
+case("repeat_interleave.self_int", X, 2, 1)
+case("roll", X, [1, -2], [1, 2])
+case("flip", X, [0, 2])
+case("copy", X, f(5))
+case("copy_", X, ints(5))
+case("fill.Scalar", X, 3)
+case("fill_.Scalar", X, 3)
+case("zero_", X)
+case("slice_scatter", X, f(2, 3, 2), 2, 1, 5, 2)
+case("select_scatter", X, f(2, 5), 1, 2)
+case("meshgrid", [f(2), f(3)])
+case("meshgrid.indexing", [f(2), f(3)], indexing="xy")
+case("embedding", f(7, 3), ints(2, 4, low=0, high=7))
+case("index.Tensor", X, [None, ints(2, 2, low=-3, high=3), ints(2, low=0, high=5)])
+case("index.Tensor", X, [ints(2, low=0, high=2), None, ints(2, low=0, high=5)])
+case("index_put", X, [ints(2, low=0, high=2)], f(5))
+case("index_put_", X, [ints(3, low=0, high=2)], f(5), True)
+case("index_select", X, 2, ints(4, low=0, high=5))
+case("gather", X, 1, ints(2, 2, 4, low=0, high=3))
+case("scatter.src", X, 1, torch.tensor([[[2, 0]]]), f(2, 3, 5))
+case("scatter.value", X, 1, torch.tensor([[[2, 0]]]), 9)
+case("scatter_.src", X, 1, torch.tensor([[[2, 0]]]), f(2, 3, 5))
+case("scatter_.value", X, 1, torch.tensor([[[2, 0]]]), 9)
+case("scatter_add", X, 1, ints(2, 2, 4, low=0, high=3), f(2, 3, 5))
+case("triu", X, 1)
+case("tril", X)
+case("zeros", [2, 3])
+case("ones", [2], dtype=torch.int32)
+case("full", [2], 3)
+for name in ("zeros_like", "ones_like"):
+    case(name, X)
+case("full_like", X, 2.5)
+for name in ("new_zeros", "new_ones"):
+    case(name, X, [2, 2])
+case("new_full", X, [2], 7)
+case("scalar_tensor", 2.5)
+case("arange", 5)
+case("arange.start", 1, 6)
+case("arange.start_step", 0.5, 3, 0.4)
+case("linspace", 0, 1, 7)
+case("eye", 3)
+
+SPECIAL = torch.tensor([0.0, -0.0, 0.5, 1.5, 2.5, -0.5, 1e10, -1e10, float("inf"), float("-inf"), float("nan")])
+QX = torch.cat([SPECIAL, f(100, seed=9) * 50])
+QD = "quantized_decomposed::"
+S, Z = torch.tensor([0.037], dtype=F64), torch.tensor([3])
+for dtype, low, high in ((I8, -128, 127), (U8, 0, 255), (torch.int32, -(2**31), 2**31 - 1)):
+    case(QD + "quantize_per_tensor", QX, 0.037, 3, low, high, dtype)
+    case(QD + "quantize_per_channel", QX.repeat(2, 1), torch.tensor([0.1, 0.3]), torch.tensor([1, 0]), 0, low, high, dtype)
+case(QD + "quantize_per_tensor.tensor", QX, S, Z, -128, 127, I8)
+case(QD + "quantize_per_tensor.tensor2", QX, S, Z, torch.tensor(-128), torch.tensor(127), I8)
+Q8 = torch.arange(-128, 128).to(I8)
+for out in (None, torch.float16, torch.bfloat16, F64):
+    case(QD + "dequantize_per_tensor", Q8, 0.037, 3, -128, 127, I8, out_dtype=out)
+case(QD + "dequantize_per_tensor.tensor", Q8, S, Z, -128, 127, I8)
+case(QD + "dequantize_per_tensor.tensor2", Q8, S, Z, torch.tensor(-128), torch.tensor(127), I8)
+case(QD + "dequantize_per_channel", Q8.reshape(2, 128), torch.tensor([0.1, 0.3]), torch.tensor([1, 0]), 0, -128, 127, I8)
+case(QD + "choose_qparams.tensor", X, -128, 127, 1e-5, I8)
+case(QD + "choose_qparams_symmetric.tensor", X, -127, 127, 1e-5, I8)
+case(QD + "fake_quant_per_channel", X, torch.tensor([0.1, 0.3, 0.2]), torch.tensor([1, 0, -4]), 1, -8, 7)
+case(QD + "convert_element_type.no_fuse", X, torch.bfloat16)
+
+# Not compared here: undefined values, nothing returned, torchao's own ops, or removed by torch.export (lift_fresh).
+ELSEWHERE = {
+    "aten.lift_fresh.default",
+    "aten.empty.memory_format", "aten.empty_like.default", "aten.new_empty.default", "aten._assert_tensor_metadata.default",
+    "operator.getitem", "torchao.quantize_affine.default", "torchao.dequantize_affine.default",
+    "torchao.choose_qparams_affine.default",
+}  # fmt: skip
+
+
+def overload(op):
+    space, _, name = op.rpartition("::")
+    name, _, which = name.partition(".")
+    packet = getattr(getattr(torch.ops, space or "aten"), name)
+    return getattr(packet, which or "default")
+
+
+def target(op):
+    return str(overload(op))
+
+
+class Caller(torch.nn.Module):
+    """Calls one operator; the tensors among its arguments are the module's inputs."""
+
+    def __init__(self, op, args, kwargs):
+        super().__init__()
+        self.op, self.args, self.kwargs = op, args, kwargs
+
+    def forward(self, *tensors):
+        tensors = iter(tensors)
+
+        def fill(item):
+            if isinstance(item, torch.Tensor):
+                return next(tensors)
+            return [fill(i) for i in item] if isinstance(item, list) else item
+
+        result = self.op(*[fill(a) for a in self.args], **self.kwargs)
+        results = list(result) if isinstance(result, (list, tuple)) else [result]
+        return [r.float() if r.dtype == torch.bfloat16 else r for r in results]  # numpy knows no bfloat16
+
+
+def tensors_of(item):
+    if isinstance(item, torch.Tensor):
+        return [item]
+    return [t for i in item for t in tensors_of(i)] if isinstance(item, (list, tuple)) else []
+
+
+@pytest.mark.parametrize("op,args,kwargs", CASES, ids=[f"{i}-{c[0]}" for i, c in enumerate(CASES)])
+def test_kernel_agrees_with_torch(op, args, kwargs, tmp_path):
+    inputs = [t.clone() for t in tensors_of(args)]
+    module = Caller(overload(op), args, kwargs)
+    program = torch.export.export(module, tuple(t.clone() for t in inputs))
+    assert any(str(node.target) == target(op) for node in program.graph.nodes)
+    expected = module(*[t.clone() for t in inputs])
+    torch.export.save(program, tmp_path / "model.pt2")
+    np.savez(tmp_path / "in.npz", **{f"i{i}": t.numpy() for i, t in enumerate(inputs)})
+    command = [tool("run_program"), tmp_path / "model.pt2", tmp_path / "in.npz", tmp_path / "out.npz"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    found = np.load(tmp_path / "out.npz")
+    assert len(found.files) == len(expected)
+    for i, want in enumerate(expected):
+        got, want = found[str(i)], want.detach().numpy()
+        assert got.dtype == want.dtype and got.shape == want.shape
+        if op.startswith(QD) or want.dtype.kind in "iub":
+            assert np.array_equal(got, want, equal_nan=want.dtype.kind == "f")
+        else:
+            scale = np.nanmax(np.abs(want[np.isfinite(want)]), initial=1e-30)
+            narrow = 1e-3 if want.dtype == np.float16 else 1e-5
+            np.testing.assert_allclose(got, want, rtol=narrow, atol=narrow * 0.1 * scale)
+
+
+def test_every_kernel_is_exercised():
+    listed = subprocess.run([tool("run_program"), "--kernels"], capture_output=True, text=True, check=True).stdout.split()
+    exercised = {target(op) for op, _, _ in CASES} | ELSEWHERE
+    symbolic = ("_operator.", "math.", "torch.", "aten.sym_", "aten._assert_", "aten.item", "aten._local_scalar")
+    assert [k for k in listed if k not in exercised and not k.startswith(symbolic)] == []
