@@ -309,13 +309,26 @@ case(QD + "choose_qparams_symmetric.tensor", X, -127, 127, 1e-5, I8)
 case(QD + "fake_quant_per_channel", X, torch.tensor([0.1, 0.3, 0.2]), torch.tensor([1, 0, -4]), 1, -8, 7)
 case(QD + "convert_element_type.no_fuse", X, torch.bfloat16)
 
-# Not compared here: undefined values, nothing returned, torchao's own ops, or removed by torch.export (lift_fresh).
+try:
+    import torchao.quantization.quant_primitives  # noqa: F401
+except ImportError:
+    AFFINE = {f"torchao.{name}.default" for name in ("quantize_affine", "dequantize_affine", "choose_qparams_affine")}
+else:
+    AFFINE = set()
+    AO, BLOCKS, ZEROS = "torchao::", f(2, 3), ints(2, 3, low=-5, high=5, dtype=torch.int32)
+    WEIGHT = f(4, 6)
+    case(AO + "quantize_affine", WEIGHT * 9, [2, 2], BLOCKS.abs() + 0.1, ZEROS, I8, -128, 127)
+    case(AO + "dequantize_affine", ints(4, 6, dtype=I8), [2, 2], BLOCKS.abs() + 0.1, ZEROS, I8)
+    for mapping in ("SYMMETRIC", "SYMMETRIC_NO_CLIPPING_ERR", "ASYMMETRIC"):
+        case(AO + "choose_qparams_affine", WEIGHT, mapping, [1, 3], I8, None, None, None, None, torch.int32)
+        case(AO + "choose_qparams_affine", WEIGHT, mapping, [2, 2], I8, -8, 7, 1e-5, None, torch.int32, True)
+
+# Not compared here: undefined values, nothing returned, or removed by torch.export (lift_fresh).
 ELSEWHERE = {
     "aten.lift_fresh.default",
     "aten.empty.memory_format", "aten.empty_like.default", "aten.new_empty.default", "aten._assert_tensor_metadata.default",
-    "operator.getitem", "torchao.quantize_affine.default", "torchao.dequantize_affine.default",
-    "torchao.choose_qparams_affine.default",
-}  # fmt: skip
+    "operator.getitem",
+} | AFFINE  # fmt: skip
 
 
 def overload(op):
@@ -372,7 +385,7 @@ def test_kernel_agrees_with_torch(op, args, kwargs, tmp_path):
     for i, want in enumerate(expected):
         got, want = found[str(i)], want.detach().numpy()
         assert got.dtype == want.dtype and got.shape == want.shape
-        if op.startswith(QD) or want.dtype.kind in "iub":
+        if op.startswith((QD, "torchao::")) or want.dtype.kind in "iub":
             assert np.array_equal(got, want, equal_nan=want.dtype.kind == "f")
         else:
             scale = np.nanmax(np.abs(want[np.isfinite(want)]), initial=1e-30)
