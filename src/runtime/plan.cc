@@ -101,6 +101,7 @@ std::vector<Tensor> Plan::run(std::span<const Tensor> inputs) {
   std::vector<Tensor> results;
   results.reserve(results_.size());
   const auto copy_out = [](const Tensor& value) {
+    if (!value.defined()) return value;
     Tensor fresh = Tensor::empty(value.dtype(), value.sizes());
     copy(value, fresh);
     return fresh;

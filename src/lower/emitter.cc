@@ -1,0 +1,141 @@
+#include "lower/emitter.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/elementwise.h"
+
+namespace qdq::lower {
+
+const Tensor& Fusible::dst() const {
+  return std::visit([](const auto& o) -> const Tensor& { return o.dst; }, op);
+}
+
+std::vector<runtime::PostOp>& Fusible::post_ops() {
+  return std::visit([](auto& o) -> std::vector<runtime::PostOp>& { return o.post_ops; }, op);
+}
+
+std::vector<Tensor> Fusible::reads() const {
+  return std::visit(
+      [](const auto& o) {
+        std::vector<Tensor> tensors = {o.src, o.weight, o.bias};
+        for (const auto& post_op : o.post_ops) tensors.push_back(post_op.operand);
+        std::erase_if(tensors, [](const Tensor& t) { return !t.defined(); });
+        return tensors;
+      },
+      op);
+}
+
+Shape dense_strides(const Shape& sizes, const std::vector<std::size_t>& order) {
+  Shape strides(sizes.size(), 1);
+  std::int64_t next = 1;
+  for (std::size_t i = order.size(); i-- > 0;) {
+    strides[order[i]] = next;
+    next *= std::max<std::int64_t>(sizes[order[i]], 1);
+  }
+  return strides;
+}
+
+Shape channels_last_strides(const Shape& sizes) {
+  std::vector<std::size_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (order.size() > 2) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  return dense_strides(sizes, order);
+}
+
+Shape strides_in_order_of(const Tensor& like, const Shape& sizes) {
+  std::vector<std::size_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return like.strides()[a] > like.strides()[b];
+  });
+  return dense_strides(sizes, order);
+}
+
+Tensor Emitter::allocate(DType dtype, const Shape& sizes) { return allocate(dtype, sizes, contiguous_strides(sizes)); }
+
+Tensor Emitter::allocate(DType dtype, const Shape& sizes, const Shape& strides) {
+  storages_.push_back(runtime::planned_storage(static_cast<std::size_t>(numel(sizes)) * element_size(dtype)));
+  return Tensor(storages_.back(), dtype, sizes, strides);
+}
+
+Tensor Emitter::allocate_result(DType dtype, const Shape& sizes, const Tensor& like) {
+  if (destination_.defined()) return destination_;
+  const bool keep_order = like.defined() && like.sizes().size() == sizes.size() && !shared_.aliases.needs_row_major(*node_);
+  return keep_order ? allocate(dtype, sizes, strides_in_order_of(like, sizes)) : allocate(dtype, sizes);
+}
+
+Tensor Emitter::allocate_channels_last(const Shape& sizes) {
+  return allocate(DType::float32, sizes, channels_last_strides(sizes));
+}
+
+void Emitter::emit(runtime::Step step) { pending_.push_back({std::move(step), nullptr}); }
+
+std::shared_ptr<Fusible> Emitter::emit_fusible(Fusible fusible) {
+  auto step = std::make_shared<Fusible>(std::move(fusible));
+  pending_.push_back({{}, step});
+  open_[node_] = step;
+  return step;
+}
+
+std::shared_ptr<Fusible> Emitter::open_step(const Node& producer) const {
+  const auto found = open_.find(&producer);
+  return found == open_.end() ? nullptr : found->second;
+}
+
+void Emitter::close(const Node& producer) { open_.erase(&producer); }
+
+void Emitter::move_to_end(const Node& producer, const Node& owner) {
+  const auto step = open_.at(&producer);
+  const auto at = std::find_if(pending_.rbegin(), pending_.rend(), [&](const Pending& p) { return p.fusible == step; });
+  std::rotate(at.base() - 1, at.base(), pending_.end());
+  open_.erase(&producer);
+  open_[&owner] = step;
+}
+
+bool Emitter::is_overtaken(const Fusible& step) const {
+  const auto reads = step.reads();
+  const auto shares_memory = [](const Tensor& a, const Tensor& b) { return a.storage() == b.storage(); };
+  for (std::size_t i = pending_.size(); i-- > 0 && pending_[i].fusible.get() != &step;) {
+    const auto writes = pending_[i].fusible ? std::vector<Tensor>{pending_[i].fusible->dst()} : pending_[i].step.writes;
+    for (const Tensor& write : writes)
+      for (const Tensor& read : reads)
+        if (shares_memory(write, read)) return true;
+  }
+  return false;
+}
+
+bool Emitter::is_constant(const Tensor& tensor) const {
+  return tensor.storage() && tensor.storage()->data() != nullptr && !shared_.state_storages.contains(tensor.storage().get());
+}
+
+Tensor Emitter::contiguous(const Tensor& tensor) {
+  if (tensor.is_contiguous()) return tensor;
+  Tensor copy = allocate(tensor.dtype(), tensor.sizes());
+  emit(runtime::copy_step(name() + ".contiguous", tensor, copy));
+  return copy;
+}
+
+runtime::onednn::Context Emitter::context() {
+  return {shared_.weights, [this](const Tensor& t) { return is_constant(t); },
+          [this](std::size_t bytes) { return allocate(DType::uint8, {static_cast<std::int64_t>(bytes)}); }};
+}
+
+runtime::PlanSpec Emitter::finish() {
+  runtime::PlanSpec spec;
+  for (Pending& pending : pending_) {
+    if (!pending.fusible) {
+      spec.steps.push_back(std::move(pending.step));
+      continue;
+    }
+    const Fusible& fusible = *pending.fusible;
+    if (const auto* convolution = std::get_if<runtime::onednn::Convolution>(&fusible.op))
+      spec.steps.push_back(runtime::onednn::convolution_step(fusible.name, *convolution, context()));
+    else
+      spec.steps.push_back(runtime::onednn::linear_step(fusible.name, std::get<runtime::onednn::Linear>(fusible.op), context()));
+  }
+  spec.planned = storages_;
+  return spec;
+}
+
+}  // namespace qdq::lower

@@ -1,0 +1,113 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "lower/alias.h"
+#include "ops/call.h"
+#include "qdq/executor.h"
+#include "qdq/program.h"
+#include "runtime/onednn/onednn.h"
+#include "runtime/plan.h"
+
+namespace qdq::lower {
+
+// What all plans of one executor share.
+struct Shared {
+  explicit Shared(const Program& p) : program(p), aliases(p.graph()) {}
+
+  const Program& program;
+  AliasAnalysis aliases;
+  runtime::onednn::WeightCache weights;
+  std::unordered_map<const Node*, Value> folded;  // values of nodes that depend on weights alone
+  std::map<std::string, Tensor> state;            // attributes that the program writes to: this executor's copies
+  std::unordered_set<const Storage*> state_storages;
+  // A weight and a bias with a batch norm folded in, by the batch norm's node.
+  std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
+  std::unordered_set<std::string> kept;  // names of nodes whose values the user wants
+  ObserveFn observe;
+};
+
+// A convolution or linear step that is still open for post-ops. Its result is private to the one node that reads it.
+struct Fusible {
+  std::string name;
+  std::variant<runtime::onednn::Convolution, runtime::onednn::Linear> op;
+
+  const Tensor& dst() const;
+  std::vector<runtime::PostOp>& post_ops();
+  std::vector<Tensor> reads() const;
+};
+
+// Collects the steps of one plan while the graph is walked. Values are tensors on planned storages: sizes, strides and
+// identity, no memory.
+class Emitter {
+ public:
+  explicit Emitter(Shared& shared) : shared_(shared) {}
+
+  // New memory of the plan.
+  Tensor allocate(DType dtype, const Shape& sizes);
+  Tensor allocate(DType dtype, const Shape& sizes, const Shape& strides);  // dense strides
+  // Memory for the current node's result: the tensor that an in-place op writes to, else new memory in the order of
+  // dimensions of `like` (row-major if `like` is undefined or not of these sizes).
+  Tensor allocate_result(DType dtype, const Shape& sizes, const Tensor& like = {});
+  // New float32 memory [N, C, spatial...] with the channels innermost.
+  Tensor allocate_channels_last(const Shape& sizes);
+
+  void emit(runtime::Step step);
+  std::shared_ptr<Fusible> emit_fusible(Fusible fusible);
+  // The open step that computes `producer`'s value, or null.
+  std::shared_ptr<Fusible> open_step(const Node& producer) const;
+  // Takes no more post-ops.
+  void close(const Node& producer);
+  // Moves the open step of `producer` behind all others: `owner`'s value is now what it computes.
+  void move_to_end(const Node& producer, const Node& owner);
+  // Reads of an open step are written by a step behind it, so that it cannot move.
+  bool is_overtaken(const Fusible& step) const;
+
+  // Its elements are known now and never change.
+  bool is_constant(const Tensor& tensor) const;
+  // A copy in row-major order unless it is already.
+  Tensor contiguous(const Tensor& tensor);
+
+  const std::string& name() const { return node_->name(); }
+  Shared& shared() { return shared_; }
+  std::vector<Graph::Note>& notes() { return notes_; }
+  runtime::onednn::Context context();
+
+  // Set by the walker for each node.
+  void begin(const Node& node, Tensor destination) {
+    node_ = &node;
+    destination_ = std::move(destination);
+  }
+  const Tensor& destination() const { return destination_; }
+  const Node& node() const { return *node_; }
+
+  // Closes all open steps and hands the plan over, without its inputs and results.
+  runtime::PlanSpec finish();
+
+ private:
+  struct Pending {
+    runtime::Step step;
+    std::shared_ptr<Fusible> fusible;
+  };
+  Shared& shared_;
+  const Node* node_ = nullptr;
+  Tensor destination_;
+  std::vector<std::shared_ptr<Storage>> storages_;
+  std::vector<Pending> pending_;
+  std::unordered_map<const Node*, std::shared_ptr<Fusible>> open_;
+  std::vector<Graph::Note> notes_;
+};
+
+// Strides that pack `sizes` with the last dimension of `order` innermost.
+Shape dense_strides(const Shape& sizes, const std::vector<std::size_t>& order);
+Shape channels_last_strides(const Shape& sizes);
+// Dense strides for `sizes` in the order of dimensions of `like`, which has the same rank.
+Shape strides_in_order_of(const Tensor& like, const Shape& sizes);
+
+}  // namespace qdq::lower

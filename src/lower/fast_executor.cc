@@ -1,0 +1,109 @@
+#include "lower/fast_executor.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <list>
+
+#include "lower/specialise.h"
+#include "reference/check_inputs.h"
+#include "reference/interpreter.h"
+
+namespace qdq::lower {
+namespace {
+
+constexpr std::size_t kPlans = 8;  // input sizes in turn that are served without planning anew
+
+// The number of OpenMP threads of the calling thread, restored at the end.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int threads) : saved_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  ~ThreadCount() { omp_set_num_threads(saved_); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+
+ private:
+  int saved_;
+};
+
+class FastExecutor : public Executor {
+ public:
+  FastExecutor(const Program& program, int threads)
+      : shared_(program), threads_(threads > 0 ? threads : omp_get_num_procs()) {
+    prepare_state(shared_);
+  }
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
+    check_inputs(shared_.program, inputs);
+    const ThreadCount thread_count(threads_);
+    if (!reference_) {
+      if (runtime::Plan* plan = plan_for(inputs)) return plan->run(inputs);
+      reference_ = reference::make_interpreter(shared_.program);
+      reference_->set_observe(shared_.observe);
+      reference_->keep_values({shared_.kept.begin(), shared_.kept.end()});
+    }
+    return reference_->run(inputs);
+  }
+
+  void set_observe(ObserveFn observe) override {
+    if (reference_) reference_->set_observe(observe);
+    shared_.observe = std::move(observe);
+  }
+
+  void keep_values(std::vector<std::string> nodes) override {
+    if (reference_) reference_->keep_values(nodes);
+    shared_.kept = {nodes.begin(), nodes.end()};
+    plans_.clear();  // a kept value must not be fused away
+  }
+
+  const Tensor* kept_value(const std::string& node) const override {
+    if (reference_) return reference_->kept_value(node);
+    return plans_.empty() ? nullptr : plans_.front().plan->kept_value(node);
+  }
+
+ private:
+  struct Entry {
+    std::vector<Shape> sizes;
+    std::unique_ptr<runtime::Plan> plan;
+  };
+
+  // Sizes, and the values of symbolic ints, which planning reads.
+  std::vector<Shape> signature_of(const std::vector<Tensor>& inputs) const {
+    std::vector<Shape> signature;
+    const auto placeholders = shared_.program.graph().placeholders();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      signature.push_back(inputs[i].sizes());
+      const bool is_int = i < placeholders.size() && std::holds_alternative<ValueType::SymIntValue>(placeholders[i]->type.v);
+      if (is_int) signature.push_back({static_cast<std::int64_t>(inputs[i].item())});
+    }
+    return signature;
+  }
+
+  // The plan for these inputs, in front of the list; null when there cannot be one.
+  runtime::Plan* plan_for(const std::vector<Tensor>& inputs) {
+    auto signature = signature_of(inputs);
+    const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) { return entry.sizes == signature; });
+    if (found != plans_.end()) {
+      plans_.splice(plans_.begin(), plans_, found);
+      return plans_.front().plan.get();
+    }
+    Specialisation made = specialise(shared_, inputs);
+    if (!made.plan) return nullptr;
+    if (plans_.size() == kPlans) plans_.pop_back();
+    plans_.push_front({std::move(signature), std::move(made.plan)});
+    return plans_.front().plan.get();
+  }
+
+  Shared shared_;
+  int threads_;
+  std::list<Entry> plans_;  // the latest first
+  std::unique_ptr<Executor> reference_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_fast_executor(const Program& program, int threads) {
+  return std::make_unique<FastExecutor>(program, threads);
+}
+
+}  // namespace qdq::lower

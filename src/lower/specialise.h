@@ -1,0 +1,21 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "lower/emitter.h"
+#include "runtime/plan.h"
+
+namespace qdq::lower {
+
+struct Specialisation {
+  std::unique_ptr<runtime::Plan> plan;  // null: sizes depend on data, no plan is possible
+  std::vector<Graph::Note> notes;       // why nodes were not fused
+};
+
+// Plans the program for inputs of these sizes (their data is not looked at, but for symbolic ints).
+Specialisation specialise(Shared& shared, const std::vector<Tensor>& inputs);
+
+// The attributes that running the program changes get copies in shared.state, once.
+void prepare_state(Shared& shared);
+
+}  // namespace qdq::lower
