@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "lower/kernel_list.h"
+#include "ops/schema.h"
 #include "ops/shapes.h"
 #include "runtime/elementwise.h"
 

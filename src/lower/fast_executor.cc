@@ -6,7 +6,6 @@
 #include <list>
 
 #include "lower/specialise.h"
-#include "reference/check_inputs.h"
 #include "reference/interpreter.h"
 
 namespace qdq::lower {
@@ -38,7 +37,7 @@ class FastExecutor : public Executor {
     const ThreadCount thread_count(threads_);
     if (!reference_) {
       if (runtime::Plan* plan = plan_for(inputs)) return plan->run(inputs);
-      reference_ = reference::make_interpreter(shared_.program);
+      reference_ = make_reference_executor(shared_.program);
       reference_->set_observe(shared_.observe);
       reference_->keep_values({shared_.kept.begin(), shared_.kept.end()});
     }

@@ -1,4 +1,5 @@
 #include "lower/kernel_list.h"
+#include "ops/schema.h"
 #include "ops/shapes.h"
 #include "runtime/elementwise.h"
 #include "runtime/onednn/attention.h"

@@ -1,5 +1,6 @@
 #include "lower/batch_norm.h"
 #include "lower/kernel_list.h"
+#include "ops/schema.h"
 #include "runtime/elementwise.h"
 #include "runtime/rows.h"
 

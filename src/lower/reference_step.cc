@@ -43,7 +43,7 @@ Value as_one(const Call& call, std::vector<Value> values) {
   return Value(Value::List(std::move(values)));
 }
 
-Value evaluate_now(const Call& call) { return as_one(call, reference::evaluate(call)); }
+Value evaluate_now(const Call& call) { return as_one(call, evaluate(call)); }
 
 std::optional<Value> emit_reference(const Call& call, Emitter& emitter) {
   if (!call.schema().infer) return std::nullopt;
@@ -76,7 +76,7 @@ std::optional<Value> emit_reference(const Call& call, Emitter& emitter) {
     const std::vector<Tensor> outs(operands.begin() + static_cast<std::ptrdiff_t>(read_count),
                                    operands.begin() + static_cast<std::ptrdiff_t>(read_count + fresh_count));
     return [call = Call(node, schema, std::move(bound)), outs] {
-      const std::vector<Tensor> values = tensors_in(reference::evaluate(call));
+      const std::vector<Tensor> values = tensors_in(evaluate(call));
       if (outs.empty()) return;
       if (values.size() != outs.size()) throw InternalError("[run] " + call.node().describe() + ": the reference kernel gave another number of results than planned");
       for (std::size_t i = 0; i < outs.size(); ++i) runtime::copy(values[i], outs[i]);
