@@ -100,9 +100,12 @@ class FastExecutor : public Executor {
 };
 
 }  // namespace
+}  // namespace qdq::lower
+
+namespace qdq {
 
 std::unique_ptr<Executor> make_fast_executor(const Program& program, int threads) {
-  return std::make_unique<FastExecutor>(program, threads);
+  return std::make_unique<lower::FastExecutor>(program, threads);
 }
 
-}  // namespace qdq::lower
+}  // namespace qdq

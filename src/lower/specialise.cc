@@ -103,7 +103,7 @@ class Specialiser {
     if (schema->mutates()) return visit_in_place(node, call);
     if (const LowerFn lower = find_kernel(node.target()))
       if (auto value = lower(call, emitter_)) return value;
-    if (schema->infer && (schema->traits.is_view || !has_tensor(call))) return as_one(call, schema->infer(call));
+    if (schema->infer && (schema->traits.is_view || !makes_tensors(*schema))) return as_one(call, schema->infer(call));
     return emit_reference(call, emitter_);
   }
 
@@ -136,13 +136,11 @@ class Specialiser {
   bool can_fold(const Node& node, const Call& call) const {
     const OpSchema& schema = call.schema();
     if (schema.traits.is_random || schema.mutates() || schema.traits.is_view || shared_.aliases.is_mutated(node)) return false;
-    if (!schema.infer || node.target().starts_with("operator.") || node.target().starts_with("_operator.")) return false;
+    if (!schema.infer || !makes_tensors(schema)) return false;
     bool constant = true;
-    bool any = false;
     for (const ArgSchema& arg : schema.args) {
       const auto check = [&](const auto& self, const Value& value) -> void {
         if (const Tensor* tensor = value.tensor(); tensor && tensor->defined()) {
-          any = true;
           constant &= emitter_.is_constant(*tensor);
         } else if (const Value::List* list = value.list()) {
           for (const Value& item : *list) self(self, item);
@@ -150,8 +148,7 @@ class Specialiser {
       };
       check(check, call.arg(arg.name));
     }
-    const bool makes_tensor = !schema.returns.empty() && schema.returns[0].starts_with("Tensor");
-    return constant && makes_tensor && (any || !node.target().starts_with("aten.sym_"));
+    return constant;
   }
 
   Value fold(const Node& node, const Call& call) {
@@ -166,12 +163,8 @@ class Specialiser {
     return value;
   }
 
-  static bool has_tensor(const Call& call) {
-    return std::any_of(call.schema().args.begin(), call.schema().args.end(), [&](const ArgSchema& arg) {
-      const Value& value = call.arg(arg.name);
-      return value.tensor() || (value.list() && std::any_of(value.list()->begin(), value.list()->end(), [](const Value& v) { return v.tensor(); }));
-    });
-  }
+  // Others give symbolic ints, or pick from a list (getitem): their infer function is all there is to do.
+  static bool makes_tensors(const OpSchema& schema) { return !schema.returns.empty() && schema.returns[0].starts_with("Tensor"); }
 
   void keep(const Node& node, const Value& value) {
     if (!shared_.kept.contains(node.name()) || !value.tensor()) return;

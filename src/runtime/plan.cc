@@ -73,8 +73,12 @@ Plan::Plan(PlanSpec spec) {
   kernels_.reserve(spec.steps.size());
   for (Step& step : spec.steps) {
     std::vector<Tensor> operands;
-    for (const Tensor& tensor : step.reads) operands.push_back(resolve(tensor));
-    for (const Tensor& tensor : step.writes) operands.push_back(resolve(tensor));
+    const auto add = [&](const Tensor& tensor) {
+      operands.push_back(resolve(tensor));
+      if (!map.contains(tensor.storage().get())) real_.insert(tensor.storage());
+    };
+    for (const Tensor& tensor : step.reads) add(tensor);
+    for (const Tensor& tensor : step.writes) add(tensor);
     kernels_.push_back(step.bind(operands));
     infos_.push_back({std::move(step.name), std::move(step.kind)});
   }

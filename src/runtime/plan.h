@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "qdq/executor.h"
@@ -58,6 +59,7 @@ class Plan {
 
  private:
   std::shared_ptr<Storage> arena_;
+  std::unordered_set<std::shared_ptr<Storage>> real_;  // weights and literals that kernels point into
   std::vector<Kernel> kernels_;
   std::vector<StepInfo> infos_;
   std::vector<Tensor> inputs_;
