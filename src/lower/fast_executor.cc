@@ -6,6 +6,7 @@
 #include <list>
 
 #include "lower/specialise.h"
+#include "reference/inputs.h"
 #include "reference/interpreter.h"
 
 namespace qdq::lower {
@@ -33,10 +34,10 @@ class FastExecutor : public Executor {
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
-    check_inputs(shared_.program, inputs);
     const ThreadCount thread_count(threads_);
     if (!reference_) {
-      if (runtime::Plan* plan = plan_for(inputs)) return plan->run(inputs);
+      const std::vector<Value> values = bind_inputs(shared_.program, inputs);
+      if (runtime::Plan* plan = plan_for(values)) return plan->run(tensors_of(values));
       reference_ = make_reference_executor(shared_.program);
       reference_->set_observe(shared_.observe);
       reference_->keep_values({shared_.kept.begin(), shared_.kept.end()});
@@ -61,32 +62,43 @@ class FastExecutor : public Executor {
   }
 
  private:
+  // What a plan depends on, per placeholder: sizes, or the number.
+  using Signature = std::vector<Shape>;
+
   struct Entry {
-    std::vector<Shape> sizes;
+    Signature signature;
     std::unique_ptr<runtime::Plan> plan;
   };
 
-  // Sizes, and the values of symbolic ints, which planning reads.
-  std::vector<Shape> signature_of(const std::vector<Tensor>& inputs) const {
-    std::vector<Shape> signature;
-    const auto placeholders = shared_.program.graph().placeholders();
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      signature.push_back(inputs[i].sizes());
-      const bool is_int = i < placeholders.size() && std::holds_alternative<ValueType::SymIntValue>(placeholders[i]->type.v);
-      if (is_int) signature.push_back({static_cast<std::int64_t>(inputs[i].item())});
+  static Signature signature_of(const std::vector<Value>& values) {
+    Signature signature;
+    for (const Value& value : values) {
+      if (const Tensor* tensor = value.tensor()) {
+        signature.push_back(tensor->sizes());
+      } else if (const auto* number = std::get_if<std::int64_t>(&value.v)) {
+        signature.push_back({*number});
+      } else {
+        signature.emplace_back();
+      }
     }
     return signature;
   }
 
+  static std::vector<Tensor> tensors_of(const std::vector<Value>& values) {
+    std::vector<Tensor> tensors;
+    for (const Value& value : values) tensors.push_back(value.tensor() ? *value.tensor() : Tensor());
+    return tensors;
+  }
+
   // The plan for these inputs, in front of the list; null when there cannot be one.
-  runtime::Plan* plan_for(const std::vector<Tensor>& inputs) {
-    auto signature = signature_of(inputs);
-    const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) { return entry.sizes == signature; });
+  runtime::Plan* plan_for(const std::vector<Value>& values) {
+    auto signature = signature_of(values);
+    const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) { return entry.signature == signature; });
     if (found != plans_.end()) {
       plans_.splice(plans_.begin(), plans_, found);
       return plans_.front().plan.get();
     }
-    Specialisation made = specialise(shared_, inputs);
+    Specialisation made = specialise(shared_, values);
     if (!made.plan) return nullptr;
     if (plans_.size() == kPlans) plans_.pop_back();
     plans_.push_front({std::move(signature), std::move(made.plan)});

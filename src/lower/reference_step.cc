@@ -46,7 +46,7 @@ Value as_one(const Call& call, std::vector<Value> values) {
 Value evaluate_now(const Call& call) { return as_one(call, evaluate(call)); }
 
 std::optional<Value> emit_reference(const Call& call, Emitter& emitter) {
-  if (!call.schema().infer) return std::nullopt;
+  if (!call.schema().infer || !has_kernel(call.schema().target)) return std::nullopt;
   const std::vector<Value> args = arguments_of(call);
   runtime::Step step;
   step.name = emitter.name();

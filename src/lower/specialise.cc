@@ -28,7 +28,7 @@ bool reads_channels_last(const Node& node) {
 
 class Specialiser {
  public:
-  Specialiser(Shared& shared, const std::vector<Tensor>& inputs) : shared_(shared), emitter_(shared), inputs_(inputs) {}
+  Specialiser(Shared& shared, const std::vector<Value>& inputs) : shared_(shared), emitter_(shared), inputs_(inputs) {}
 
   Specialisation run() {
     for (const Node& node : shared_.program.graph().nodes()) {
@@ -60,9 +60,10 @@ class Specialiser {
   }
 
   Value visit_placeholder(const Node& node) {
-    const Tensor& given = inputs_.at(next_input_++);
+    const Value& value = inputs_.at(next_input_++);
     input_tensors_.emplace_back();
-    if (std::holds_alternative<ValueType::SymIntValue>(node.type.v)) return Value(static_cast<std::int64_t>(given.item()));
+    if (!value.tensor()) return value;
+    const Tensor& given = *value.tensor();
     const bool channels_last = given.dim() >= 3 && reads_channels_last(node) && !shared_.aliases.needs_row_major(node);
     const Shape strides = channels_last ? channels_last_strides(given.sizes()) : contiguous_strides(given.sizes());
     input_tensors_.back() = emitter_.allocate(given.dtype(), given.sizes(), strides);
@@ -94,7 +95,7 @@ class Specialiser {
 
   std::optional<Value> visit_call(const Node& node) {
     const OpSchema* schema = find_schema(node.target());
-    if (!schema) throw UnsupportedOpError("[run] " + node.describe() + ": no kernel for this operator");
+    if (!schema) return std::nullopt;  // a higher-order op, or one that only the reference can name as unsupported
     if (schema->traits.is_assertion) return Value();
     const Call call = bind(node, *schema, [&](const Node& producer) { return values_.at(&producer); });
     emitter_.begin(node, {});
@@ -207,7 +208,7 @@ class Specialiser {
 
   Shared& shared_;
   Emitter emitter_;
-  const std::vector<Tensor>& inputs_;
+  const std::vector<Value>& inputs_;
   std::size_t next_input_ = 0;
   std::vector<Tensor> input_tensors_;
   std::unordered_map<const Node*, Value> values_;
@@ -217,7 +218,7 @@ class Specialiser {
 
 }  // namespace
 
-Specialisation specialise(Shared& shared, const std::vector<Tensor>& inputs) { return Specialiser(shared, inputs).run(); }
+Specialisation specialise(Shared& shared, const std::vector<Value>& inputs) { return Specialiser(shared, inputs).run(); }
 
 void prepare_state(Shared& shared) {
   const auto add = [&](const std::string& name) {
