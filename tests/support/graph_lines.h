@@ -9,26 +9,27 @@ namespace qdq {
 
 // One line for each node, the same text that tests/python/graph_lines.py makes of a torch.fx graph: names, targets and
 // arguments, floats as their bits. For comparing graphs with PyTorch's.
-inline std::string argument_text(const Argument& argument) {
-  struct Printer {
-    std::string operator()(Argument::None) const { return "None"; }
-    std::string operator()(Node* node) const { return "%" + node->name(); }
-    std::string operator()(std::int64_t value) const { return std::to_string(value); }
-    std::string operator()(double value) const { return "f" + std::to_string(std::bit_cast<std::int64_t>(value)); }
-    std::string operator()(bool value) const { return value ? "True" : "False"; }
-    std::string operator()(const std::string& value) const { return "'" + value + "'"; }
-    std::string operator()(DType value) const { return "torch." + std::string(name(value)); }
-    std::string operator()(const Argument::List& list) const {
-      std::string text = "[";
-      for (const Argument& item : list) text += (text.size() > 1 ? ", " : "") + argument_text(item);
-      return text + "]";
-    }
-    std::string operator()(const Device& value) const { return value.type; }
-    template <typename Other>
-    std::string operator()(const Other&) const { return "?"; }
-  };
-  return std::visit(Printer{}, argument.variant());
-}
+std::string argument_text(const Argument& argument);
+
+struct ArgumentPrinter {
+  std::string operator()(Argument::None) const { return "None"; }
+  std::string operator()(Node* node) const { return "%" + node->name(); }
+  std::string operator()(std::int64_t value) const { return std::to_string(value); }
+  std::string operator()(double value) const { return "f" + std::to_string(std::bit_cast<std::int64_t>(value)); }
+  std::string operator()(bool value) const { return value ? "True" : "False"; }
+  std::string operator()(const std::string& value) const { return "'" + value + "'"; }
+  std::string operator()(DType value) const { return "torch." + std::string(name(value)); }
+  std::string operator()(const Argument::List& list) const {
+    std::string text = "[";
+    for (const Argument& item : list) text += (text.size() > 1 ? ", " : "") + argument_text(item);
+    return text + "]";
+  }
+  std::string operator()(const Device& value) const { return value.type; }
+  template <typename Other>
+  std::string operator()(const Other&) const { return "?"; }
+};
+
+inline std::string argument_text(const Argument& argument) { return std::visit(ArgumentPrinter{}, argument.variant()); }
 
 inline std::string graph_lines(const Graph& graph) {
   std::string text;
