@@ -1,0 +1,194 @@
+#include "lower_testing.h"
+
+namespace qdq::lower::testing {
+namespace {
+
+using P = TestProgram;
+
+// One op on one input.
+void check_op(const std::string& target, const Shape& sizes, std::vector<Argument> more = {}, Argument::Dict kwargs = {}) {
+  SCOPED_TRACE(target);
+  P t;
+  Argument::List args = {t.input("x", sizes)};
+  args.insert(args.end(), more.begin(), more.end());
+  t.output({&t.g.call_function(target, std::move(args), std::move(kwargs))});
+  expect_like_reference(t.program, {random_tensor(sizes, 3)});
+}
+
+TEST(FastExecutor, ElementwiseOpsOnOddSizes) {
+  for (const char* target : {"aten.relu.default", "aten.sigmoid.default", "aten.tanh.default", "aten.gelu.default", "aten.silu.default",
+                             "aten.hardswish.default", "aten.hardsigmoid.default", "aten.exp.default", "aten.neg.default", "aten.abs.default",
+                             "aten.erf.default"})
+    check_op(target, {3, 5, 7});
+  check_op("aten.clamp.default", {33}, {-0.5, 0.75});
+  check_op("aten.pow.Tensor_Scalar", {17, 3}, {2});
+  check_op("aten.mul.Tensor", {4, 3}, {2.5});
+  check_op("aten.rsub.Scalar", {4, 3}, {1});
+}
+
+TEST(FastExecutor, PoolsSoftmaxAndReductions) {
+  check_op("aten.max_pool2d.default", {2, 3, 9, 11}, {P::ints({3, 3}), P::ints({2, 2}), P::ints({1, 1})});
+  check_op("aten.max_pool2d.default", {1, 5, 8, 8}, {P::ints({3, 3}), P::ints({2, 2}), P::ints({0, 0}), P::ints({1, 1}), true});
+  check_op("aten.avg_pool2d.default", {2, 3, 9, 11}, {P::ints({3, 2}), P::ints({2, 2}), P::ints({1, 1}), false, false});
+  check_op("aten.adaptive_avg_pool2d.default", {2, 3, 9, 6}, {P::ints({1, 1})});
+  check_op("aten.adaptive_avg_pool2d.default", {2, 3, 9, 6}, {P::ints({3, 2})});
+  check_op("aten.adaptive_avg_pool2d.default", {2, 3, 9, 7}, {P::ints({4, 3})});
+  check_op("aten.softmax.int", {3, 4, 19}, {-1});
+  check_op("aten.softmax.int", {3, 4, 19}, {1});
+  check_op("aten.log_softmax.int", {5, 300}, {-1});
+  check_op("aten.mean.dim", {2, 3, 9, 7}, {P::ints({2, 3}), true});
+  check_op("aten.mean.dim", {2, 3, 9}, {P::ints({1})});
+  check_op("aten.sum.dim_IntList", {4, 3, 9}, {P::ints({0, 2})});
+  check_op("aten.constant_pad_nd.default", {2, 3, 4}, {P::ints({1, 2, 0, 1}), 0.5});
+}
+
+TEST(FastExecutor, ViewsOfAChannelsLastValue) {
+  P t;
+  Node& conv = t.conv(t.input("x", {2, 3, 5, 4}), 3, 6, 1);
+  Node& flat = t.g.call_function("aten.flatten.using_ints", {conv, 1});
+  Node& turned = t.g.call_function("aten.permute.default", {conv, P::ints({0, 2, 3, 1})});
+  Node& tokens = t.g.call_function("aten.reshape.default", {turned, P::ints({2, 20, 6})});
+  t.output({&flat, &tokens, &t.g.call_function("aten.cat.default", {Argument(Argument::List{conv, conv}), 1})});
+  expect_like_reference(t.program, {random_tensor({2, 3, 5, 4}, 5)});
+}
+
+TEST(FastExecutor, SkipTakenBeforeAnInPlaceReluSeesItsResult) {
+  P t;
+  Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 3, 1);
+  Node& relu = t.g.call_function("aten.relu_.default", {conv});
+  Node& next = t.conv(relu, 3, 3, 7);
+  t.output({&t.g.call_function("aten.add.Tensor", {next, conv})});  // conv, not relu: it has changed
+  expect_like_reference(t.program, {random_tensor({1, 3, 5, 4}, 5)});
+}
+
+TEST(FastExecutor, WritesThroughAViewShowInItsBase) {
+  P t;
+  Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 3, 1);
+  Node& view = t.g.call_function("aten.view.default", {conv, P::ints({3, 20})});
+  Node& relu = t.g.call_function("aten.relu_.default", {view});
+  t.output({&conv, &relu});
+  expect_like_reference(t.program, {random_tensor({1, 3, 5, 4}, 5)});
+}
+
+TEST(FastExecutor, LinearMatmulAndAttention) {
+  P t;
+  Node& x = t.input("x", {2, 9, 24});
+  Node& w = t.weight("w", random_tensor({24, 24}, 1));
+  Node& b = t.weight("b", random_tensor({24}, 2));
+  const auto heads = [&](Node& n) -> Node& {
+    Node& split = t.g.call_function("aten.view.default", {n, P::ints({2, 9, 4, 6})});
+    return t.g.call_function("aten.transpose.int", {split, 1, 2});
+  };
+  Node& q = heads(t.g.call_function("aten.linear.default", {x, w, b}));
+  Node& k = heads(t.g.call_function("aten.linear.default", {x, w}));
+  Node& attended = t.g.call_function("aten.scaled_dot_product_attention.default", {q, k, heads(x)});
+  Node& causal = t.g.call_function("aten.scaled_dot_product_attention.default", {q, k, k, Argument(), 0.0, true});
+  Node& turned = t.g.call_function("aten.transpose.int", {k, -2, -1});
+  Node& scores = t.g.call_function("aten.matmul.default", {q, turned});
+  Node& back = t.g.call_function("aten.reshape.default", {t.g.call_function("aten.transpose.int", {attended, 1, 2}), P::ints({2, 9, 24})});
+  Node& gamma = t.weight("gamma", random_tensor({24}, 3));
+  Node& norm = t.g.call_function("aten.layer_norm.default", {back, P::ints({24}), gamma, b});
+  t.output({&norm, &causal, &scores});
+  expect_like_reference(t.program, {random_tensor({2, 9, 24}, 5)});
+}
+
+TEST(FastExecutor, GroupedDilatedStridedAndOneDimensionalConvolutions) {
+  P t;
+  Node& x = t.input("x", {2, 6, 13, 11});
+  const auto conv = [&](const std::string& name, const Shape& w, std::int64_t s, std::int64_t d, std::int64_t groups) -> Node* {
+    Node& weight = t.weight(name, random_tensor(w, 21));
+    return &t.g.call_function("aten.conv2d.default", {x, weight, Argument(), P::ints({s, s}), P::ints({1, 1}), P::ints({d, d}), groups});
+  };
+  Node& row = t.g.call_function("aten.mean.dim", {x, P::ints({3})});
+  Node& w1 = t.weight("w1", random_tensor({5, 6, 3}, 22));
+  Node& line = t.g.call_function("aten.conv1d.default", {row, w1, Argument(), P::ints({2}), P::ints({1})});
+  t.output({conv("depthwise", {6, 1, 3, 3}, 2, 1, 6), conv("grouped", {4, 3, 3, 3}, 1, 1, 2), conv("dilated", {5, 6, 3, 3}, 1, 2, 1), &line});
+  expect_like_reference(t.program, {random_tensor({2, 6, 13, 11}, 5)});
+}
+
+TEST(FastExecutor, PlansAnewForOtherSizesAndRemembersOldOnes) {
+  P t;
+  Node& x = t.input("x", {2, 3, 5, 4});
+  x.type.tensor()->sizes[0] = SymInt::symbolic("s0", 2);
+  t.output({&t.conv(x, 3, 4, 1)});
+  const auto executor = make_fast_executor(t.program, 1);
+  const Tensor two = random_tensor({2, 3, 5, 4}, 5);
+  const Tensor three = random_tensor({3, 3, 5, 4}, 6);
+  const Tensor first = executor->run({two})[0];
+  EXPECT_EQ(executor->run({three})[0].sizes(), (Shape{3, 4, 5, 4}));
+  EXPECT_TRUE(bit_equal(executor->run({two})[0], first));
+}
+
+TEST(FastExecutor, ObserversSeeTheValueAndKeptValuesAreThere) {
+  P t;
+  Node& x = t.input("x", {1, 3, 5, 4});
+  Node& seen_input = t.g.call_module("observer_0", {x});
+  Node& conv = t.conv(seen_input, 3, 4, 1);
+  Node& seen = t.g.call_module("observer_1", {t.g.call_function("aten.relu.default", {conv})});
+  t.output({&seen});
+  const Tensor input = random_tensor({1, 3, 5, 4}, 5);
+  const auto executor = make_fast_executor(t.program, 1);
+  std::map<std::string, Tensor> values;
+  executor->set_observe([&](const std::string& name, const Tensor& value) { values[name] = value.clone(); });
+  executor->keep_values({conv.name()});
+  const auto results = executor->run({input});
+  EXPECT_TRUE(bit_equal(values.at("observer_0"), input));
+  EXPECT_TRUE(bit_equal(values.at("observer_1"), results[0]));
+  ASSERT_NE(executor->kept_value(conv.name()), nullptr);
+  EXPECT_EQ(executor->kept_value(conv.name())->sizes(), (Shape{1, 4, 5, 4}));
+  EXPECT_EQ(executor->kept_value("nobody"), nullptr);
+}
+
+TEST(FastExecutor, MutatedBuffersKeepTheirValueForTheNextRun) {
+  P t;
+  Node& x = t.input("x", {3});
+  Node& count = t.weight("count", random_tensor({3}, 1));
+  Node& sum = t.g.call_function("aten.add.Tensor", {count, x});
+  Node& twice = t.g.call_function("aten.mul.Tensor", {sum, 2.0});
+  t.program.outputs = {{OutputSpec::Kind::buffer_mutation, "count"}};
+  t.g.output({Argument(Argument::List{sum, twice})});
+  t.program.outputs.push_back({});
+  const auto fast = make_fast_executor(t.program, 1);
+  const auto reference = make_reference_executor(t.program);
+  const Tensor input = random_tensor({3}, 5);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(bit_equal(fast->run({input})[0], reference->run({input})[0])) << i;
+}
+
+TEST(FastExecutor, QuantizeAndDequantizeGiveTheReferenceBits) {
+  for (const DType dtype : {DType::int8, DType::uint8}) {
+    P t;
+    const std::int64_t low = dtype == DType::int8 ? -128 : 0;
+    Node& x = t.input("x", {3, 37});
+    Node& q = t.g.call_function("quantized_decomposed.quantize_per_tensor.default", {x, 0.0173, 3, low, low + 255, Argument(dtype)});
+    Node& dq = t.g.call_function("quantized_decomposed.dequantize_per_tensor.default", {q, 0.0173, 3, low, low + 255, Argument(dtype)});
+    t.output({&q, &dq});
+    expect_like_reference(t.program, {random_tensor({3, 37}, 5, -4.0f, 4.0f)}, 0.0);
+  }
+}
+
+TEST(FastExecutor, ResultsHaveTheSameBitsAtAnyNumberOfThreads) {
+  P t;
+  Node& x = t.input("x", {1, 3, 56, 48});
+  Node& a = t.g.call_function("aten.relu.default", {t.conv(x, 3, 32, 1)});
+  Node& b = t.g.call_function("aten.relu.default", {t.conv(a, 32, 64, 3)});
+  Node& flat = t.g.call_function("aten.flatten.using_ints", {b, 1});
+  Node& w = t.weight("fc", random_tensor({10, 64 * 56 * 48}, 9, -0.01f, 0.01f));
+  Node& logits = t.g.call_function("aten.linear.default", {flat, w});
+  Node& pooled = t.g.call_function("aten.mean.dim", {b, P::ints({2, 3})});
+  t.output({&b, &logits, &pooled, &t.g.call_function("aten.softmax.int", {logits, -1})});
+  const Tensor input = random_tensor({1, 3, 56, 48}, 5);
+  const auto one = make_fast_executor(t.program, 1)->run({input});
+  const auto two = make_fast_executor(t.program, 2)->run({input});
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(bit_equal(one[i], two[i])) << "result " << i;
+}
+
+TEST(FastExecutor, RefusesInputsOfTheWrongSize) {
+  P t;
+  t.output({&t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1)});
+  const auto executor = make_fast_executor(t.program, 1);
+  EXPECT_THROW(executor->run({random_tensor({1, 3, 5, 9}, 1)}), InvalidArgumentError);
+  EXPECT_THROW(executor->run({}), InvalidArgumentError);
+}
+
+}  // namespace
+}  // namespace qdq::lower::testing
