@@ -146,7 +146,7 @@ TEST(FastExecutor, MutatedBuffersKeepTheirValueForTheNextRun) {
   Node& sum = t.g.call_function("aten.add.Tensor", {count, x});
   Node& twice = t.g.call_function("aten.mul.Tensor", {sum, 2.0});
   t.program.outputs = {{OutputSpec::Kind::buffer_mutation, "count"}};
-  t.g.output({Argument(Argument::List{sum, twice})});
+  t.g.output({sum, twice});
   t.program.outputs.push_back({});
   const auto fast = make_fast_executor(t.program, 1);
   const auto reference = make_reference_executor(t.program);

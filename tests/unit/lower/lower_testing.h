@@ -51,7 +51,7 @@ struct TestProgram {
       list.emplace_back(*node);
       program.outputs.push_back({});
     }
-    g.output({Argument(std::move(list))});
+    g.output(std::move(list));
   }
   static Argument ints(std::initializer_list<std::int64_t> values) {
     Argument::List list;
