@@ -134,7 +134,9 @@ class Folder {
     for (std::size_t c = 0; c < channels; ++c) {
       const float rsqrt = 1.0f / std::sqrt(norm.var[c] + norm.eps);
       k[c] = norm.gamma[c] * rsqrt;
-      bias[c] = (bias[c] - norm.mean[c]) * rsqrt * norm.gamma[c] + norm.beta[c];
+      // PyTorch multiplies in another order behind a linear; the last bit depends on it.
+      const float centred = bias[c] - norm.mean[c];
+      bias[c] = (is_linear(op) ? centred * k[c] : centred * rsqrt * norm.gamma[c]) + norm.beta[c];
     }
     program_.attributes.find(weight.target())->value = scaled(old_weight, k, axis, groups);
     const Tensor new_bias = Tensor::from<float>(std::span<const float>(bias), {static_cast<std::int64_t>(channels)});
