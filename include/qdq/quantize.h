@@ -65,7 +65,8 @@ struct QuantizationSummary {
   std::int64_t quantized() const;
   std::int64_t in_float() const;
 };
-// An op counts as quantized when all its floating-point activations come from a dequantize.
+// An op counts as quantized when all its floating-point activations come from a dequantize and it has no float weight
+// (a constant of two or more dimensions).
 QuantizationSummary summarize_quantization(const Program& program);
 
 }  // namespace qdq

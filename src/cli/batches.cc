@@ -60,6 +60,14 @@ std::optional<std::int64_t> fixed_batch(const std::vector<const Node*>& inputs) 
   return sizes.size() == 1 ? std::optional(*sizes.begin()) : std::nullopt;
 }
 
+// The op behind the dequantize and quantize nodes that a quantized program ends in, so that its outputs have the names of
+// the float program's.
+const Node* behind_qdq(const Node* node) {
+  while (node != nullptr && node->target().starts_with("quantized_decomposed.") && node->input(0) != nullptr)
+    node = node->input(0);
+  return node;
+}
+
 }  // namespace
 
 std::vector<const Node*> input_nodes(const Program& program) {
@@ -76,7 +84,7 @@ std::vector<std::string> output_names(const Program& program) {
   const Argument::List* results = output->arg(0).list();
   for (std::size_t i = 0; results != nullptr && i < program.outputs.size(); ++i) {
     if (program.outputs[i].kind != OutputSpec::Kind::user_output) continue;
-    const Node* node = (*results)[i].node();
+    const Node* node = behind_qdq((*results)[i].node());
     std::string name = node != nullptr ? node->name() : fmt::format("output_{}", names.size());
     // The same node may be returned twice; the names in a file may not.
     if (std::find(names.begin(), names.end(), name) != names.end()) name += fmt::format("_{}", names.size());

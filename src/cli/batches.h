@@ -63,7 +63,8 @@ class Collector {
   bool whole_;
 };
 
-// Names of the program's user outputs: those of the nodes that make them, numbered where that is no node.
+// Names of the program's user outputs: those of the ops that make them (quantize and dequantize do not count), numbered
+// where that is no node.
 std::vector<std::string> output_names(const Program& program);
 // The placeholders of the user inputs, in order.
 std::vector<const Node*> input_nodes(const Program& program);

@@ -69,7 +69,7 @@ void add_run(CLI::App& app) {
                                   "  qdq run net.pt2 --input state.npz --output out.npz --batch 0\n"
                                   "      one call with the arrays as they are\n"
                                   "\n"
-                                  "Inputs are found as for 'qdq quantize --calibrate'. Outputs are named after the nodes that\n"
+                                  "Inputs are found as for 'qdq quantize --calibrate'. Outputs are named after the ops that\n"
                                   "make them; those of all batches are put together along the first dimension.");
   command.add_option("model", options->model, "Program to run")->required()->type_name("MODEL.pt2");
   command.add_option("-i,--input", options->data, "Samples: .npy, .npz or .safetensors")->required()->type_name("DATA");

@@ -15,6 +15,11 @@ bool is_float_tensor(const Node& node) {
   return meta && is_floating_point(meta->dtype);
 }
 
+// A weight that stayed in float. Biases, which have one dimension, do so in quantized ops too.
+bool is_float_weight(const Node& node) {
+  return node.kind() == NodeKind::get_attr && is_float_tensor(node) && node.type.tensor()->sizes.size() > 1;
+}
+
 }  // namespace
 
 std::int64_t QuantizationSummary::quantized() const {
@@ -38,7 +43,7 @@ QuantizationSummary summarize_quantization(const Program& program) {
     for (const Node* input : node.inputs()) {
       const bool activation = input->kind() != NodeKind::get_attr;
       if (activation && is_dequantize(*input)) reads_quantized = true;
-      else if (activation && is_float_tensor(*input)) reads_float = true;
+      else if ((activation && is_float_tensor(*input)) || is_float_weight(*input)) reads_float = true;
     }
     auto& count = summary.ops[node.target()];
     ++(reads_quantized && !reads_float ? count.quantized : count.in_float);

@@ -144,5 +144,16 @@ graph(x: f32[2]) {
   EXPECT_EQ(output_names(program), (std::vector<std::string>{"relu", "relu_1", "output_2"}));
 }
 
+TEST(OutputNames, LookBehindQuantizeAndDequantize) {
+  const Program program = parse_program(R"(
+graph(x: f32[2]) {
+  %relu: f32[2] = aten.relu.default(%x)
+  %quantize: i8[2] = quantized_decomposed.quantize_per_tensor.default(%relu, 0.5, 0, -128, 127, int8)
+  %dequantize: f32[2] = quantized_decomposed.dequantize_per_tensor.default(%quantize, 0.5, 0, -128, 127, int8)
+  return (%dequantize)
+})");
+  EXPECT_EQ(output_names(program), std::vector<std::string>{"relu"});
+}
+
 }  // namespace
 }  // namespace qdq::cli
