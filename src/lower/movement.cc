@@ -142,6 +142,26 @@ std::optional<Value> lower_embedding(const Call& call, Emitter& emitter) {
   return Value(out);
 }
 
+// Enlarging by powers of two repeats elements: a copy from a view with strides of 0. (For other factors torch's rounding of
+// float positions decides.)
+std::optional<Value> lower_upsample_nearest(const Call& call, Emitter& emitter) {
+  const Tensor& input = call.tensor("input");
+  const Shape sizes = inferred_sizes(call);
+  if (input.dim() != 4 || numel(sizes) == 0) return std::nullopt;
+  const std::int64_t rows = sizes[2] / input.size(2);
+  const std::int64_t columns = sizes[3] / input.size(3);
+  const auto is_power_of_two = [](std::int64_t x) { return x > 0 && (x & (x - 1)) == 0; };
+  const bool exact = rows * input.size(2) == sizes[2] && columns * input.size(3) == sizes[3];
+  if (!exact || !is_power_of_two(rows) || !is_power_of_two(columns)) return std::nullopt;
+  const Tensor out = emitter.allocate_result(input.dtype(), sizes, input);
+  const Shape split = {sizes[0], sizes[1], input.size(2), rows, input.size(3), columns};
+  const Shape& from = input.strides();
+  const Shape& to = out.strides();
+  emitter.emit(runtime::copy_step(emitter.name(), input.as_strided(split, {from[0], from[1], from[2], 0, from[3], 0}, input.storage_offset()),
+                                  out.as_strided(split, {to[0], to[1], to[2] * rows, to[2], to[3] * columns, to[3]}, 0)));
+  return Value(out);
+}
+
 constexpr KernelRow kRows[] = {
     {"aten.view.default", lower_reshape},
     {"aten.reshape.default", lower_reshape},
@@ -158,6 +178,7 @@ constexpr KernelRow kRows[] = {
     {"aten.pad.default", lower_pad},
     {"aten.constant_pad_nd.default", lower_constant_pad},
     {"aten.embedding.default", lower_embedding},
+    {"aten.upsample_nearest2d.vec", lower_upsample_nearest},
 };
 
 }  // namespace

@@ -42,6 +42,11 @@ TEST(FastExecutor, PoolsSoftmaxAndReductions) {
   check_op("aten.constant_pad_nd.default", {2, 3, 4}, {P::ints({1, 2, 0, 1}), 0.5});
 }
 
+TEST(FastExecutor, EnlargesByRepeatingElements) {
+  check_op("aten.upsample_nearest2d.vec", {2, 3, 4, 5}, {P::ints({8, 20}), Argument()});
+  check_op("aten.upsample_nearest2d.vec", {2, 3, 4, 5}, {P::ints({7, 15}), Argument()});
+}
+
 TEST(FastExecutor, ViewsOfAChannelsLastValue) {
   P t;
   Node& conv = t.conv(t.input("x", {2, 3, 5, 4}), 3, 6, 1);
