@@ -42,11 +42,15 @@ qdq::Tensor batch(const LabelledImages& data, std::int64_t index, std::int64_t s
   return data.images.narrow(0, start, std::min(size, data.images.size(0) - start)).contiguous();
 }
 
+qdq::ExecutorOptions executor_options(const Options& options) {
+  qdq::ExecutorOptions result;
+  result.threads = options.threads;
+  return result;
+}
+
 // The class that the program gives to each image.
 std::vector<std::int64_t> classify(const qdq::Program& program, const LabelledImages& data, const Options& options) {
-  qdq::ExecutorOptions executor_options;
-  executor_options.threads = options.threads;
-  const auto executor = qdq::make_executor(program, executor_options);
+  const auto executor = qdq::make_executor(program, executor_options(options));
   std::vector<std::int64_t> classes;
   for (std::int64_t i = 0; i < batches(data, options.batch); ++i) {
     const std::vector<qdq::Tensor> results = executor->run({batch(data, i, options.batch)});
@@ -76,6 +80,7 @@ void run_demo(const std::filesystem::path& model, const LabelledImages& calibrat
   qdq::XnnpackQuantizer quantizer;
   quantizer.set_global(qdq::symmetric_config({.per_channel = true}));
   qdq::PreparedProgram prepared = steps.measure("prepare", [&] { return qdq::prepare(std::move(program), quantizer); });
+  prepared.set_executor(executor_options(options));
   steps.measure("calibrate", [&] {
     for (std::int64_t i = 0; i < batches(calibration, options.batch); ++i)
       prepared.calibrate({batch(calibration, i, options.batch)});

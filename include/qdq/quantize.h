@@ -66,7 +66,7 @@ struct QuantizationSummary {
   std::int64_t in_float() const;
 };
 // An op counts as quantized when all its floating-point activations come from a dequantize and it has no float weight
-// (a constant of two or more dimensions).
+// (a constant of two or more dimensions). An op between such an op and a quantize, a relu say, counts with it.
 QuantizationSummary summarize_quantization(const Program& program);
 
 }  // namespace qdq

@@ -1,3 +1,5 @@
+#include <unordered_set>
+
 #include "passes/qdq_ops.h"
 #include "qdq/quantize.h"
 
@@ -20,6 +22,14 @@ bool is_float_weight(const Node& node) {
   return node.kind() == NodeKind::get_attr && is_float_tensor(node) && node.type.tensor()->sizes.size() > 1;
 }
 
+// A relu between a quantized convolution and the quantize of its result is part of that one quantized op.
+bool is_fused_with(const Node& producer, const Node& node) {
+  if (producer.num_users() != 1 || node.num_users() == 0) return false;
+  for (const Node* user : node.users())
+    if (!is_quantize(*user)) return false;
+  return true;
+}
+
 }  // namespace
 
 std::int64_t QuantizationSummary::quantized() const {
@@ -36,6 +46,7 @@ std::int64_t QuantizationSummary::in_float() const {
 
 QuantizationSummary summarize_quantization(const Program& program) {
   QuantizationSummary summary;
+  std::unordered_set<const Node*> quantized;
   for (Node& node : program.graph().nodes()) {
     if (is_bookkeeping(node)) continue;
     bool reads_float = false;
@@ -43,10 +54,13 @@ QuantizationSummary summarize_quantization(const Program& program) {
     for (const Node* input : node.inputs()) {
       const bool activation = input->kind() != NodeKind::get_attr;
       if (activation && is_dequantize(*input)) reads_quantized = true;
+      else if (quantized.contains(input) && is_fused_with(*input, node)) reads_quantized = true;
       else if ((activation && is_float_tensor(*input)) || is_float_weight(*input)) reads_float = true;
     }
     auto& count = summary.ops[node.target()];
-    ++(reads_quantized && !reads_float ? count.quantized : count.in_float);
+    const bool is_quantized = reads_quantized && !reads_float;
+    if (is_quantized) quantized.insert(&node);
+    ++(is_quantized ? count.quantized : count.in_float);
   }
   return summary;
 }

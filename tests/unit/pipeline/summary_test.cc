@@ -49,5 +49,21 @@ TEST(Summary, LetsABiasStayInFloat) {
   EXPECT_EQ(summary.ops.at("aten.linear.default").quantized, 1);
 }
 
+TEST(Summary, CountsAReluBetweenAQuantizedOpAndAQuantizeWithThatOp) {
+  const std::string conv_relu = R"(
+  %qw: i8[4, 3] = get_attr @weight
+  %dw: f32[4, 3] = quantized_decomposed.dequantize_per_tensor.default(%qw, 0.5, 0, -127, 127, int8)
+  %linear: f32[2, 4] = aten.linear.default(%dq, %dw)
+  %relu: f32[2, 4] = aten.relu.default(%linear)
+)";
+  const QuantizationSummary fused = summary_of(conv_relu + R"(
+  %q2: i8[2, 4] = quantized_decomposed.quantize_per_tensor.default(%relu, 0.5, 0, -128, 127, int8)
+  return (%q2)
+)");
+  EXPECT_EQ(fused.ops.at("aten.relu.default").quantized, 1);
+  const QuantizationSummary apart = summary_of(conv_relu + "  return (%relu)\n");
+  EXPECT_EQ(apart.ops.at("aten.relu.default").in_float, 1);
+}
+
 }  // namespace
 }  // namespace qdq
