@@ -1,0 +1,49 @@
+"""The models that the benchmarks use, from ../shared/models, exported to .pt2 with their calibration data."""
+
+import importlib
+import pathlib
+import sys
+
+import numpy as np
+import torch
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RECIPES = ROOT.parent / "shared" / "models"
+CACHE = ROOT / "build" / "benchmarks"
+
+
+def recipe(name):
+    if not RECIPES.exists():
+        sys.exit(f"this benchmark needs the model recipes in {RECIPES}")
+    sys.path.insert(0, str(RECIPES))
+    return importlib.import_module(name)
+
+
+def mobilenet():
+    """(module, images [500, 3, 224, 224], labels [500])"""
+    module = recipe("mobilenet_v2")
+    batches = list(module.data(500))
+    return module.load()[0], torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def minilm():
+    """(module, ids [n, 128], mask [n, 128])"""
+    module = recipe("minilm_plain")
+    sentences = [f"Sentence number {i} says that a man is playing a guitar while two dogs run." for i in range(64)]
+    ids, mask = module.encode(sentences, 128)
+    return module.load()[0], ids, mask
+
+
+def export(name, module, inputs):
+    """Saves the program with static shapes; returns its path."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path = CACHE / f"{name}.pt2"
+    inputs = tuple(x.clone() for x in inputs)  # a slice would drag its whole storage into the file
+    torch.export.save(torch.export.export(module, inputs), path)
+    return path
+
+
+def save_npz(name, arrays):
+    path = CACHE / f"{name}.npz"
+    np.savez(path, **{key: value.numpy() for key, value in arrays.items()})
+    return path
