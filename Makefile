@@ -13,7 +13,7 @@ TEST_PYTHON := .venv-test/bin/python
 DEMO_PYTHON := .venv-demo/bin/python
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
-.PHONY: help deps build test demo demo-mobilenet bench asan tsan fuzz coverage format lint install clean
+.PHONY: help deps build test demo demo-mobilenet bench asan tsan coverage format lint install clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,10 @@ demo-mobilenet: build $(DEMO_PYTHON)  ## The same with MobileNetV2 on the images
 	build/release/qdq-demo --model build/demo/mobilenet_v2.pt2 \
 	  --calibrate build/demo/calibrate.npz --test build/demo/test.npz
 
-bench: deps  ## Measure and compare with other programs
-	@tools/install_dependencies.sh bench
+bench: deps $(TEST_PYTHON)  ## Measure beside other programs and print the ratios
 	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
 	cmake --build --preset release -j $(JOBS)
-	benchmarks/run
+	for script in benchmarks/*.py; do $(TEST_PYTHON) $$script build/release || exit 1; done
 
 asan tsan: deps
 	cmake --preset $@
@@ -56,12 +55,6 @@ asan tsan: deps
 
 asan:  ## The C++ tests under the address and undefined-behaviour sanitizers
 tsan:  ## The C++ tests under the thread sanitizer
-
-fuzz: deps  ## Build the fuzzers and run each for SECONDS_EACH (60)
-	@tools/install_dependencies.sh fuzz
-	cmake --preset fuzz
-	cmake --build --preset fuzz -j $(JOBS)
-	tests/fuzz/run build/fuzz $(or $(SECONDS_EACH),60)
 
 coverage: deps  ## Line coverage of the C++ tests, in build/coverage/coverage.txt
 	@tools/install_dependencies.sh coverage

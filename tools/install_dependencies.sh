@@ -8,8 +8,6 @@ packages=(libgtest-dev libfmt-dev libcli11-dev libsimdjson-dev nlohmann-json3-de
 declare -A tools=([g++]=g++ [cmake]=cmake [ninja]=ninja-build [ccache]=ccache)
 for extra in "$@"; do
   case $extra in
-    bench) packages+=(libbenchmark-dev) ;;
-    fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
     lint) packages+=(clang-format-14 clang-tidy-14) ;;
     coverage) packages+=(gcovr) ;;
     *) echo "install_dependencies.sh: unknown group '$extra'" >&2; exit 2 ;;
