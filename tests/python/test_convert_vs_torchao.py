@@ -9,7 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from graph_lines import graph_lines
-from tools import recipe, tool
+from tools import load_recipe, tool
 
 pytest.importorskip("torchao")
 from torchao.quantization.pt2e import ObserverBase  # noqa: E402
@@ -186,5 +186,5 @@ def test_seed_scenarios_convert_to_the_same_graph(tmp_path, model, annotators):
 
 @pytest.mark.parametrize("name", ["resnet_cifar", "mobilenet_v2", "minilm_plain", "tiny_gpt", "crepe_tiny"])
 def test_recipe_converts_to_the_same_graph(tmp_path, name):
-    model, inputs = recipe(name).load()
+    model, inputs = load_recipe(name)
     compare(tmp_path, model, [tuple(inputs)], ["--per-channel"])

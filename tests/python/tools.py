@@ -40,3 +40,11 @@ def recipe(name):
         return importlib.import_module(name)
     except ImportError as error:
         pytest.skip(f"{name}: {error}")
+
+
+def load_recipe(name):
+    """Model and example inputs of a recipe; skips the test where the package with its weights is not installed."""
+    try:
+        return recipe(name).load()
+    except ImportError as error:
+        pytest.skip(f"{name}: {error}")
