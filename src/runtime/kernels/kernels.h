@@ -26,6 +26,10 @@ struct Kernels {
   float (*sum)(const float* a, std::int64_t n);
   // out[i] = a[i] * scale[i] + shift[i]
   void (*scale_shift)(float* out, const float* a, const float* scale, const float* shift, std::int64_t n);
+  // One pixel of a depthwise convolution: out[c] = bias[c] + sum over t of src[t][c] * weight[t][c], fused multiply-adds in
+  // the order of the taps. bias may be null.
+  void (*depthwise)(float* out, const float* bias, const float* const* src, const float* const* weight, std::int64_t taps,
+                    std::int64_t channels);
   // quantized_decomposed.quantize_per_tensor: clamp(round(a * inverse_scale) + zero_point, quant_min, quant_max), ties to
   // even. quant_min and quant_max must be within +-2^20.
   void (*quantize_u8)(std::uint8_t* out, const float* a, std::int64_t n, float inverse_scale, std::int32_t zero_point, float quant_min, float quant_max);

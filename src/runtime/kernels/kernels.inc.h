@@ -194,6 +194,33 @@ void binary(BinaryOp op, float* out, const float* a, int64_t a_step, const float
   }
 }
 
+// out[c] = start[c] + src[0][c] * weight[0][c] + ... for a number of taps that the compiler knows; start may be out.
+template <int kTaps>
+QDQ_INLINE void add_taps(float* out, const float* start, const float* const* src, const float* const* weight, int64_t channels) {
+  const float* s[9];
+  const float* w[9];
+  for (int t = 0; t < kTaps; ++t) {
+    s[t] = src[t];
+    w[t] = weight[t];
+  }
+#pragma GCC ivdep
+  for (int64_t c = 0; c < channels; ++c) {
+    float sum = start ? start[c] : 0.0f;
+#pragma GCC unroll 9
+    for (int t = 0; t < kTaps; ++t) sum = QDQ_FMA(s[t][c], w[t][c], sum);
+    out[c] = sum;
+  }
+}
+
+void depthwise(float* out, const float* bias, const float* const* src, const float* const* weight, int64_t taps, int64_t channels) {
+  const float* start = bias;
+  int64_t t = 0;
+  for (; t + 9 <= taps; t += 9, start = out) add_taps<9>(out, start, src + t, weight + t, channels);
+  for (; t + 2 <= taps; t += 2, start = out) add_taps<2>(out, start, src + t, weight + t, channels);
+  if (t < taps) add_taps<1>(out, start, src + t, weight + t, channels);
+  if (taps == 0) add_taps<0>(out, start, src, weight, channels);
+}
+
 template <typename T>
 QDQ_INLINE void quantize(T* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
   const float zero = static_cast<float>(zero_point);
@@ -227,6 +254,6 @@ void dequantize_i8(float* out, const int8_t* a, int64_t n, float scale, int32_t 
 
 extern const Kernels kKernels;
 const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary, binary, softmax, log_softmax, layer_norm, sum, scale_shift,
-                          quantize_u8, quantize_i8, dequantize_u8, dequantize_i8};
+                          depthwise, quantize_u8, quantize_i8, dequantize_u8, dequantize_i8};
 
 }  // namespace qdq::runtime::QDQ_ISA

@@ -93,6 +93,18 @@ TEST_P(KernelSets, QuantizeRoundsTiesToEvenAndClamps) {
   for (int i = 0; i < 12; ++i) EXPECT_EQ(u[i], wanted_u[i]) << x[i];
 }
 
+TEST_P(KernelSets, DepthwiseAddsTheBiasFirstThenTheTapsInOrder) {
+  // (2^24 + 1) - 2^24 is 0 in float32, the 1 is lost; with the bias last, 1 - 2^24 + 2^24 would be 1.
+  constexpr int kChannels = 19;  // a whole vector and a rest
+  std::vector<float> bias(kChannels, 16777216.0f), one(kChannels, 1.0f), minus(kChannels, -16777216.0f), out(kChannels);
+  const float* src[] = {one.data(), minus.data()};
+  const float* weight[] = {one.data(), one.data()};
+  k->depthwise(out.data(), bias.data(), src, weight, 2, kChannels);
+  for (const float value : out) EXPECT_EQ(value, 0.0f);
+  k->depthwise(out.data(), nullptr, src, weight, 1, kChannels);
+  for (const float value : out) EXPECT_EQ(value, 1.0f);
+}
+
 TEST_P(KernelSets, DequantizeSubtractsThenScales) {
   const std::int8_t q[] = {-128, 0, 3, 127};
   float x[4];
