@@ -9,15 +9,30 @@ convert inside a process that has exported already.
 import argparse
 import json
 import os
+import pathlib
 import resource
 import statistics
 import subprocess
 import sys
 import time
 
-import recipes
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+QDQ = ROOT / "build" / "release" / "qdq"
+CACHE = ROOT / "build" / "benchmarks"
+# torch and the recipes are imported by the workers only: a child's peak memory counts what its parent held at the fork.
 
-QDQ = recipes.ROOT / "build" / "release" / "qdq"
+
+def load(model):
+    import recipes
+
+    module, *inputs = recipes.mobilenet(images=64) if model == "mobilenet" else recipes.minilm()
+    return recipes, module, inputs[:1] if model == "mobilenet" else inputs
+
+
+def export_worker(model, batches, batch):
+    recipes, module, inputs = load(model)
+    recipes.export(f"{model}_{batch}", module, [x[:batch] for x in inputs])
+    recipes.save_npz(f"{model}_{batches}x{batch}", {f"input_{i}": x[: batches * batch] for i, x in enumerate(inputs)})
 
 
 def torchao_worker(model, batches, batch):
@@ -32,8 +47,7 @@ def torchao_worker(model, batches, batch):
     from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
     torch.set_num_threads(1)
-    module, *inputs = getattr(recipes, model)()
-    inputs = inputs[:1] if model == "mobilenet" else inputs
+    _, module, inputs = load(model)
     with torch.no_grad():
         feed = [tuple(x[i * batch : (i + 1) * batch] for x in inputs) for i in range(batches)]
         gm = torch.export.export(module, feed[0]).module()
@@ -63,28 +77,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", action="append", choices=["mobilenet", "minilm"])
-    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return torchao_worker(options.worker[0], int(options.worker[1]), int(options.worker[2]))
+        kind, model, batches, batch = options.worker
+        worker = {"export": export_worker, "torchao": torchao_worker}[kind]
+        return worker(model, int(batches), int(batch))
 
     print(f"{'model':10} {'batches':8} {'ours s':>7} {'torchao s':>10} {'ratio':>6} {'ours MB':>8} {'torchao MB':>11}")
     for model in options.model or ["mobilenet", "minilm"]:
-        module, *inputs = getattr(recipes, model)()
-        inputs = inputs[:1] if model == "mobilenet" else inputs
         for batches, batch in [(32, 1), (8, 8)]:
-            path = recipes.export(f"{model}_{batch}", module, [x[:batch] for x in inputs])
-            data = recipes.save_npz(
-                f"{model}_{batches}x{batch}", {f"input_{i}": x[: batches * batch] for i, x in enumerate(inputs)}
-            )
-            target = recipes.CACHE / f"{model}.int8.pt2"
+            shape = [model, str(batches), str(batch)]
+            run([sys.executable, __file__, "--worker", "export", *shape])
+            path, data = CACHE / f"{model}_{batch}.pt2", CACHE / f"{model}_{batches}x{batch}.npz"
+            target = CACHE / f"{model}.int8.pt2"
             command = [QDQ, "quantize", path, "--calibrate", data, "--quantizer", "xnnpack", "--per-channel"]
             command += ["--batch", str(batch), "--threads", "1", "-o", target]
             ours, theirs = [], []
             for _ in range(options.rounds):
                 ours.append(run([str(part) for part in command])[:2])
-                worker = [sys.executable, __file__, "--worker", model, str(batches), str(batch)]
-                result = json.loads(run(worker)[2].splitlines()[-1])
+                result = json.loads(run([sys.executable, __file__, "--worker", "torchao", *shape])[2].splitlines()[-1])
                 theirs.append((result["seconds"], result["mb"]))
             ratio = statistics.median(t[0] / o[0] for o, t in zip(ours, theirs))
             us, them = ([statistics.median(column) for column in zip(*rows)] for rows in (ours, theirs))

@@ -19,10 +19,10 @@ def recipe(name):
     return importlib.import_module(name)
 
 
-def mobilenet():
-    """(module, images [500, 3, 224, 224], labels [500])"""
+def mobilenet(images=500):
+    """(module, images [n, 3, 224, 224], labels [n]): one image for each of n classes"""
     module = recipe("mobilenet_v2")
-    batches = list(module.data(500))
+    batches = list(module.data(images))
     return module.load()[0], torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
 
 

@@ -30,6 +30,30 @@ TEST(Histogram, TheLargestValueBelongsToTheLastBin) {
   EXPECT_EQ(counts(*observer), (std::vector<float>{1, 2, 1, 1}));
 }
 
+Tensor cycle(std::vector<float> pattern, std::int64_t count) {
+  Tensor x = Tensor::empty(DType::float32, {count});
+  for (std::int64_t i = 0; i < count; ++i) x.data<float>()[i] = pattern[static_cast<std::size_t>(i) % pattern.size()];
+  return x;
+}
+
+TEST(Histogram, CountsALongTensorInsideTheKnownRange) {
+  auto observer = with_bins(4);
+  observer->observe(Tensor::from<float>({0, 4}, {2}));
+  observer->observe(cycle({0.5f, 1.5f, 2.5f, 3.5f}, 200000));
+  EXPECT_EQ(counts(*observer), (std::vector<float>{50001, 50000, 50000, 50001}));
+}
+
+TEST(Histogram, WidensTheRangeForTheLastValueOfALongTensor) {
+  auto observer = with_bins(4);
+  observer->observe(Tensor::from<float>({0, 4}, {2}));
+  Tensor x = cycle({0.5f, 1.5f, 2.5f, 3.5f}, 200000);
+  x.data<float>()[199999] = 8.0f;
+  observer->observe(x);
+  EXPECT_EQ(buffer(*observer, "max_val"), 8.0f);
+  // Bins of width 2 now; the old ones held 1 and 1, at the ends of 0 to 4.
+  EXPECT_EQ(counts(*observer), (std::vector<float>{100001, 100000, 0, 1}));
+}
+
 TEST(Histogram, PutsAConstantInTheMiddleBin) {
   for (const float constant : {0.0f, 2.5f, -7.0f, 3e7f, 1e30f}) {
     auto observer = with_bins(4);
