@@ -25,7 +25,9 @@ int main(int argc, char** argv) {
   options.threads = std::stoi(argv[3]);
   const auto executor = qdq::make_executor(program, options);
   executor->run(inputs);
-  const auto nanoseconds = [](Clock::duration d) { return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count(); };
+  const auto nanoseconds = [](Clock::duration d) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count();
+  };
   std::printf("%lld\n", static_cast<long long>(nanoseconds(Clock::now() - start)));
   std::fflush(stdout);
   int runs = 0;

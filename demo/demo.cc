@@ -100,8 +100,8 @@ void run_demo(const std::filesystem::path& model, const LabelledImages& calibrat
   fmt::print("{}: {} of {} ops quantized, calibrated on {} images\n\n", qdq::cli::bold(model.stem().string()),
              summary.quantized(), summary.quantized() + summary.in_float(), calibration.images.size(0));
   qdq::cli::Table results({{""}, {"float", true}, {"int8", true}});
-  results.add({fmt::format("right on {} images", qdq::cli::grouped(test.images.size(0))), share_equal(float_classes, test.labels),
-               share_equal(int8_classes, test.labels)});
+  results.add({fmt::format("right on {} images", qdq::cli::grouped(test.images.size(0))),
+               share_equal(float_classes, test.labels), share_equal(int8_classes, test.labels)});
   results.add({"same answer as float", "", share_equal(float_classes, int8_classes)});
   results.add({"file", size_of(model), size_of(quantized_file)});
   results.add({"time to run", qdq::cli::seconds(float_seconds), qdq::cli::seconds(int8_seconds)});

@@ -21,7 +21,8 @@ constexpr float kDeviation = 0.353F;
 std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::size_t dimensions, std::int64_t count,
                                    std::int64_t item_bytes) {
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
-  if (!file) throw IoError(fmt::format("cannot open {} (Debian's package dataset-fashion-mnist has it)", path.string()));
+  if (!file)
+    throw IoError(fmt::format("cannot open {} (Debian's package dataset-fashion-mnist has it)", path.string()));
   std::array<std::uint8_t, 16> header{};
   const auto header_bytes = static_cast<unsigned>(4 + 4 * dimensions);
   if (gzread(file.get(), header.data(), header_bytes) != static_cast<int>(header_bytes) || header[3] != dimensions)
@@ -39,7 +40,8 @@ LabelledImages load_fashion_mnist(const std::filesystem::path& directory, const 
   const std::vector<std::uint8_t> labels = read_idx(directory / (part + "-labels-idx1-ubyte.gz"), 1, count, 1);
   LabelledImages result{Tensor::empty(DType::float32, {count, 1, 28, 28}), {labels.begin(), labels.end()}};
   float* image = result.images.data<float>();
-  for (std::size_t i = 0; i < pixels.size(); ++i) image[i] = (static_cast<float>(pixels[i]) / 255.0F - kMean) / kDeviation;
+  for (std::size_t i = 0; i < pixels.size(); ++i)
+    image[i] = (static_cast<float>(pixels[i]) / 255.0F - kMean) / kDeviation;
   return result;
 }
 

@@ -34,9 +34,9 @@ enum class DType : std::uint8_t {
   qint32,
 };
 
-std::size_t element_size(DType dtype);  // bytes
-std::string_view name(DType dtype);     // "float32", "bool", ...
-std::string_view short_name(DType dtype);  // "f32", "i8", "b8", ...: the graph's text form
+std::size_t element_size(DType dtype);                        // bytes
+std::string_view name(DType dtype);                           // "float32", "bool", ...
+std::string_view short_name(DType dtype);                     // "f32", "i8", "b8", ...: the graph's text form
 std::optional<DType> dtype_from_name(std::string_view name);  // either spelling, "torch." prefix allowed
 
 bool is_floating_point(DType dtype);
@@ -55,16 +55,49 @@ IntegerLimits integer_limits(DType dtype);
 // The dtype that holds values of C++ type T.
 template <typename T>
 constexpr DType dtype_of();
-template <> constexpr DType dtype_of<std::uint8_t>() { return DType::uint8; }
-template <> constexpr DType dtype_of<std::int8_t>() { return DType::int8; }
-template <> constexpr DType dtype_of<std::int16_t>() { return DType::int16; }
-template <> constexpr DType dtype_of<std::int32_t>() { return DType::int32; }
-template <> constexpr DType dtype_of<std::int64_t>() { return DType::int64; }
-template <> constexpr DType dtype_of<float>() { return DType::float32; }
-template <> constexpr DType dtype_of<double>() { return DType::float64; }
-template <> constexpr DType dtype_of<bool>() { return DType::bool_; }
-template <> constexpr DType dtype_of<std::uint16_t>() { return DType::uint16; }
-template <> constexpr DType dtype_of<std::uint32_t>() { return DType::uint32; }
-template <> constexpr DType dtype_of<std::uint64_t>() { return DType::uint64; }
+template <>
+constexpr DType dtype_of<std::uint8_t>() {
+  return DType::uint8;
+}
+template <>
+constexpr DType dtype_of<std::int8_t>() {
+  return DType::int8;
+}
+template <>
+constexpr DType dtype_of<std::int16_t>() {
+  return DType::int16;
+}
+template <>
+constexpr DType dtype_of<std::int32_t>() {
+  return DType::int32;
+}
+template <>
+constexpr DType dtype_of<std::int64_t>() {
+  return DType::int64;
+}
+template <>
+constexpr DType dtype_of<float>() {
+  return DType::float32;
+}
+template <>
+constexpr DType dtype_of<double>() {
+  return DType::float64;
+}
+template <>
+constexpr DType dtype_of<bool>() {
+  return DType::bool_;
+}
+template <>
+constexpr DType dtype_of<std::uint16_t>() {
+  return DType::uint16;
+}
+template <>
+constexpr DType dtype_of<std::uint32_t>() {
+  return DType::uint32;
+}
+template <>
+constexpr DType dtype_of<std::uint64_t>() {
+  return DType::uint64;
+}
 
 }  // namespace qdq

@@ -45,8 +45,8 @@ class Argument {
     std::string json;
     friend bool operator==(const Opaque&, const Opaque&) = default;
   };
-  using Variant = std::variant<None, Node*, std::int64_t, double, bool, std::string, DType, Layout, MemoryFormat, Device,
-                               std::complex<double>, List, Dict, Subgraph, Operator, Opaque>;
+  using Variant = std::variant<None, Node*, std::int64_t, double, bool, std::string, DType, Layout, MemoryFormat,
+                               Device, std::complex<double>, List, Dict, Subgraph, Operator, Opaque>;
 
   Argument() = default;
   Argument(None) {}
@@ -65,9 +65,13 @@ class Argument {
   bool is_none() const { return std::holds_alternative<None>(v_); }
   Node* node() const { return std::holds_alternative<Node*>(v_) ? std::get<Node*>(v_) : nullptr; }
   template <typename T>
-  const T* get_if() const { return std::get_if<T>(&v_); }
+  const T* get_if() const {
+    return std::get_if<T>(&v_);
+  }
   template <typename T>
-  T* get_if() { return std::get_if<T>(&v_); }
+  T* get_if() {
+    return std::get_if<T>(&v_);
+  }
   const List* list() const { return std::get_if<List>(&v_); }
   // Numbers: int, bool and double literals convert; throws InvalidArgumentError otherwise.
   std::int64_t to_int() const;
@@ -139,9 +143,9 @@ class Node {
 
   const Argument::List& args() const { return args_; }
   const Argument::Dict& kwargs() const { return kwargs_; }
-  const Argument& arg(std::size_t i) const;                    // throws InternalError when absent
-  const Argument* kwarg(std::string_view name) const;          // null when absent
-  Node* input(std::size_t i) const;                            // args()[i] as a node, null if it is absent or a literal
+  const Argument& arg(std::size_t i) const;            // throws InternalError when absent
+  const Argument* kwarg(std::string_view name) const;  // null when absent
+  Node* input(std::size_t i) const;                    // args()[i] as a node, null if it is absent or a literal
   void set_args(Argument::List args);
   void set_kwargs(Argument::Dict kwargs);
   void set_arg(std::size_t i, Argument value);
@@ -173,7 +177,7 @@ class Node {
   Node* prev() const { return prev_; }
   bool is_before(const Node& other) const { return order_ < other.order_; }
 
-  ValueType type;   // what is known about the value
+  ValueType type;  // what is known about the value
   Metadata meta;
   std::shared_ptr<QuantizationAnnotation> annotation;
   // Names of the positional arguments as the file gave them; for ops that ops/ does not know.
@@ -255,13 +259,14 @@ class Graph {
   Node& call_module(std::string_view target, Argument::List args);
   Node& output(Argument::List results);
   // The general form: `name` is taken as it is when it is free and an identifier, else made unique.
-  Node& create(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs, std::string_view name);
+  Node& create(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs,
+               std::string_view name);
 
   // Throws InternalError while the node has users.
   void erase(Node& node);
   void move_before(Node& node, Node& position);
   void rename(Node& node, std::string_view wanted);  // the name of an erased node may be taken over; else made unique
-  void rename_after_target(Node& node);  // to the name that a new node of its target would get
+  void rename_after_target(Node& node);              // to the name that a new node of its target would get
   std::string unique_name(std::string_view candidate);  // torch.fx's rule; the name is taken from then on
 
   // Where new nodes go while the object lives.
@@ -273,7 +278,9 @@ class Graph {
 
    private:
     friend class Graph;
-    InsertPoint(Graph& graph, Node* before) : graph_(graph), saved_(graph.insert_before_) { graph_.insert_before_ = before; }
+    InsertPoint(Graph& graph, Node* before) : graph_(graph), saved_(graph.insert_before_) {
+      graph_.insert_before_ = before;
+    }
     Graph& graph_;
     Node* saved_;
   };

@@ -19,10 +19,10 @@ enum class AttributeKind : std::uint8_t { parameter, buffer, constant, custom_ob
 struct Attribute {
   std::string name;  // dotted, as in the module: "features.0.conv.weight"
   AttributeKind kind = AttributeKind::parameter;
-  Tensor value;               // undefined for custom objects
-  bool persistent = true;     // buffers: part of the state dict
+  Tensor value;            // undefined for custom objects
+  bool persistent = true;  // buffers: part of the state dict
   bool requires_grad = false;
-  std::string lifted_name;    // name of the input that torch.export lifted it to; empty: made on saving
+  std::string lifted_name;  // name of the input that torch.export lifted it to; empty: made on saving
 };
 
 // The attributes in order of insertion, found by name in O(1).
@@ -56,8 +56,8 @@ struct OutputSpec {
   enum class Kind : std::uint8_t {
     user_output,
     loss_output,
-    buffer_mutation,       // the value is written back to the buffer `target` after the run
-    user_input_mutation,   // ... to the user input `target`
+    buffer_mutation,      // the value is written back to the buffer `target` after the run
+    user_input_mutation,  // ... to the user input `target`
     parameter_mutation,
     gradient_to_parameter,
     gradient_to_user_input,
@@ -71,8 +71,8 @@ struct OutputSpec {
 struct InputSpec {
   enum class Kind : std::uint8_t { user_input, constant_input, token };
   Kind kind = Kind::user_input;
-  std::string name;    // of the placeholder (user_input, token) or of the argument (constant_input)
-  Argument constant;   // constant_input: its value
+  std::string name;   // of the placeholder (user_input, token) or of the argument (constant_input)
+  Argument constant;  // constant_input: its value
 };
 
 struct SymbolRange {

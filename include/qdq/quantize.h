@@ -53,7 +53,8 @@ struct ConvertOptions {
 
 // Replaces observers by quantize/dequantize nodes, gives every annotated consumer its own dequantize, folds quantized
 // weights and drops what nothing reads any more. `report`, if given, receives what the passes did.
-Program convert(PreparedProgram prepared, const ConvertOptions& options = {}, std::vector<PassReport>* report = nullptr);
+Program convert(PreparedProgram prepared, const ConvertOptions& options = {},
+                std::vector<PassReport>* report = nullptr);
 
 // What is quantized in a converted program.
 struct QuantizationSummary {

@@ -101,7 +101,7 @@ struct QuantizationAnnotation {
 bool is_valid_annotation(const Node& node);
 // The node's annotation, made when it has none.
 QuantizationAnnotation& annotation_of(Node& node);
-bool is_annotated(std::span<Node* const> nodes);      // any of them taken by a quantizer; null nodes are skipped
+bool is_annotated(std::span<Node* const> nodes);       // any of them taken by a quantizer; null nodes are skipped
 void mark_as_annotated(std::span<Node* const> nodes);  // null nodes are skipped
 
 // Observers by place, in the order of prepare's walk.

@@ -81,8 +81,8 @@ class Tensor {
   // The one element of a 1-element tensor, converted.
   double item() const;
 
-  Tensor contiguous() const;  // itself when contiguous already
-  Tensor clone() const;       // own memory, contiguous
+  Tensor contiguous() const;     // itself when contiguous already
+  Tensor clone() const;          // own memory, contiguous
   Tensor to(DType dtype) const;  // own memory unless the dtype is the same; C++ conversion rules, bool from != 0
   // A view of the same storage; of a meta tensor a meta tensor.
   Tensor as_strided(Shape sizes, Shape strides, std::int64_t storage_offset) const;

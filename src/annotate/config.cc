@@ -34,7 +34,8 @@ QuantizationSpecBase weight_qspec(const QuantizationConfig& config) {
 QuantizationSpecBase bias_qspec(const QuantizationConfig& config) {
   if (!config.bias) return {};
   if (config.bias->dtype != DType::float32)
-    throw InvalidArgumentError("[annotate] bias: expected dtype float32, found " + std::string(name(config.bias->dtype)));
+    throw InvalidArgumentError("[annotate] bias: expected dtype float32, found " +
+                               std::string(name(config.bias->dtype)));
   return *config.bias;
 }
 
@@ -43,7 +44,8 @@ QuantizationConfig symmetric_config(const SymmetricConfigOptions& options) {
   with_eps.eps = 1.0 / 4096;  // 2^-12: XNNPACK's requantization needs no smaller scale
   QuantizationSpec activation;
   activation.dtype = DType::int8;
-  activation.observer_or_fake_quant_ctr = options.is_dynamic ? placeholder_observer(with_eps) : histogram_observer(with_eps);
+  activation.observer_or_fake_quant_ctr =
+      options.is_dynamic ? placeholder_observer(with_eps) : histogram_observer(with_eps);
   activation.quant_min = options.act_qmin;
   activation.quant_max = options.act_qmax;
   activation.qscheme = QScheme::per_tensor_affine;
@@ -51,7 +53,8 @@ QuantizationConfig symmetric_config(const SymmetricConfigOptions& options) {
 
   QuantizationSpec weight;
   weight.dtype = DType::int8;
-  weight.observer_or_fake_quant_ctr = options.per_channel ? per_channel_min_max_observer(with_eps) : min_max_observer(with_eps);
+  weight.observer_or_fake_quant_ctr =
+      options.per_channel ? per_channel_min_max_observer(with_eps) : min_max_observer(with_eps);
   weight.quant_min = options.weight_qmin;
   weight.quant_max = options.weight_qmax;
   weight.qscheme = options.per_channel ? QScheme::per_channel_symmetric : QScheme::per_tensor_symmetric;

@@ -23,16 +23,16 @@ bool is_conv(const Node& node) {
                           "aten.conv2d.padding", "aten.conv3d.padding"});
 }
 bool is_conv_transpose(const Node& node) {
-  return is_any_of(node, {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"});
+  return is_any_of(node,
+                   {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"});
 }
 bool is_add(const Node& node) { return is_any_of(node, {"aten.add.Tensor", "aten.add_.Tensor"}); }
 bool is_mul(const Node& node) { return is_any_of(node, {"aten.mul.Tensor", "aten.mul_.Tensor"}); }
 
 // Attributes belong to no module call, so a filter has nothing to say about them.
 bool passes(const NodeFilter& filter, std::span<Node* const> partition) {
-  return !filter || std::all_of(partition.begin(), partition.end(), [&](const Node* node) {
-    return node->kind() == NodeKind::get_attr || filter(*node);
-  });
+  return !filter || std::all_of(partition.begin(), partition.end(),
+                                [&](const Node* node) { return node->kind() == NodeKind::get_attr || filter(*node); });
 }
 
 bool is_free(std::span<Node* const> partition, const NodeFilter& filter) {
@@ -267,11 +267,11 @@ Annotator op_to_annotator(std::string_view name) {
 
 void propagate_annotation(Program& program) {
   for (Node& node : program.graph().nodes()) {
-    if (!is_any_of(node, {"aten.relu.default", "aten.hardtanh.default", "aten.hardtanh_.default",
-                          "aten.max_pool2d.default", "aten.mean.default", "aten.mean.dim", "aten.permute.default",
-                          "aten.permute_copy.default", "aten.squeeze.dim", "aten.squeeze_copy.dim",
-                          "aten.adaptive_avg_pool2d.default", "aten.view_copy.default", "aten.view.default",
-                          "aten.slice_copy.Tensor", "aten.flatten.using_ints"}))
+    if (!is_any_of(
+            node, {"aten.relu.default", "aten.hardtanh.default", "aten.hardtanh_.default", "aten.max_pool2d.default",
+                   "aten.mean.default", "aten.mean.dim", "aten.permute.default", "aten.permute_copy.default",
+                   "aten.squeeze.dim", "aten.squeeze_copy.dim", "aten.adaptive_avg_pool2d.default",
+                   "aten.view_copy.default", "aten.view.default", "aten.slice_copy.Tensor", "aten.flatten.using_ints"}))
       continue;
     Node* self = &node;
     Node* producer = node.input(0);

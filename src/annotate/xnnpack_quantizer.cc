@@ -43,12 +43,14 @@ void XnnpackQuantizer::transform_for_annotation(Program& program) {
   }
 }
 
-void XnnpackQuantizer::annotate_patterns(Program& program, const QuantizationConfig& config, const NodeFilter& filter) const {
+void XnnpackQuantizer::annotate_patterns(Program& program, const QuantizationConfig& config,
+                                         const NodeFilter& filter) const {
   const auto not_excluded = [&](const Node& node) {
     return (!filter || filter(node)) &&
            std::none_of(excluded_.begin(), excluded_.end(), [&](const NodeFilter& excluded) { return excluded(node); });
   };
-  const bool is_dynamic = global_config_ && global_config_->input_activation && global_config_->input_activation->is_dynamic;
+  const bool is_dynamic =
+      global_config_ && global_config_->input_activation && global_config_->input_activation->is_dynamic;
   for (const OpAnnotator& row : op_annotators())
     if (!is_dynamic || std::string_view(row.name) == "linear") row.annotate(program, config, not_excluded);
 }

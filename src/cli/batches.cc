@@ -25,8 +25,9 @@ bool matches_by_name(const std::vector<const Node*>& inputs, const Arrays& array
     if (std::find(names.begin(), names.end(), input->name()) == names.end()) missing.push_back(input->name());
   if (missing.empty()) return true;
   if (missing.size() == inputs.size() && names.size() == inputs.size()) return false;
-  throw InvalidArgumentError(fmt::format("{}: the program has {} input(s), the file has the array(s) {}, and none is named '{}'",
-                                         origin, inputs.size(), fmt::join(names, ", "), fmt::join(missing, "', '")));
+  throw InvalidArgumentError(
+      fmt::format("{}: the program has {} input(s), the file has the array(s) {}, and none is named '{}'", origin,
+                  inputs.size(), fmt::join(names, ", "), fmt::join(missing, "', '")));
 }
 
 std::string expected_shape(const TensorMeta& meta) {
@@ -46,8 +47,8 @@ Tensor fit(const Node& input, const Tensor& value, bool whole, const std::string
   const bool same_kind = (is_floating_point(value.dtype()) && is_floating_point(meta->dtype)) ||
                          (is_integral(value.dtype()) && is_integral(meta->dtype)) || value.dtype() == meta->dtype;
   if (!fits || !same_kind)
-    throw InvalidArgumentError(fmt::format("{}: input '{}' takes {}, found {}{}", origin, input.name(), expected_shape(*meta),
-                                           name(value.dtype()), to_string(value.sizes())));
+    throw InvalidArgumentError(fmt::format("{}: input '{}' takes {}, found {}{}", origin, input.name(),
+                                           expected_shape(*meta), name(value.dtype()), to_string(value.sizes())));
   return value.to(meta->dtype);
 }
 
@@ -55,7 +56,8 @@ Tensor fit(const Node& input, const Tensor& value, bool whole, const std::string
 std::optional<std::int64_t> fixed_batch(const std::vector<const Node*>& inputs) {
   std::set<std::int64_t> sizes;
   for (const Node* input : inputs)
-    if (const TensorMeta* meta = input->type.tensor(); meta != nullptr && !meta->sizes.empty() && !meta->sizes[0].is_symbolic())
+    if (const TensorMeta* meta = input->type.tensor();
+        meta != nullptr && !meta->sizes.empty() && !meta->sizes[0].is_symbolic())
       sizes.insert(meta->sizes[0].value);
   return sizes.size() == 1 ? std::optional(*sizes.begin()) : std::nullopt;
 }
@@ -93,8 +95,8 @@ std::vector<std::string> output_names(const Program& program) {
   return names;
 }
 
-Batches::Batches(const Program& program, const Arrays& arrays, std::optional<std::int64_t> batch_size, Remainder remainder,
-                 const std::string& origin)
+Batches::Batches(const Program& program, const Arrays& arrays, std::optional<std::int64_t> batch_size,
+                 Remainder remainder, const std::string& origin)
     : remainder_(remainder) {
   const std::vector<const Node*> inputs = input_nodes(program);
   const bool by_name = matches_by_name(inputs, arrays, origin);
@@ -102,7 +104,8 @@ Batches::Batches(const Program& program, const Arrays& arrays, std::optional<std
   batch_size_ = batch_size.value_or(fixed.value_or(kDefaultBatch));
   fixed_ = fixed.has_value();
   if (fixed && !whole() && *fixed != batch_size_)
-    throw InvalidArgumentError(fmt::format("the program was exported for batches of {}, not of {}", *fixed, batch_size_));
+    throw InvalidArgumentError(
+        fmt::format("the program was exported for batches of {}, not of {}", *fixed, batch_size_));
 
   std::optional<std::int64_t> samples;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -172,8 +175,9 @@ void Collector::add(const std::vector<Tensor>& results, std::int64_t samples) {
       continue;
     }
     if (result.dim() == 0 || result.size(0) < samples)
-      throw InvalidArgumentError(fmt::format("output '{}' is {}: its first dimension does not count the samples; use --batch 0",
-                                             name, to_string(result.sizes())));
+      throw InvalidArgumentError(
+          fmt::format("output '{}' is {}: its first dimension does not count the samples; use --batch 0", name,
+                      to_string(result.sizes())));
     if (!array.defined()) {
       Shape sizes = result.sizes();
       sizes[0] = samples_;

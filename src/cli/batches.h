@@ -18,7 +18,7 @@ class Batches {
  public:
   // What becomes of a last batch that is smaller than the batch size that the program insists on.
   enum class Remainder {
-    pad,   // filled up with the last sample; samples_in() tells how many count
+    pad,  // filled up with the last sample; samples_in() tells how many count
     drop,
   };
 

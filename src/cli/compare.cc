@@ -86,7 +86,8 @@ std::string decibels(double value) { return std::isinf(value) ? "exact" : fmt::f
 Json stats_json(const ErrorStats& stats) {
   // JSON has no infinity: null stands for "no error at all".
   const double sqnr = stats.sqnr_db();
-  return {{"max_abs", stats.max_abs()}, {"sqnr_db", std::isinf(sqnr) ? Json() : Json(sqnr)}, {"cosine", stats.cosine()}};
+  return {
+      {"max_abs", stats.max_abs()}, {"sqnr_db", std::isinf(sqnr) ? Json() : Json(sqnr)}, {"cosine", stats.cosine()}};
 }
 
 void print_tables(const Comparison& result, const Steps& steps) {
@@ -136,7 +137,8 @@ void compare(const Options& options) {
   const Program program = load(options.model);
   if (output_names(reference).size() != output_names(program).size())
     throw InvalidArgumentError(fmt::format("{} has {} outputs, {} has {}", options.reference_model,
-                                           output_names(reference).size(), options.model, output_names(program).size()));
+                                           output_names(reference).size(), options.model,
+                                           output_names(program).size()));
   Batches batches(reference, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
   if (options.samples) batches.limit(*options.samples);
   Comparison result = steps.measure("compare", [&] { return compare_programs(reference, program, batches, options); });
@@ -156,19 +158,20 @@ void compare(const Options& options) {
 
 void add_compare(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  CLI::App& command = add_command(
-      app, "compare", "Runs two programs on the same samples and shows how far the second is from the first, node by node.",
-      "  qdq compare net.pt2 net.int8.pt2 --input images.npz\n"
-      "  qdq compare net.pt2 net.int8.pt2 --input images.npz --worst 5\n"
-      "      where most of the accuracy is lost\n"
-      "\n"
-      "max abs      largest absolute difference\n"
-      "SQNR dB      10 log10(sum of squares / sum of squared differences): 6 dB are one bit\n"
-      "cosine       of the angle between the two as vectors\n"
-      "same argmax  how often the largest value along the last dimension stands at the same place\n"
-      "\n"
-      "Nodes match by name and op. A batch norm that was folded is compared with the convolution or\n"
-      "linear that took it over.");
+  CLI::App& command =
+      add_command(app, "compare",
+                  "Runs two programs on the same samples and shows how far the second is from the first, node by node.",
+                  "  qdq compare net.pt2 net.int8.pt2 --input images.npz\n"
+                  "  qdq compare net.pt2 net.int8.pt2 --input images.npz --worst 5\n"
+                  "      where most of the accuracy is lost\n"
+                  "\n"
+                  "max abs      largest absolute difference\n"
+                  "SQNR dB      10 log10(sum of squares / sum of squared differences): 6 dB are one bit\n"
+                  "cosine       of the angle between the two as vectors\n"
+                  "same argmax  how often the largest value along the last dimension stands at the same place\n"
+                  "\n"
+                  "Nodes match by name and op. A batch norm that was folded is compared with the convolution or\n"
+                  "linear that took it over.");
   command.add_option("reference", options->reference_model, "The program that is right by definition")
       ->required()
       ->type_name("REFERENCE.pt2");

@@ -64,7 +64,8 @@ std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
 
 std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
   std::stringstream out;
-  CLI::detail::format_help(out, command->get_name(), wrap(command->get_description(), kWidth - kOptionColumn), kOptionColumn);
+  CLI::detail::format_help(out, command->get_name(), wrap(command->get_description(), kWidth - kOptionColumn),
+                           kOptionColumn);
   return out.str();
 }
 

@@ -6,8 +6,8 @@
 #include <map>
 #include <memory>
 
-#include "cli/commands.h"
 #include "cli/batches.h"
+#include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/report.h"
 #include "cli/table.h"
@@ -66,7 +66,8 @@ std::map<std::pair<std::string, std::string>, TensorTotal> tensor_totals(const P
   std::map<std::pair<std::string, std::string>, TensorTotal> totals;
   for (const Attribute& attribute : program.attributes) {
     const bool defined = attribute.value.defined();
-    TensorTotal& total = totals[{std::string(kind_name(attribute.kind)), defined ? std::string(name(attribute.value.dtype())) : "-"}];
+    TensorTotal& total =
+        totals[{std::string(kind_name(attribute.kind)), defined ? std::string(name(attribute.value.dtype())) : "-"}];
     ++total.count;
     if (defined) total.bytes += static_cast<std::int64_t>(attribute.value.nbytes());
   }
@@ -84,14 +85,15 @@ std::map<std::string, std::int64_t> other_ops(const Program& program, const Quan
 void print_summary(const Options& options, const Program& program) {
   const QuantizationSummary summary = summarize_quantization(program);
   const std::int64_t ops = summary.quantized() + summary.in_float();
-  fmt::print("{}: {} bytes, {} nodes, {} of {} ops quantized ({})\n\n", options.model, grouped(file_size(options.model)),
-             program.graph().size(), summary.quantized(), ops,
+  fmt::print("{}: {} bytes, {} nodes, {} of {} ops quantized ({})\n\n", options.model,
+             grouped(file_size(options.model)), program.graph().size(), summary.quantized(), ops,
              percent(static_cast<double>(summary.quantized()), static_cast<double>(ops)));
   Table signature({{""}, {"name"}, {"type"}});
   for (const Port& port : ports(program)) signature.add({port.role, port.name, port.type});
   fmt::print("{}", signature.to_string());
   for (const auto& [symbol, range] : program.range_constraints)
-    fmt::print("  {} is {} to {}\n", symbol, range.min ? grouped(*range.min) : "any", range.max ? grouped(*range.max) : "any");
+    fmt::print("  {} is {} to {}\n", symbol, range.min ? grouped(*range.min) : "any",
+               range.max ? grouped(*range.max) : "any");
 
   Table op_table({{"op"}, {"count", true}, {"quantized", true}});
   for (const auto& [op, count] : summary.ops)
@@ -108,7 +110,8 @@ void print_summary(const Options& options, const Program& program) {
 void print_summary_json(const Options& options, const Program& program) {
   const QuantizationSummary summary = summarize_quantization(program);
   Json signature = Json::array();
-  for (const Port& port : ports(program)) signature.push_back({{"role", port.role}, {"name", port.name}, {"type", port.type}});
+  for (const Port& port : ports(program))
+    signature.push_back({{"role", port.role}, {"name", port.name}, {"type", port.type}});
   Json tensors = Json::array();
   for (const auto& [kind, total] : tensor_totals(program))
     tensors.push_back({{"kind", kind.first}, {"dtype", kind.second}, {"count", total.count}, {"bytes", total.bytes}});

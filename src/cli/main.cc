@@ -37,8 +37,9 @@ int report_usage(const char* message, const CLI::App& app) {
 int main(int argc, char** argv) {
   CLI::App app("Quantizes neural networks that torch.export captured, and runs them.", "qdq");
   app.formatter(std::make_shared<qdq::cli::HelpFormatter>());
-  app.footer("'qdq COMMAND --help' explains a command with examples. Exit codes: 0 ok, 1 failed, 2 usage,\n"
-             "3 bad file, 4 unsupported op, 5 a bug in qdq.");
+  app.footer(
+      "'qdq COMMAND --help' explains a command with examples. Exit codes: 0 ok, 1 failed, 2 usage,\n"
+      "3 bad file, 4 unsupported op, 5 a bug in qdq.");
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.set_version_flag("--version", "qdq " QDQ_VERSION, "Print the version and exit");
   app.require_subcommand(1);

@@ -34,8 +34,9 @@ XnnpackQuantizer make_quantizer(const Options& options, const Program& program) 
     bool found = false;
     for (const Node& node : program.graph().nodes()) found = found || filter(node);
     if (!found)
-      throw UsageError(fmt::format("--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'",
-                                   pattern, options.model));
+      throw UsageError(
+          fmt::format("--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'", pattern,
+                      options.model));
     quantizer.exclude(filter);
   }
   return quantizer;
@@ -50,7 +51,8 @@ void calibrate(PreparedProgram& prepared, const Batches& batches, const Options&
   }
 }
 
-void print_summary(const Options& options, const QuantizationSummary& summary, std::int64_t samples, const Steps& steps) {
+void print_summary(const Options& options, const QuantizationSummary& summary, std::int64_t samples,
+                   const Steps& steps) {
   const std::int64_t before = file_size(options.model);
   const std::int64_t after = file_size(options.output);
   if (options.json) {
@@ -65,7 +67,8 @@ void print_summary(const Options& options, const QuantizationSummary& summary, s
                 {"steps", steps_json(steps.costs())}});
     return;
   }
-  fmt::print("{}: {} of {} ops quantized", options.output, summary.quantized(), summary.quantized() + summary.in_float());
+  fmt::print("{}: {} of {} ops quantized", options.output, summary.quantized(),
+             summary.quantized() + summary.in_float());
   if (samples > 0) fmt::print(", calibrated on {} samples", grouped(samples));
   fmt::print("\n\n{}\n", ops_table(summary));
   fmt::print("  {} bytes before, {} bytes after ({})\n\n", grouped(before), grouped(after),
@@ -85,10 +88,11 @@ void quantize(const Options& options) {
     batches.emplace(program, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
     if (options.samples) batches->limit(*options.samples);
     if (batches->dropped() > 0 && !options.quiet)
-      fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n", batches->dropped(),
-                 batches->batch_size());
-    if (batches->count() == 0) throw InvalidArgumentError(fmt::format("{}: {} samples do not fill one batch of {}", options.data,
-                                                                      batches->samples(), batches->batch_size()));
+      fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n",
+                 batches->dropped(), batches->batch_size());
+    if (batches->count() == 0)
+      throw InvalidArgumentError(fmt::format("{}: {} samples do not fill one batch of {}", options.data,
+                                             batches->samples(), batches->batch_size()));
   }
   PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), quantizer); });
   if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
@@ -118,7 +122,9 @@ void add_quantize(CLI::App& app) {
   command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
   command.add_option("-c,--calibrate", options->data, "Typical inputs, from which the ranges are learned")
       ->type_name("DATA");
-  command.add_option("-o,--output", options->output, "Where the quantized program goes")->required()->type_name("OUT.pt2");
+  command.add_option("-o,--output", options->output, "Where the quantized program goes")
+      ->required()
+      ->type_name("OUT.pt2");
   command.add_option("--quantizer", options->quantizer, "Decides what is quantized, for which backend (xnnpack)")
       ->check(CLI::IsMember({"xnnpack"}))
       ->type_name("NAME");

@@ -35,8 +35,10 @@ void print_summary(const Options& options, const Arrays& results, std::int64_t s
     return;
   }
   Table table({{"output"}, {"dtype"}, {"shape"}});
-  for (const auto& [result, value] : results) table.add({result, std::string(name(value.dtype())), to_string(value.sizes())});
-  fmt::print("{}: {} samples\n\n{}\n{}", options.output, grouped(samples), table.to_string(), steps_table(steps.costs()));
+  for (const auto& [result, value] : results)
+    table.add({result, std::string(name(value.dtype())), to_string(value.sizes())});
+  fmt::print("{}: {} samples\n\n{}\n{}", options.output, grouped(samples), table.to_string(),
+             steps_table(steps.costs()));
 }
 
 void run(const Options& options) {
@@ -62,15 +64,15 @@ void run(const Options& options) {
 
 void add_run(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  CLI::App& command = add_command(app, "run",
-                                  "Runs a program, float or quantized, on samples from a file and writes its outputs to a file.",
-                                  "  qdq run net.pt2 --input images.npz --output scores.npy\n"
-                                  "  qdq run net.int8.pt2 --input images.npz --output scores.npz --batch 32 --threads 1\n"
-                                  "  qdq run net.pt2 --input state.npz --output out.npz --batch 0\n"
-                                  "      one call with the arrays as they are\n"
-                                  "\n"
-                                  "Inputs are found as for 'qdq quantize --calibrate'. Outputs are named after the ops that\n"
-                                  "make them; those of all batches are put together along the first dimension.");
+  CLI::App& command = add_command(
+      app, "run", "Runs a program, float or quantized, on samples from a file and writes its outputs to a file.",
+      "  qdq run net.pt2 --input images.npz --output scores.npy\n"
+      "  qdq run net.int8.pt2 --input images.npz --output scores.npz --batch 32 --threads 1\n"
+      "  qdq run net.pt2 --input state.npz --output out.npz --batch 0\n"
+      "      one call with the arrays as they are\n"
+      "\n"
+      "Inputs are found as for 'qdq quantize --calibrate'. Outputs are named after the ops that\n"
+      "make them; those of all batches are put together along the first dimension.");
   command.add_option("model", options->model, "Program to run")->required()->type_name("MODEL.pt2");
   command.add_option("-i,--input", options->data, "Samples: .npy, .npz or .safetensors")->required()->type_name("DATA");
   command.add_option("-o,--output", options->output, "Where the results go: .npy, .npz or .safetensors")

@@ -25,7 +25,8 @@ std::string Table::to_string() const {
   const auto line = [&](const auto& cell) {
     std::string text;
     for (std::size_t c = 0; c < columns_.size(); ++c)
-      text += columns_[c].is_number ? fmt::format("  {:>{}}", cell(c), widths[c]) : fmt::format("  {:<{}}", cell(c), widths[c]);
+      text += columns_[c].is_number ? fmt::format("  {:>{}}", cell(c), widths[c])
+                                    : fmt::format("  {:<{}}", cell(c), widths[c]);
     text.erase(text.find_last_not_of(' ') + 1);
     return text;
   };

@@ -24,9 +24,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-std::string grouped(std::int64_t number);       // "1,234,567"
-std::string megabytes(std::int64_t bytes);      // "12.3 MB", of 10^6 bytes
-std::string seconds(double seconds);            // "0.042 s", "12.3 s"
+std::string grouped(std::int64_t number);        // "1,234,567"
+std::string megabytes(std::int64_t bytes);       // "12.3 MB", of 10^6 bytes
+std::string seconds(double seconds);             // "0.042 s", "12.3 s"
 std::string percent(double part, double whole);  // "30.4 %", "-" when the whole is 0
 
 }  // namespace qdq::cli

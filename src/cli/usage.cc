@@ -12,7 +12,8 @@ void check_folder(const std::filesystem::path& file) {
   const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
   if (!std::filesystem::is_directory(folder))
     throw UsageError(fmt::format("cannot write {}: there is no folder {}", file.string(), folder.string()));
-  if (std::filesystem::is_directory(file)) throw UsageError(fmt::format("cannot write {}: it is a folder", file.string()));
+  if (std::filesystem::is_directory(file))
+    throw UsageError(fmt::format("cannot write {}: it is a folder", file.string()));
 }
 
 }  // namespace
@@ -37,9 +38,10 @@ void add_json_option(CLI::App& command, bool& json) {
 }
 
 void add_run_options(CLI::App& command, RunOptions& options) {
-  command.add_option("--batch", options.batch,
-                     "Samples in one call (default: the program's own number where it is fixed, else 8). 0 takes the "
-                     "arrays as they are, for programs without a dimension for samples")
+  command
+      .add_option("--batch", options.batch,
+                  "Samples in one call (default: the program's own number where it is fixed, else 8). 0 takes the "
+                  "arrays as they are, for programs without a dimension for samples")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31))
       ->type_name("N");
   command.add_option("--samples", options.samples, "Use only the first N samples")
@@ -59,7 +61,8 @@ void add_run_options(CLI::App& command, RunOptions& options) {
 }
 
 void check_program_output(const std::string& path) {
-  if (std::filesystem::path(path).extension() != ".pt2") throw UsageError(fmt::format("cannot write {}: expected a name that ends in .pt2", path));
+  if (std::filesystem::path(path).extension() != ".pt2")
+    throw UsageError(fmt::format("cannot write {}: expected a name that ends in .pt2", path));
   check_folder(path);
 }
 
@@ -68,7 +71,8 @@ void check_array_output(const std::string& path, std::size_t arrays) {
   if (extension != ".npy" && extension != ".npz" && extension != ".safetensors")
     throw UsageError(fmt::format("cannot write {}: expected a name that ends in .npy, .npz or .safetensors", path));
   if (extension == ".npy" && arrays != 1)
-    throw UsageError(fmt::format("cannot write {}: a .npy file holds one array and the program has {} outputs", path, arrays));
+    throw UsageError(
+        fmt::format("cannot write {}: a .npy file holds one array and the program has {} outputs", path, arrays));
   check_folder(path);
 }
 

@@ -9,8 +9,9 @@ namespace qdq {
 namespace {
 
 bool is_static_dtype(DType dtype) {
-  constexpr std::array supported = {DType::quint8, DType::qint8,  DType::qint32, DType::uint8,       DType::int8,
-                                    DType::uint16, DType::int16,  DType::int32,  DType::float8_e5m2, DType::float8_e4m3fn};
+  constexpr std::array supported = {DType::quint8,      DType::qint8,        DType::qint32, DType::uint8,
+                                    DType::int8,        DType::uint16,       DType::int16,  DType::int32,
+                                    DType::float8_e5m2, DType::float8_e4m3fn};
   return std::find(supported.begin(), supported.end(), dtype) != supported.end();
 }
 
@@ -116,9 +117,11 @@ class Inserter {
     if (!is_per_channel(observer.qscheme())) {
       const double scale = qparams.scale.item();
       const auto zero_point = static_cast<std::int64_t>(qparams.zero_point.item());
-      return insert_pair(kQuantizePerTensor, kDequantizePerTensor, value, observer, {Argument(scale), Argument(zero_point)});
+      return insert_pair(kQuantizePerTensor, kDequantizePerTensor, value, observer,
+                         {Argument(scale), Argument(zero_point)});
     }
-    if (!observer.ch_axis()) throw InvalidArgumentError("[convert] " + call.describe() + ": a per-channel observer without ch_axis");
+    if (!observer.ch_axis())
+      throw InvalidArgumentError("[convert] " + call.describe() + ": a per-channel observer without ch_axis");
     const std::string scope = scope_of(value);
     Node& scale = add_buffer(scope + "_scale_", qparams.scale);
     Node& zero_point = add_buffer(scope + "_zero_point_", qparams.zero_point);
@@ -129,12 +132,13 @@ class Inserter {
   Node& insert_dynamic(Node& value, const Observer& observer) {
     const DType dtype = plain_dtype(observer.dtype());
     if (dtype != DType::int8 && dtype != DType::uint8)
-      throw InvalidArgumentError("[convert] " + value.describe() + ": dynamic quantization is to int8 or uint8, found " +
+      throw InvalidArgumentError("[convert] " + value.describe() +
+                                 ": dynamic quantization is to int8 or uint8, found " +
                                  std::string(name(observer.dtype())));
     const bool symmetric = observer.qscheme() == QScheme::per_tensor_symmetric;
     Node& chosen = graph_.call_function(symmetric ? kChooseQParamsSymmetric : kChooseQParams,
-                                        {Argument(value), Argument(observer.quant_min()), Argument(observer.quant_max()),
-                                         Argument(observer.eps()), Argument(dtype)});
+                                        {Argument(value), Argument(observer.quant_min()),
+                                         Argument(observer.quant_max()), Argument(observer.eps()), Argument(dtype)});
     const TensorMeta scale_meta = one_element(DType::float64);
     const TensorMeta zero_point_meta = one_element(DType::int64);
     chosen.type.v = ValueType::List{ValueType{scale_meta}, ValueType{zero_point_meta}};

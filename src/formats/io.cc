@@ -16,16 +16,16 @@ struct ProgramFormat {
   Program (*load)(const std::filesystem::path&, const LoadOptions&);
   void (*save)(const Program&, const std::filesystem::path&);
 };
-constexpr std::array<ProgramFormat, 2> kProgramFormats = {{{".pt2", load_pt2, save_pt2}, {".graph", load_text, save_text}}};
+constexpr std::array<ProgramFormat, 2> kProgramFormats = {
+    {{".pt2", load_pt2, save_pt2}, {".graph", load_text, save_text}}};
 
 struct TensorFormat {
   std::string_view extension;
   std::vector<NamedTensor> (*load)(const std::filesystem::path&, const LoadOptions&);
   void (*save)(const std::filesystem::path&, const std::vector<NamedTensor>&);
 };
-constexpr std::array<TensorFormat, 3> kTensorFormats = {{{".npy", load_npy, save_npy},
-                                                         {".npz", load_npz, save_npz},
-                                                         {".safetensors", load_safetensors, save_safetensors}}};
+constexpr std::array<TensorFormat, 3> kTensorFormats = {
+    {{".npy", load_npy, save_npy}, {".npz", load_npz, save_npz}, {".safetensors", load_safetensors, save_safetensors}}};
 
 template <typename Formats>
 const auto& format_of(const Formats& formats, const std::filesystem::path& path) {
@@ -44,7 +44,9 @@ Program load(const std::filesystem::path& path, const LoadOptions& options) {
   return format_of(kProgramFormats, path).load(path, options);
 }
 
-void save(const Program& program, const std::filesystem::path& path) { format_of(kProgramFormats, path).save(program, path); }
+void save(const Program& program, const std::filesystem::path& path) {
+  format_of(kProgramFormats, path).save(program, path);
+}
 
 std::vector<NamedTensor> load_tensors(const std::filesystem::path& path, const LoadOptions& options) {
   return format_of(kTensorFormats, path).load(path, options);

@@ -13,15 +13,16 @@ constexpr std::uint64_t kOrderGap = std::uint64_t{1} << 20;
 // torch.fx never gives a node one of these names (Python's keywords and builtins that its generated code could shadow).
 bool is_reserved_name(const std::string& name) {
   static const std::unordered_set<std::string_view> reserved = {
-      "False",  "None",     "True",   "and",    "as",       "assert", "async",  "await",  "break",    "class",  "continue",
-      "def",    "del",      "elif",   "else",   "except",   "finally", "for",   "from",   "global",   "if",     "import",
-      "in",     "is",       "lambda", "nonlocal", "not",    "or",     "pass",   "raise",  "return",   "try",    "while",
-      "with",   "yield",    "abs",    "all",    "any",      "ascii",  "bin",    "bool",   "bytes",    "chr",    "complex",
-      "dict",   "dir",      "divmod", "filter", "float",    "format", "hash",   "help",   "hex",      "id",     "input",
-      "int",    "iter",     "len",    "list",   "map",      "max",    "min",    "next",   "object",   "oct",    "open",
-      "ord",    "pow",      "print",  "property", "range",  "repr",   "reversed", "round", "set",     "slice",  "sorted",
-      "str",    "sum",      "super",  "tuple",  "type",     "vars",   "zip",    "inf",    "nan",      "NoneType", "torch",
-      "device", "fx_pytree", "pytree"};
+      "False",    "None",   "True",     "and",     "as",     "assert",   "async",    "await",  "break",  "class",
+      "continue", "def",    "del",      "elif",    "else",   "except",   "finally",  "for",    "from",   "global",
+      "if",       "import", "in",       "is",      "lambda", "nonlocal", "not",      "or",     "pass",   "raise",
+      "return",   "try",    "while",    "with",    "yield",  "abs",      "all",      "any",    "ascii",  "bin",
+      "bool",     "bytes",  "chr",      "complex", "dict",   "dir",      "divmod",   "filter", "float",  "format",
+      "hash",     "help",   "hex",      "id",      "input",  "int",      "iter",     "len",    "list",   "map",
+      "max",      "min",    "next",     "object",  "oct",    "open",     "ord",      "pow",    "print",  "property",
+      "range",    "repr",   "reversed", "round",   "set",    "slice",    "sorted",   "str",    "sum",    "super",
+      "tuple",    "type",   "vars",     "zip",     "inf",    "nan",      "NoneType", "torch",  "device", "fx_pytree",
+      "pytree"};
   return reserved.contains(name);
 }
 
@@ -145,7 +146,8 @@ Node::~Node() = default;
 
 const Argument& Node::arg(std::size_t i) const {
   if (i >= args_.size())
-    throw InternalError(describe() + ": argument " + std::to_string(i) + " asked for, has " + std::to_string(args_.size()));
+    throw InternalError(describe() + ": argument " + std::to_string(i) + " asked for, has " +
+                        std::to_string(args_.size()));
   return args_[i];
 }
 
@@ -360,7 +362,8 @@ Node& Graph::output(Argument::List results) {
 
 void Graph::erase(Node& node) {
   if (node.num_users_ > 0)
-    throw InternalError("erasing " + node.describe() + ", which '" + node.first_user_->consumer->name_ + "' still uses");
+    throw InternalError("erasing " + node.describe() + ", which '" + node.first_user_->consumer->name_ +
+                        "' still uses");
   node.drop_edges();
   unlink(node);
   by_name_[node.name_] = nullptr;  // like torch.fx, a name once given is not given again by itself

@@ -31,10 +31,12 @@ bool operator_matches(const Node& pattern, const Node& node) {
 
 // Two operands, no alpha.
 bool is_commutative(const Node& pattern) {
-  static constexpr std::string_view kTargets[] = {"aten.add.Tensor",      "aten.add_.Tensor",     "aten.mul.Tensor", "aten.mul_.Tensor",
-                                                  "aten.maximum.default", "aten.minimum.default", "operator.add",    "operator.mul"};
+  static constexpr std::string_view kTargets[] = {"aten.add.Tensor",  "aten.add_.Tensor",     "aten.mul.Tensor",
+                                                  "aten.mul_.Tensor", "aten.maximum.default", "aten.minimum.default",
+                                                  "operator.add",     "operator.mul"};
   const auto known = [&](std::string_view target) { return target_matches(pattern.target(), target); };
-  return pattern.args().size() == 2 && pattern.kwargs().empty() && std::any_of(std::begin(kTargets), std::end(kTargets), known);
+  return pattern.args().size() == 2 && pattern.kwargs().empty() &&
+         std::any_of(std::begin(kTargets), std::end(kTargets), known);
 }
 
 // One attempt at one anchor.
@@ -47,7 +49,8 @@ class Attempt {
       return known->second == &found || fail(found, "the pattern wants '" + known->second->name() + "' here again");
     if (!operator_matches(pattern, found)) return fail(found, "expected " + pattern.target());
     match.nodes[pattern.name()] = &found;
-    if (!options_.commutative || !is_commutative(pattern) || found.args().size() != 2) return arguments(pattern, found, false);
+    if (!options_.commutative || !is_commutative(pattern) || found.args().size() != 2)
+      return arguments(pattern, found, false);
     const Match before = match;
     if (arguments(pattern, found, false)) return true;
     const NoMatch first_reason = reason;
@@ -63,7 +66,8 @@ class Attempt {
     for (const auto& [name, node] : match.nodes) {
       if (node == match.anchor || node->kind() == NodeKind::get_attr) continue;
       for (const Node* user : node->users())
-        if (!matched.contains(user)) return fail(*node, "is also used by '" + user->name() + "', outside of the pattern");
+        if (!matched.contains(user))
+          return fail(*node, "is also used by '" + user->name() + "', outside of the pattern");
     }
     return true;
   }
@@ -86,11 +90,13 @@ class Attempt {
       if (at < found.args().size()) {
         if (!argument(wanted[i], found.args()[at], found)) return false;
       } else if (!is_wildcard(wanted[i], "_")) {
-        return fail(found, "expected " + std::to_string(count) + " arguments, found " + std::to_string(found.args().size()));
+        return fail(found,
+                    "expected " + std::to_string(count) + " arguments, found " + std::to_string(found.args().size()));
       }
     }
     if (!open && found.args().size() > count)
-      return fail(found, "expected " + std::to_string(count) + " arguments, found " + std::to_string(found.args().size()));
+      return fail(found,
+                  "expected " + std::to_string(count) + " arguments, found " + std::to_string(found.args().size()));
     for (const auto& [key, value] : pattern.kwargs()) {
       const Argument* given = found.kwarg(key);
       if (given ? !argument(value, *given, found) : !is_wildcard(value, "_"))
@@ -105,7 +111,8 @@ class Attempt {
     if (is_wildcard(wanted, "_")) return true;
     if (const Node* node_wanted = wanted.node()) {
       if (node_wanted->kind() == NodeKind::placeholder) return bind(node_wanted->name(), given, where);
-      if (!given.node()) return fail(where, "expected the result of " + node_wanted->target() + ", found " + to_text(given));
+      if (!given.node())
+        return fail(where, "expected the result of " + node_wanted->target() + ", found " + to_text(given));
       return node(*node_wanted, *given.node());
     }
     if (wanted.list() && given.list() && wanted.list()->size() == given.list()->size()) {
@@ -141,7 +148,8 @@ const Argument& Match::input(std::string_view name) const {
   return found->second;
 }
 
-Pattern::Pattern(std::string_view text, MatchOptions options) : graph_(parse_graph(text, "pattern")), options_(options) {
+Pattern::Pattern(std::string_view text, MatchOptions options)
+    : graph_(parse_graph(text, "pattern")), options_(options) {
   const Node* output = graph_->output_node();
   const auto* results = output ? output->arg(0).list() : nullptr;
   result_ = results && results->size() == 1 ? results->front().node() : nullptr;

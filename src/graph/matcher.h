@@ -19,9 +19,9 @@ struct MatchOptions {
 
 // Where a pattern was found. Names are the pattern's.
 struct Match {
-  Node* anchor = nullptr;                 // the node that produces the pattern's result
-  std::map<std::string, Node*> nodes;     // operators and get_attr nodes of the pattern
-  std::map<std::string, Argument> inputs; // what its inputs stand for: nodes or literals
+  Node* anchor = nullptr;                  // the node that produces the pattern's result
+  std::map<std::string, Node*> nodes;      // operators and get_attr nodes of the pattern
+  std::map<std::string, Argument> inputs;  // what its inputs stand for: nodes or literals
 
   Node& node(std::string_view name) const;             // an operator, or an input that is a node; throws InternalError
   const Argument& input(std::string_view name) const;  // throws InternalError

@@ -3,7 +3,8 @@
 namespace qdq {
 
 Attribute& Attributes::add(Attribute attribute) {
-  if (index_.contains(attribute.name)) throw InvalidArgumentError("the program has an attribute '" + attribute.name + "' already");
+  if (index_.contains(attribute.name))
+    throw InvalidArgumentError("the program has an attribute '" + attribute.name + "' already");
   items_.push_back(std::move(attribute));
   index_[items_.back().name] = std::prev(items_.end());
   return items_.back();

@@ -84,7 +84,8 @@ Node& Replacement::apply(const Match& match, const Values& values) const {
   return *result;
 }
 
-int replace_all(Graph& graph, std::string_view pass, const Pattern& pattern, const Replacement& replacement, const Guard& guard) {
+int replace_all(Graph& graph, std::string_view pass, const Pattern& pattern, const Replacement& replacement,
+                const Guard& guard) {
   // A list made beforehand: replacements that contain the pattern again must not be replaced for ever.
   std::vector<Node*> candidates;
   for (Node& node : graph.nodes())

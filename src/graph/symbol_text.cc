@@ -62,7 +62,8 @@ class SympyReader {
     if (depth > kDeepest) return std::nullopt;
     if (take("Symbol('")) {
       Expression e{"Symbol", take_until('\''), {}};
-      const bool ok = is_identifier(e.leaf) && take(is_unbacked(e.leaf) ? "', integer=True)" : "', positive=True, integer=True)");
+      const bool ok =
+          is_identifier(e.leaf) && take(is_unbacked(e.leaf) ? "', integer=True)" : "', positive=True, integer=True)");
       return ok ? std::optional(e) : std::nullopt;
     }
     if (take("Integer(")) {

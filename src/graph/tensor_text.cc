@@ -43,7 +43,8 @@ bool decode_base64(std::string_view text, unsigned char* bytes, std::size_t size
       if (padding ? c != '=' : digits[c] < 0) return false;
       group = group << 6 | (padding ? 0u : static_cast<std::uint32_t>(digits[c]));
     }
-    for (std::size_t k = 0; k < 3 && i + k < size; ++k) bytes[i + k] = static_cast<unsigned char>(group >> (16 - 8 * k));
+    for (std::size_t k = 0; k < 3 && i + k < size; ++k)
+      bytes[i + k] = static_cast<unsigned char>(group >> (16 - 8 * k));
   }
   return true;
 }
@@ -73,7 +74,8 @@ Tensor parse_element(Lexer& lexer, DType dtype) {
   if (token.kind == TokenKind::integer && is_integral(dtype)) {
     const Tensor wide = Tensor::scalar(token.integer);
     const Tensor narrow = wide.to(dtype);
-    if (!bit_equal(narrow.to(DType::int64), wide)) lexer.fail(token, std::string(token.text) + " does not fit " + std::string(name(dtype)));
+    if (!bit_equal(narrow.to(DType::int64), wide))
+      lexer.fail(token, std::string(token.text) + " does not fit " + std::string(name(dtype)));
     lexer.next();
     return narrow;
   }
@@ -167,13 +169,16 @@ Tensor parse_values(Lexer& lexer, DType dtype, const Shape& sizes, std::int64_t&
   lexer.expect("]");
   const Tensor result = allocate(lexer, start, dtype, sizes, budget);
   if (static_cast<std::int64_t>(elements.size()) != result.numel())
-    lexer.fail(closing, "expected " + std::to_string(result.numel()) + " values, found " + std::to_string(elements.size()));
+    lexer.fail(closing,
+               "expected " + std::to_string(result.numel()) + " values, found " + std::to_string(elements.size()));
   const std::size_t width = element_size(dtype);
-  for (std::size_t i = 0; i < elements.size(); ++i) std::memcpy(bytes_of(result) + i * width, elements[i].raw_data(), width);
+  for (std::size_t i = 0; i < elements.size(); ++i)
+    std::memcpy(bytes_of(result) + i * width, elements[i].raw_data(), width);
   return result;
 }
 
-Tensor with_strides(const Lexer& lexer, const Token& token, const Tensor& tensor, const Shape& strides, std::int64_t& budget) {
+Tensor with_strides(const Lexer& lexer, const Token& token, const Tensor& tensor, const Shape& strides,
+                    std::int64_t& budget) {
   if (tensor.strides() == strides) return tensor;
   std::optional<std::int64_t> span = 1;
   for (std::size_t d = 0; d < strides.size(); ++d) {
@@ -181,7 +186,8 @@ Tensor with_strides(const Lexer& lexer, const Token& token, const Tensor& tensor
     const auto extent = checked_mul(std::max<std::int64_t>(tensor.sizes()[d] - 1, 0), strides[d]);
     span = span && extent ? checked_add(*span, *extent) : std::nullopt;
   }
-  const Tensor memory = allocate(lexer, token, tensor.dtype(), {span.value_or(std::numeric_limits<std::int64_t>::max())}, budget);
+  const Tensor memory =
+      allocate(lexer, token, tensor.dtype(), {span.value_or(std::numeric_limits<std::int64_t>::max())}, budget);
   const Tensor result = memory.as_strided(tensor.sizes(), strides, 0);
   result.copy_from(tensor);
   return result;

@@ -18,6 +18,7 @@ Tensor parse_values(Lexer& lexer, DType dtype, const Shape& sizes, std::int64_t&
 
 // `tensor` in memory of its own with these strides. Throws FormatError through `lexer` at `token` when a stride is
 // negative or the memory exceeds `budget`.
-Tensor with_strides(const Lexer& lexer, const Token& token, const Tensor& tensor, const Shape& strides, std::int64_t& budget);
+Tensor with_strides(const Lexer& lexer, const Token& token, const Tensor& tensor, const Shape& strides,
+                    std::int64_t& budget);
 
 }  // namespace qdq::text

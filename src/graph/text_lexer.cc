@@ -77,8 +77,8 @@ void Lexer::fail_at(std::size_t offset, const std::string& message) const {
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const auto newline = before.rfind('\n');
   const std::size_t column = newline == std::string_view::npos ? offset + 1 : offset - newline;
-  throw FormatError("[parse] " + std::string(where_) + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
-                    message);
+  throw FormatError("[parse] " + std::string(where_) + ":" + std::to_string(line) + ":" + std::to_string(column) +
+                    ": " + message);
 }
 
 void Lexer::skip_space() {
@@ -172,9 +172,12 @@ Token Lexer::scan_number() {
   token.text = text_.substr(start, position_ - start);
   const char* begin = token.text.data();
   const char* end = begin + token.text.size();
-  const auto [stop, error] = real ? std::from_chars(begin, end, token.real) : std::from_chars(begin, end, token.integer);
-  if (error == std::errc::result_out_of_range) fail_at(start, "the number " + shown({TokenKind::word, token.text, {}, 0, 0}) + " does not fit 64 bits");
-  if (error != std::errc() || stop != end) fail_at(start, "expected a number, found " + shown({TokenKind::word, token.text, {}, 0, 0}));
+  const auto [stop, error] =
+      real ? std::from_chars(begin, end, token.real) : std::from_chars(begin, end, token.integer);
+  if (error == std::errc::result_out_of_range)
+    fail_at(start, "the number " + shown({TokenKind::word, token.text, {}, 0, 0}) + " does not fit 64 bits");
+  if (error != std::errc() || stop != end)
+    fail_at(start, "expected a number, found " + shown({TokenKind::word, token.text, {}, 0, 0}));
   token.kind = real ? TokenKind::real : TokenKind::integer;
   return token;
 }

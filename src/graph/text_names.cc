@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kLayouts = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",
                                                       "sparse_bsr", "sparse_bsc", "mkldnn"};
-constexpr std::array<std::string_view, 4> kMemoryFormats = {"contiguous", "channels_last", "channels_last_3d", "preserve"};
+constexpr std::array<std::string_view, 4> kMemoryFormats = {"contiguous", "channels_last", "channels_last_3d",
+                                                            "preserve"};
 constexpr std::array<std::string_view, 4> kAttributeKinds = {"parameter", "buffer", "constant", "custom_obj"};
 constexpr std::array<std::string_view, 3> kInputKinds = {"user_input", "constant_input", "token"};
 constexpr std::array<std::string_view, 8> kOutputKinds = {
@@ -51,14 +52,20 @@ std::string_view name_of(AttributeKind kind) { return name_in(kAttributeKinds, k
 std::string_view name_of(InputSpec::Kind kind) { return name_in(kInputKinds, kind); }
 std::string_view name_of(OutputSpec::Kind kind) { return name_in(kOutputKinds, kind); }
 std::optional<Layout> find_layout(std::string_view name) { return find_in<Layout>(kLayouts, name); }
-std::optional<MemoryFormat> find_memory_format(std::string_view name) { return find_in<MemoryFormat>(kMemoryFormats, name); }
-std::optional<AttributeKind> find_attribute_kind(std::string_view name) { return find_in<AttributeKind>(kAttributeKinds, name); }
-std::optional<InputSpec::Kind> find_input_kind(std::string_view name) { return find_in<InputSpec::Kind>(kInputKinds, name); }
-std::optional<OutputSpec::Kind> find_output_kind(std::string_view name) { return find_in<OutputSpec::Kind>(kOutputKinds, name); }
-
-bool is_identifier(std::string_view text) {
-  return is_dotted_word(text) && text.find('.') == std::string_view::npos;
+std::optional<MemoryFormat> find_memory_format(std::string_view name) {
+  return find_in<MemoryFormat>(kMemoryFormats, name);
 }
+std::optional<AttributeKind> find_attribute_kind(std::string_view name) {
+  return find_in<AttributeKind>(kAttributeKinds, name);
+}
+std::optional<InputSpec::Kind> find_input_kind(std::string_view name) {
+  return find_in<InputSpec::Kind>(kInputKinds, name);
+}
+std::optional<OutputSpec::Kind> find_output_kind(std::string_view name) {
+  return find_in<OutputSpec::Kind>(kOutputKinds, name);
+}
+
+bool is_identifier(std::string_view text) { return is_dotted_word(text) && text.find('.') == std::string_view::npos; }
 
 bool is_dotted_word(std::string_view text) { return is_dotted_name(text) && !is_digit(text[0]); }
 

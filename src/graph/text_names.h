@@ -23,9 +23,10 @@ bool is_identifier(std::string_view text);   // [A-Za-z_][A-Za-z0-9_]*
 bool is_dotted_word(std::string_view text);  // identifier(.[A-Za-z0-9_]+)*: "aten.conv2d.default"
 bool is_dotted_name(std::string_view text);  // [A-Za-z0-9_]+(.[A-Za-z0-9_]+)*: "0.weight"
 
-std::string quoted(std::string_view text, char quote = '"');  // with quotes, \n \t \r \\ and \xHH for control characters
-std::string bare_or_quoted(std::string_view text);            // bare when is_dotted_word
-std::string at_name(std::string_view text);                   // "@0.weight", "@\"odd name\""
+std::string quoted(std::string_view text,
+                   char quote = '"');               // with quotes, \n \t \r \\ and \xHH for control characters
+std::string bare_or_quoted(std::string_view text);  // bare when is_dotted_word
+std::string at_name(std::string_view text);         // "@0.weight", "@\"odd name\""
 
 // The shortest decimal that reads back to the same bits; always recognisable as a float: "1.0", "1e-05", "-inf", "nan".
 // NaNs with another payload than the default one have no decimal: "float_bits(\"fff8000000000000\")".

@@ -20,7 +20,8 @@ constexpr std::int64_t kTensorBudget = std::int64_t{1} << 30;
 
 class Parser {
  public:
-  Parser(std::string_view text, std::string_view where) : lexer_(text, where), values_(lexer_, [this] { return graph(); }) {}
+  Parser(std::string_view text, std::string_view where)
+      : lexer_(text, where), values_(lexer_, [this] { return graph(); }) {}
 
   Program program() {
     Program result;
@@ -53,7 +54,8 @@ class Parser {
     result.set_graph(graph());
     finish();
     if (!inputs_given)
-      for (const Node* node : result.graph().placeholders()) result.inputs.push_back({InputSpec::Kind::user_input, node->name(), {}});
+      for (const Node* node : result.graph().placeholders())
+        result.inputs.push_back({InputSpec::Kind::user_input, node->name(), {}});
     const Node* output_node = result.graph().output_node();
     if (!outputs_given && output_node && !output_node->args().empty())
       if (const auto* results = output_node->arg(0).list()) result.outputs.resize(results->size());
@@ -88,7 +90,8 @@ class Parser {
     Argument::Dict kwargs;
   };
 
-  Node& add(Graph& graph, const Token& where, NodeKind kind, const std::string& name, std::string target, Arguments arguments) {
+  Node& add(Graph& graph, const Token& where, NodeKind kind, const std::string& name, std::string target,
+            Arguments arguments) {
     if (graph.find(name)) lexer_.fail(where, "a second node named '" + name + "'");
     return graph.create(kind, target, std::move(arguments.args), std::move(arguments.kwargs), name);
   }
@@ -124,9 +127,11 @@ class Parser {
   std::pair<NodeKind, std::string> operation() {
     if (lexer_.accept("get_attr")) return {NodeKind::get_attr, lexer_.expect(TokenKind::at, "@name").value};
     if (lexer_.accept("call_module")) return {NodeKind::call_module, lexer_.expect(TokenKind::at, "@name").value};
-    if (lexer_.accept("placeholder")) return {NodeKind::placeholder, lexer_.expect(TokenKind::string, "a name in quotes").value};
+    if (lexer_.accept("placeholder"))
+      return {NodeKind::placeholder, lexer_.expect(TokenKind::string, "a name in quotes").value};
     if (lexer_.accept("output")) return {NodeKind::output, lexer_.expect(TokenKind::string, "a name in quotes").value};
-    return {NodeKind::call_function, values_.word_or_string("an operator, get_attr, call_module, placeholder or output")};
+    return {NodeKind::call_function,
+            values_.word_or_string("an operator, get_attr, call_module, placeholder or output")};
   }
 
   Arguments arguments(Graph& graph) {
@@ -191,7 +196,8 @@ class Parser {
       if (strides.size() != sizes.size()) lexer_.fail(type_token, "expected as many strides as sizes");
       attribute_flags(result);
       if (lexer_.accept("="))
-        result.value = text::with_strides(lexer_, type_token, text::parse_values(lexer_, meta.dtype, sizes, budget_), strides, budget_);
+        result.value = text::with_strides(lexer_, type_token, text::parse_values(lexer_, meta.dtype, sizes, budget_),
+                                          strides, budget_);
       else
         result.value = Tensor::meta(meta.dtype, sizes, strides);
     } else {
@@ -216,7 +222,8 @@ class Parser {
   Shape known_sizes(const std::vector<SymInt>& sizes, const Token& where) {
     Shape result;
     for (const SymInt& size : sizes) {
-      if (size.is_symbolic() || size.value < 0) lexer_.fail(where, "an attribute's sizes and strides must be numbers, none negative");
+      if (size.is_symbolic() || size.value < 0)
+        lexer_.fail(where, "an attribute's sizes and strides must be numbers, none negative");
       result.push_back(size.value);
     }
     return result;

@@ -25,7 +25,9 @@ std::string joined(const Items& items, Fn&& fn) {
 }
 
 // Words that the parser reads as numbers.
-std::string key_text(const std::string& key) { return key == "inf" || key == "nan" ? quoted(key) : bare_or_quoted(key); }
+std::string key_text(const std::string& key) {
+  return key == "inf" || key == "nan" ? quoted(key) : bare_or_quoted(key);
+}
 
 class Printer {
  public:
@@ -132,7 +134,8 @@ class Printer {
                    [&](const Argument::Operator& op) { out_ += "op " + bare_or_quoted(op.target); },
                    [&](const Argument::Opaque& opaque) {
                      const bool wildcard = opaque.json.empty() && (opaque.kind == "_" || opaque.kind == "...");
-                     out_ += wildcard ? opaque.kind : "opaque(" + quoted(opaque.kind) + ", " + quoted(opaque.json) + ")";
+                     out_ +=
+                         wildcard ? opaque.kind : "opaque(" + quoted(opaque.kind) + ", " + quoted(opaque.json) + ")";
                    },
                },
                value.variant());
@@ -151,7 +154,9 @@ class Printer {
               return "symfloat(" + quoted(f.expr, '`') + (f.hint ? ":" + text::number(*f.hint) : "") + ")";
             },
             [](const ValueType::CustomObject& object) { return "object(" + quoted(object.class_fqn) + ")"; },
-            [](const ValueType::List& list) { return "(" + joined(list, [](const ValueType& t) { return type(t); }) + ")"; },
+            [](const ValueType::List& list) {
+              return "(" + joined(list, [](const ValueType& t) { return type(t); }) + ")";
+            },
         },
         value.v);
   }
@@ -197,7 +202,8 @@ class Printer {
     const auto placeholders = program.graph().placeholders();
     return std::equal(placeholders.begin(), placeholders.end(), program.inputs.begin(), program.inputs.end(),
                       [](const Node* node, const InputSpec& spec) {
-                        return spec.kind == InputSpec::Kind::user_input && spec.name == node->name() && spec.constant.is_none();
+                        return spec.kind == InputSpec::Kind::user_input && spec.name == node->name() &&
+                               spec.constant.is_none();
                       });
   }
 
@@ -246,7 +252,8 @@ class Printer {
   void metadata_lines(const Node& node) {
     ++depth_;
     for (const auto& [key, value] : node.meta) line(at_name(key) + " " + quoted(value));
-    if (!node.arg_names.empty()) line("arg_names [" + joined(node.arg_names, [](const std::string& n) { return quoted(n); }) + "]");
+    if (!node.arg_names.empty())
+      line("arg_names [" + joined(node.arg_names, [](const std::string& n) { return quoted(n); }) + "]");
     if (node.is_hop_single_tensor_return)
       line(std::string("hop_single_tensor_return ") + (*node.is_hop_single_tensor_return ? "true" : "false"));
     --depth_;

@@ -18,7 +18,9 @@ class ValueParser {
   // `graph` has the nodes that %name may refer to; none when null.
   Argument argument(const Graph* graph);
   // Arguments between `open` and `close`, separated by commas.
-  Argument::List items(std::string_view open, std::string_view close, const Graph& graph) { return items(open, close, &graph); }
+  Argument::List items(std::string_view open, std::string_view close, const Graph& graph) {
+    return items(open, close, &graph);
+  }
   ValueType type();
   // "f32[2, 3]", with modifiers "f32[2, 3] strides [1, 2] offset 4 requires_grad device(...) layout.mkldnn".
   TensorMeta tensor_type(bool with_modifiers);

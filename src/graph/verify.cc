@@ -16,13 +16,15 @@ class Verifier {
       if (&node->graph() != &graph) fail(*node, "belongs to another graph");
       if (node->erased()) fail(*node, "is erased, yet in the list");
       if (graph.find(node->name()) != node) fail(*node, "its name finds another node");
-      if (node->prev() ? node->prev()->next() != node : graph.first() != node) fail(*node, "its predecessor does not lead to it");
+      if (node->prev() ? node->prev()->next() != node : graph.first() != node)
+        fail(*node, "its predecessor does not lead to it");
       kind(*node);
       inputs(*node, graph);
       for (const Argument& argument : node->args()) subgraphs(argument);
       for (const auto& [key, argument] : node->kwargs()) subgraphs(argument);
     }
-    if (count != graph.size()) fail("the list has " + std::to_string(count) + " nodes, its size says " + std::to_string(graph.size()));
+    if (count != graph.size())
+      fail("the list has " + std::to_string(count) + " nodes, its size says " + std::to_string(graph.size()));
     users(graph);
   }
 
@@ -36,7 +38,9 @@ class Verifier {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { throw InternalError("[verify after " + stage_ + "] " + what); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw InternalError("[verify after " + stage_ + "] " + what);
+  }
   [[noreturn]] void fail(const Node& node, const std::string& what) const { fail(node.describe() + ": " + what); }
 
   void kind(const Node& node) {
@@ -62,7 +66,8 @@ class Verifier {
     const auto edges = node.inputs();
     if (edges.size() != in_arguments.size()) fail(node, "its edges and its arguments disagree");
     for (const Node* producer : edges)
-      if (!in_arguments.contains(producer)) fail(node, "has an edge from '" + producer->name() + "' but no such argument");
+      if (!in_arguments.contains(producer))
+        fail(node, "has an edge from '" + producer->name() + "' but no such argument");
     edges_ += edges.size();
   }
 
@@ -74,10 +79,12 @@ class Verifier {
       const auto users = node->users();
       if (users.size() != node->num_users()) fail(*node, "its list of users and its count disagree");
       for (const Node* user : users)
-        if (user->erased() || &user->graph() != &graph) fail(*node, "has the user '" + user->name() + "', which is not in the graph");
+        if (user->erased() || &user->graph() != &graph)
+          fail(*node, "has the user '" + user->name() + "', which is not in the graph");
       total += users.size();
     }
-    if (total != edges_) fail("the graph has " + std::to_string(edges_) + " edges to inputs, " + std::to_string(total) + " to users");
+    if (total != edges_)
+      fail("the graph has " + std::to_string(edges_) + " edges to inputs, " + std::to_string(total) + " to users");
   }
 
   void subgraphs(const Argument& argument) {
@@ -99,7 +106,8 @@ class Verifier {
       const TensorMeta* type = node.type.tensor();
       if (!type || !attribute->value.defined()) continue;
       if (type->dtype != attribute->value.dtype())
-        fail(node, "its type says " + std::string(name(type->dtype)) + ", the tensor is " + std::string(name(attribute->value.dtype())));
+        fail(node, "its type says " + std::string(name(type->dtype)) + ", the tensor is " +
+                       std::string(name(attribute->value.dtype())));
       if (type->sizes.size() != attribute->value.sizes().size())
         fail(node, "its type has " + std::to_string(type->sizes.size()) + " dimensions, the tensor " +
                        to_string(attribute->value.sizes()));
@@ -115,7 +123,8 @@ class Verifier {
     for (const InputSpec& spec : program.inputs) {
       if (spec.kind == InputSpec::Kind::constant_input) continue;
       const Node* node = program.graph().find(spec.name);
-      if (!node || node->erased() || node->kind() != NodeKind::placeholder) fail("the input '" + spec.name + "' has no placeholder");
+      if (!node || node->erased() || node->kind() != NodeKind::placeholder)
+        fail("the input '" + spec.name + "' has no placeholder");
       if (!named.insert(node).second) fail(*node, "two inputs name it");
     }
     for (const Node* node : program.graph().placeholders())
@@ -125,9 +134,11 @@ class Verifier {
   void output_specs(const Program& program, const Node& output) {
     const auto& results = *output.args()[0].list();
     if (results.size() != program.outputs.size())
-      fail(output, std::to_string(results.size()) + " results, but " + std::to_string(program.outputs.size()) + " output specs");
+      fail(output, std::to_string(results.size()) + " results, but " + std::to_string(program.outputs.size()) +
+                       " output specs");
     for (const OutputSpec& spec : program.outputs) {
-      const bool to_attribute = spec.kind == OutputSpec::Kind::buffer_mutation || spec.kind == OutputSpec::Kind::parameter_mutation;
+      const bool to_attribute =
+          spec.kind == OutputSpec::Kind::buffer_mutation || spec.kind == OutputSpec::Kind::parameter_mutation;
       if (to_attribute && !program.attributes.contains(spec.target))
         fail(output, "a result goes back to '" + spec.target + "', an attribute that the program does not have");
       if (spec.kind != OutputSpec::Kind::user_input_mutation) continue;

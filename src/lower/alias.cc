@@ -10,15 +10,26 @@ namespace {
 
 // Ops that torch's schemas do not call views but that return their input when there is nothing to do.
 constexpr std::array kMaybeViews = {
-    "aten.reshape.default", "aten.flatten.using_ints", "aten.contiguous.default", "aten.dropout.default", "aten.to.dtype",
-    "aten.dropout_.default", "aten.feature_dropout.default", "aten.alpha_dropout.default", "aten.to.device",
-    "aten.to.dtype_layout", "operator.getitem", "aten.float.default", "aten.type_as.default",
+    "aten.reshape.default",
+    "aten.flatten.using_ints",
+    "aten.contiguous.default",
+    "aten.dropout.default",
+    "aten.to.dtype",
+    "aten.dropout_.default",
+    "aten.feature_dropout.default",
+    "aten.alpha_dropout.default",
+    "aten.to.device",
+    "aten.to.dtype_layout",
+    "operator.getitem",
+    "aten.float.default",
+    "aten.type_as.default",
 };
 
 // Views whose meaning depends on the strides of their source.
 constexpr std::array kReshapes = {
-    "aten.view.default", "aten.reshape.default", "aten._unsafe_view.default", "aten.flatten.using_ints",
-    "aten.unflatten.int", "aten.as_strided.default", "aten.contiguous.default", "aten.view.dtype", "aten.ravel.default",
+    "aten.view.default",       "aten.reshape.default", "aten._unsafe_view.default",
+    "aten.flatten.using_ints", "aten.unflatten.int",   "aten.as_strided.default",
+    "aten.contiguous.default", "aten.view.dtype",      "aten.ravel.default",
 };
 
 bool may_alias_first_argument(const Node& node) {

@@ -30,10 +30,11 @@ std::optional<Value> lower_attention(const Call& call, Emitter& emitter) {
   const Tensor& value = call.tensor("value");
   const Tensor mask = call.optional_tensor("attn_mask");
   const bool causal = call.boolean("is_causal");
-  const bool supported = is_float(query) && is_float(key) && is_float(value) && query.dim() == 4 && key.dim() == 4 && value.dim() == 4 &&
-                         query.numel() > 0 && key.numel() > 0 && call.number("dropout_p") == 0.0 && query.size(0) == key.size(0) &&
-                         key.size(1) > 0 && query.size(1) % key.size(1) == 0 && key.size(1) == value.size(1) &&
-                         (!mask.defined() || is_float(mask) || mask.dtype() == DType::bool_) && !(causal && mask.defined());
+  const bool supported =
+      is_float(query) && is_float(key) && is_float(value) && query.dim() == 4 && key.dim() == 4 && value.dim() == 4 &&
+      query.numel() > 0 && key.numel() > 0 && call.number("dropout_p") == 0.0 && query.size(0) == key.size(0) &&
+      key.size(1) > 0 && query.size(1) % key.size(1) == 0 && key.size(1) == value.size(1) &&
+      (!mask.defined() || is_float(mask) || mask.dtype() == DType::bool_) && !(causal && mask.defined());
   if (!supported) return std::nullopt;
   const std::int64_t batch = query.size(0);
   const std::int64_t heads = query.size(1);
@@ -45,7 +46,8 @@ std::optional<Value> lower_attention(const Call& call, Emitter& emitter) {
   attention.value = with_adjacent_rows(value, emitter);
   attention.mask = additive_mask(mask, {batch, heads, queries, key.size(2)}, emitter);
   attention.causal = causal;
-  attention.scale = static_cast<float>(call.has("scale") ? call.number("scale") : 1.0 / std::sqrt(static_cast<double>(query.size(3))));
+  attention.scale = static_cast<float>(call.has("scale") ? call.number("scale")
+                                                         : 1.0 / std::sqrt(static_cast<double>(query.size(3))));
   // Heads of one position side by side: what follows is a transpose and a reshape, which then cost nothing.
   const Shape sizes = {batch, heads, queries, width};
   attention.out = emitter.shared().aliases.needs_row_major(emitter.node())

@@ -22,7 +22,9 @@ std::optional<ChannelAffine> channel_affine_of(const Call& call) {
   const double eps = call.number("eps");
   const std::int64_t channels = mean.numel();
   ChannelAffine result{Tensor::empty(DType::float32, {channels}), Tensor::empty(DType::float32, {channels})};
-  const auto at = [](const Tensor& t, std::int64_t c) { return static_cast<double>(t.data<float>()[c * t.strides()[0]]); };
+  const auto at = [](const Tensor& t, std::int64_t c) {
+    return static_cast<double>(t.data<float>()[c * t.strides()[0]]);
+  };
   for (std::int64_t c = 0; c < channels; ++c) {
     const double scale = (gamma.defined() ? at(gamma, c) : 1.0) / std::sqrt(at(variance, c) + eps);
     result.scale.data<float>()[c] = static_cast<float>(scale);

@@ -1,5 +1,5 @@
-#include "lower/kernel_list.h"
 #include "ops/conv.h"
+#include "lower/kernel_list.h"
 #include "runtime/elementwise.h"
 
 namespace qdq::lower {
@@ -57,11 +57,11 @@ std::optional<Value> lower_conv(const Call& call, Emitter& emitter) {
 }
 
 constexpr KernelRow kRows[] = {
-    {"aten.conv1d.default", lower_conv},           {"aten.conv2d.default", lower_conv},
-    {"aten.conv3d.default", lower_conv},           {"aten.conv1d.padding", lower_conv},
-    {"aten.conv2d.padding", lower_conv},           {"aten.conv3d.padding", lower_conv},
-    {"aten.convolution.default", lower_conv},      {"aten.conv_transpose1d.default", lower_conv},
-    {"aten.conv_transpose2d.input", lower_conv},   {"aten.conv_transpose3d.input", lower_conv},
+    {"aten.conv1d.default", lower_conv},         {"aten.conv2d.default", lower_conv},
+    {"aten.conv3d.default", lower_conv},         {"aten.conv1d.padding", lower_conv},
+    {"aten.conv2d.padding", lower_conv},         {"aten.conv3d.padding", lower_conv},
+    {"aten.convolution.default", lower_conv},    {"aten.conv_transpose1d.default", lower_conv},
+    {"aten.conv_transpose2d.input", lower_conv}, {"aten.conv_transpose3d.input", lower_conv},
 };
 
 }  // namespace

@@ -20,13 +20,17 @@ std::optional<Value> emit_unary(const Call& call, Emitter& emitter, UnaryOp op, 
 }
 
 template <UnaryOp op>
-std::optional<Value> lower_unary(const Call& call, Emitter& emitter) { return emit_unary(call, emitter, op); }
+std::optional<Value> lower_unary(const Call& call, Emitter& emitter) {
+  return emit_unary(call, emitter, op);
+}
 
 std::optional<Value> lower_hardtanh(const Call& call, Emitter& emitter) {
   return emit_unary(call, emitter, UnaryOp::clamp, call.number("min_val"), call.number("max_val"));
 }
 
-std::optional<Value> lower_relu6(const Call& call, Emitter& emitter) { return emit_unary(call, emitter, UnaryOp::clamp, 0.0, 6.0); }
+std::optional<Value> lower_relu6(const Call& call, Emitter& emitter) {
+  return emit_unary(call, emitter, UnaryOp::clamp, 0.0, 6.0);
+}
 
 std::optional<Value> lower_clamp(const Call& call, Emitter& emitter) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -75,8 +79,10 @@ Shape broadcast_sizes(const Shape& a, const Shape& b) {
   return sizes;
 }
 
-std::optional<Value> emit_binary(const Value& left, const Value& right, Emitter& emitter, BinaryOp op, double alpha = 1.0) {
-  const bool has_float_tensor = (left.tensor() && is_float(*left.tensor())) || (right.tensor() && is_float(*right.tensor()));
+std::optional<Value> emit_binary(const Value& left, const Value& right, Emitter& emitter, BinaryOp op,
+                                 double alpha = 1.0) {
+  const bool has_float_tensor =
+      (left.tensor() && is_float(*left.tensor())) || (right.tensor() && is_float(*right.tensor()));
   const Tensor a = operand_of(left, emitter);
   const Tensor b = operand_of(right, emitter);
   if (!has_float_tensor || !a.defined() || !b.defined()) return std::nullopt;
@@ -86,13 +92,14 @@ std::optional<Value> emit_binary(const Value& left, const Value& right, Emitter&
   // In place on memory that the other operand views differently: the reference kernel sorts it out.
   if (destination.defined()) {
     const auto overlaps = [&](const Tensor& t) {
-      return t.storage() == destination.storage() && (t.strides() != destination.strides() || t.storage_offset() != destination.storage_offset());
+      return t.storage() == destination.storage() &&
+             (t.strides() != destination.strides() || t.storage_offset() != destination.storage_offset());
     };
     if (sizes != destination.sizes() || overlaps(b)) return std::nullopt;
   }
   const Tensor out = emitter.allocate_result(DType::float32, sizes, a_is_full ? a : b);
-  emitter.emit(runtime::binary_step(emitter.name(), op, runtime::broadcast_to(a, sizes), runtime::broadcast_to(b, sizes), out,
-                                    static_cast<float>(alpha)));
+  emitter.emit(runtime::binary_step(emitter.name(), op, runtime::broadcast_to(a, sizes),
+                                    runtime::broadcast_to(b, sizes), out, static_cast<float>(alpha)));
   return Value(out);
 }
 

@@ -47,9 +47,8 @@ Shape channels_last_strides(const Shape& sizes) {
 Shape strides_in_order_of(const Tensor& like, const Shape& sizes) {
   std::vector<std::size_t> order(sizes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return like.strides()[a] > like.strides()[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return like.strides()[a] > like.strides()[b]; });
   return dense_strides(sizes, order);
 }
 
@@ -62,7 +61,8 @@ Tensor Emitter::allocate(DType dtype, const Shape& sizes, const Shape& strides) 
 
 Tensor Emitter::allocate_result(DType dtype, const Shape& sizes, const Tensor& like) {
   if (destination_.defined()) return destination_;
-  const bool keep_order = like.defined() && like.sizes().size() == sizes.size() && !shared_.aliases.needs_row_major(*node_);
+  const bool keep_order =
+      like.defined() && like.sizes().size() == sizes.size() && !shared_.aliases.needs_row_major(*node_);
   return keep_order ? allocate(dtype, sizes, strides_in_order_of(like, sizes)) : allocate(dtype, sizes);
 }
 
@@ -107,7 +107,8 @@ bool Emitter::is_overtaken(const Fusible& step) const {
 }
 
 bool Emitter::is_constant(const Tensor& tensor) const {
-  return tensor.storage() && tensor.storage()->data() != nullptr && !shared_.state_storages.contains(tensor.storage().get());
+  return tensor.storage() && tensor.storage()->data() != nullptr &&
+         !shared_.state_storages.contains(tensor.storage().get());
 }
 
 Tensor Emitter::contiguous(const Tensor& tensor) {
@@ -127,8 +128,8 @@ namespace {
 // A depthwise convolution that nothing is fused with. Ours is as fast as oneDNN's there, and adds in PyTorch's order: bias
 // first. With a quantize behind it that matters, one value rounded the other way changes thousands further on.
 bool is_plain_depthwise(const runtime::onednn::Convolution& c) {
-  return !c.transposed && c.post_ops.empty() && c.src.dim() == 4 && c.groups == c.src.size(1) && c.groups == c.weight.size(0) &&
-         c.groups > 1 && c.src.strides()[1] == 1 && c.dst.strides()[1] == 1 &&
+  return !c.transposed && c.post_ops.empty() && c.src.dim() == 4 && c.groups == c.src.size(1) &&
+         c.groups == c.weight.size(0) && c.groups > 1 && c.src.strides()[1] == 1 && c.dst.strides()[1] == 1 &&
          (!c.bias.defined() || c.bias.is_contiguous()) && runtime::fits_depthwise(c.weight);
 }
 
@@ -144,13 +145,14 @@ runtime::PlanSpec Emitter::finish() {
     const Fusible& fusible = *pending.fusible;
     const auto* convolution = std::get_if<runtime::onednn::Convolution>(&fusible.op);
     if (convolution && is_plain_depthwise(*convolution))
-      spec.steps.push_back(runtime::depthwise_step(fusible.name, {convolution->src, convolution->weight, convolution->bias,
-                                                                  convolution->dst, convolution->stride,
-                                                                  convolution->padding_begin, convolution->dilation}));
+      spec.steps.push_back(runtime::depthwise_step(
+          fusible.name, {convolution->src, convolution->weight, convolution->bias, convolution->dst,
+                         convolution->stride, convolution->padding_begin, convolution->dilation}));
     else if (convolution)
       spec.steps.push_back(runtime::onednn::convolution_step(fusible.name, *convolution, context()));
     else
-      spec.steps.push_back(runtime::onednn::linear_step(fusible.name, std::get<runtime::onednn::Linear>(fusible.op), context()));
+      spec.steps.push_back(
+          runtime::onednn::linear_step(fusible.name, std::get<runtime::onednn::Linear>(fusible.op), context()));
   }
   spec.planned = storages_;
   return spec;

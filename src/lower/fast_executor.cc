@@ -93,7 +93,8 @@ class FastExecutor : public Executor {
   // The plan for these inputs, in front of the list; null when there cannot be one.
   runtime::Plan* plan_for(const std::vector<Value>& values) {
     auto signature = signature_of(values);
-    const auto found = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) { return entry.signature == signature; });
+    const auto found =
+        std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) { return entry.signature == signature; });
     if (found != plans_.end()) {
       plans_.splice(plans_.begin(), plans_, found);
       return plans_.front().plan.get();

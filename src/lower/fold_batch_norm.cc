@@ -12,9 +12,11 @@ NoMatch why_not_fold(const Call& call, const Node& producer, Fusible& step, cons
   if (!step.post_ops().empty()) return NoMatch("the convolution's result is changed before the batch norm");
   if (NoMatch why = why_not_private(producer, call.node(), emitter)) return why;
   if (!emitter.is_constant(convolution->weight)) return NoMatch("the weight is computed while running");
-  if (convolution->bias.defined() && !emitter.is_constant(convolution->bias)) return NoMatch("the bias is computed while running");
+  if (convolution->bias.defined() && !emitter.is_constant(convolution->bias))
+    return NoMatch("the bias is computed while running");
   for (const char* name : {"weight", "bias", "running_mean", "running_var"})
-    if (const Tensor t = call.optional_tensor(name); t.defined() && !emitter.is_constant(t)) return NoMatch("its statistics can change");
+    if (const Tensor t = call.optional_tensor(name); t.defined() && !emitter.is_constant(t))
+      return NoMatch("its statistics can change");
   return {};
 }
 
@@ -29,7 +31,8 @@ std::pair<Tensor, Tensor> scaled(const runtime::onednn::Convolution& c, const Ch
     const std::int64_t per_group = weight.size(0) / c.groups;
     for (std::int64_t i = 0; i < weight.size(0); ++i)
       for (std::int64_t o = 0; o < weight.size(1); ++o)
-        for (std::int64_t k = 0; k < inner; ++k) w[(i * weight.size(1) + o) * inner + k] *= scale[i / per_group * weight.size(1) + o];
+        for (std::int64_t k = 0; k < inner; ++k)
+          w[(i * weight.size(1) + o) * inner + k] *= scale[i / per_group * weight.size(1) + o];
   } else {
     const std::int64_t inner = weight.numel() / channels;
     for (std::int64_t o = 0; o < channels; ++o)

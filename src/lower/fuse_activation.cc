@@ -8,7 +8,9 @@ using runtime::PostOp;
 
 PostOp simple(PostOp::Kind kind) { return {kind, 0.0f, 0.0f, {}}; }
 
-PostOp clip(double low, double high) { return {PostOp::Kind::clip, static_cast<float>(low), static_cast<float>(high), {}}; }
+PostOp clip(double low, double high) {
+  return {PostOp::Kind::clip, static_cast<float>(low), static_cast<float>(high), {}};
+}
 
 // `target` without the underscore of an in-place op: "aten.relu_.default" -> "aten.relu.default".
 std::string functional_target(const std::string& target) {
@@ -21,8 +23,10 @@ std::optional<PostOp> activation_of(const Call& call) {
   if (target == "aten.relu.default") return simple(PostOp::Kind::relu);
   if (target == "aten.relu6.default") return clip(0.0, 6.0);
   if (target == "aten.hardtanh.default") return clip(call.number("min_val"), call.number("max_val"));
-  if (target == "aten.clamp.default" && call.has("min") && call.has("max")) return clip(call.number("min"), call.number("max"));
-  if (target == "aten.leaky_relu.default") return PostOp{PostOp::Kind::leaky_relu, static_cast<float>(call.number("negative_slope")), 0.0f, {}};
+  if (target == "aten.clamp.default" && call.has("min") && call.has("max"))
+    return clip(call.number("min"), call.number("max"));
+  if (target == "aten.leaky_relu.default")
+    return PostOp{PostOp::Kind::leaky_relu, static_cast<float>(call.number("negative_slope")), 0.0f, {}};
   if (target == "aten.hardswish.default") return simple(PostOp::Kind::hardswish);
   if (target == "aten.hardsigmoid.default") return simple(PostOp::Kind::hardsigmoid);
   if (target == "aten.sigmoid.default") return simple(PostOp::Kind::sigmoid);

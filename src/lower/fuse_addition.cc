@@ -16,11 +16,14 @@ Tensor in_order_of(const Tensor& dst, const Tensor& value, const Tensor& other) 
   return other.as_strided(dst.sizes(), dst.strides(), other.storage_offset());
 }
 
-NoMatch why_not_add(const Call& call, const Node& producer, const Tensor& value, const Tensor* other, const Fusible& step, const Emitter& emitter) {
-  if (!other || !is_float(*other) || other->sizes() != value.sizes()) return NoMatch("the summands differ in size or type");
+NoMatch why_not_add(const Call& call, const Node& producer, const Tensor& value, const Tensor* other,
+                    const Fusible& step, const Emitter& emitter) {
+  if (!other || !is_float(*other) || other->sizes() != value.sizes())
+    return NoMatch("the summands differ in size or type");
   if (call.number("alpha") != 1.0) return NoMatch("the sum is weighted");
   if (NoMatch why = why_not_private(producer, call.node(), emitter)) return why;
-  if (!in_order_of(step.dst(), value, *other).defined()) return NoMatch("the summands lie in memory in different orders");
+  if (!in_order_of(step.dst(), value, *other).defined())
+    return NoMatch("the summands lie in memory in different orders");
   if (other->storage() == step.dst().storage()) return NoMatch("both summands are one value");
   if (emitter.is_overtaken(step)) return NoMatch("an operand is overwritten in between");
   return {};

@@ -22,8 +22,8 @@ Tensor as_rows(const Tensor& tensor, std::int64_t k, Emitter& emitter) {
 
 // input [..., K] times weight [N, K] transposed.
 std::optional<Value> emit_linear(const Tensor& input, const Tensor& weight, const Tensor& bias, Emitter& emitter) {
-  const bool supported = is_float(input) && is_float(weight) && weight.dim() == 2 && input.dim() >= 1 && input.numel() > 0 &&
-                         weight.numel() > 0 && input.size(-1) == weight.size(1) &&
+  const bool supported = is_float(input) && is_float(weight) && weight.dim() == 2 && input.dim() >= 1 &&
+                         input.numel() > 0 && weight.numel() > 0 && input.size(-1) == weight.size(1) &&
                          (!bias.defined() || (is_float(bias) && bias.dim() == 1 && bias.size(0) == weight.size(0)));
   if (!supported) return std::nullopt;
   Shape sizes = input.sizes();

@@ -82,7 +82,8 @@ std::optional<Value> emit_cat(const std::vector<Tensor>& parts, std::int64_t dim
 
 std::optional<Value> lower_cat(const Call& call, Emitter& emitter) {
   std::vector<Tensor> parts = call.tensors("tensors");
-  std::erase_if(parts, [](const Tensor& t) { return t.dim() == 1 && t.size(0) == 0; });  // torch skips these, whatever the rank
+  std::erase_if(
+      parts, [](const Tensor& t) { return t.dim() == 1 && t.size(0) == 0; });  // torch skips these, whatever the rank
   if (parts.empty()) return std::nullopt;
   for (const Tensor& part : parts)
     if (part.dtype() != parts[0].dtype() || part.dim() != parts[0].dim() || part.dim() == 0) return std::nullopt;
@@ -157,8 +158,9 @@ std::optional<Value> lower_upsample_nearest(const Call& call, Emitter& emitter) 
   const Shape split = {sizes[0], sizes[1], input.size(2), rows, input.size(3), columns};
   const Shape& from = input.strides();
   const Shape& to = out.strides();
-  emitter.emit(runtime::copy_step(emitter.name(), input.as_strided(split, {from[0], from[1], from[2], 0, from[3], 0}, input.storage_offset()),
-                                  out.as_strided(split, {to[0], to[1], to[2] * rows, to[2], to[3] * columns, to[3]}, 0)));
+  emitter.emit(runtime::copy_step(
+      emitter.name(), input.as_strided(split, {from[0], from[1], from[2], 0, from[3], 0}, input.storage_offset()),
+      out.as_strided(split, {to[0], to[1], to[2] * rows, to[2], to[3] * columns, to[3]}, 0)));
   return Value(out);
 }
 

@@ -23,7 +23,8 @@ std::optional<Value> lower_softmax(const Call& call, Emitter& emitter) {
   const Tensor out = emitter.allocate(DType::float32, rows.sizes());
   emitter.emit(runtime::softmax_step(emitter.name(), rows, out, log));
   std::vector<std::int64_t> back(order.size());
-  for (std::size_t d = 0; d < order.size(); ++d) back[static_cast<std::size_t>(order[d])] = static_cast<std::int64_t>(d);
+  for (std::size_t d = 0; d < order.size(); ++d)
+    back[static_cast<std::size_t>(order[d])] = static_cast<std::int64_t>(d);
   return Value(out.permute(back));
 }
 
@@ -34,13 +35,16 @@ std::optional<Value> lower_layer_norm(const Call& call, Emitter& emitter) {
   if ((gamma.defined() && !is_float(gamma)) || (beta.defined() && !is_float(beta))) return std::nullopt;
   const Tensor input = emitter.contiguous(call.tensor("input"));
   const std::int64_t n = numel(call.ints("normalized_shape"));
-  const auto flat = [&](const Tensor& t) { return t.defined() ? emitter.contiguous(t).as_strided({n}, {1}, t.storage_offset()) : t; };
+  const auto flat = [&](const Tensor& t) {
+    return t.defined() ? emitter.contiguous(t).as_strided({n}, {1}, t.storage_offset()) : t;
+  };
   gamma = flat(gamma);
   beta = flat(beta);
   const Tensor out = emitter.allocate(DType::float32, input.sizes());
   const Shape rows = {input.numel() / n, n};
   const auto as_rows = [&](const Tensor& t) { return t.as_strided(rows, {n, 1}, t.storage_offset()); };
-  emitter.emit(runtime::layer_norm_step(emitter.name(), as_rows(input), gamma, beta, as_rows(out), static_cast<float>(call.number("eps"))));
+  emitter.emit(runtime::layer_norm_step(emitter.name(), as_rows(input), gamma, beta, as_rows(out),
+                                        static_cast<float>(call.number("eps"))));
   return Value(out);
 }
 

@@ -1,5 +1,5 @@
-#include "lower/kernel_list.h"
 #include "ops/pool.h"
+#include "lower/kernel_list.h"
 #include "ops/schema.h"
 #include "runtime/elementwise.h"
 #include "runtime/onednn/onednn.h"
@@ -28,7 +28,8 @@ std::optional<Value> emit_pooling(const Call& call, Emitter& emitter, Pooling po
   }
   pooling.dst = emitter.allocate_channels_last(sizes);
   for (std::size_t d = 0; d < spatial; ++d) {  // what the windows reach beyond the padded input in ceil mode
-    const std::int64_t reach = (sizes[d + 2] - 1) * pooling.stride[d] + pooling.dilation[d] * (pooling.kernel[d] - 1) + 1;
+    const std::int64_t reach =
+        (sizes[d + 2] - 1) * pooling.stride[d] + pooling.dilation[d] * (pooling.kernel[d] - 1) + 1;
     pooling.padding_end.push_back(std::max<std::int64_t>(0, reach - input.sizes()[d + 2] - pooling.padding_begin[d]));
   }
   emitter.emit(runtime::onednn::pooling_step(emitter.name(), pooling, emitter.context()));
@@ -38,14 +39,16 @@ std::optional<Value> emit_pooling(const Call& call, Emitter& emitter, Pooling po
 
 std::optional<Value> lower_max_pool(const Call& call, Emitter& emitter) {
   const PoolParams params = pool_params(call, pooled_dims(call));
-  return emit_pooling(call, emitter, {Pooling::Kind::max, {}, {}, params.kernel, params.stride, params.padding, {}, params.dilation});
+  return emit_pooling(call, emitter,
+                      {Pooling::Kind::max, {}, {}, params.kernel, params.stride, params.padding, {}, params.dilation});
 }
 
 std::optional<Value> lower_avg_pool(const Call& call, Emitter& emitter) {
   const PoolParams params = pool_params(call, pooled_dims(call));
   const bool has_divisor = call.schema().find_arg("divisor_override") && call.has("divisor_override");
   if (has_divisor || params.ceil_mode) return std::nullopt;  // windows with divisors of their own
-  const auto kind = call.boolean("count_include_pad") ? Pooling::Kind::average_include_padding : Pooling::Kind::average_exclude_padding;
+  const auto kind = call.boolean("count_include_pad") ? Pooling::Kind::average_include_padding
+                                                      : Pooling::Kind::average_exclude_padding;
   return emit_pooling(call, emitter, {kind, {}, {}, params.kernel, params.stride, params.padding, {}, params.dilation});
 }
 
@@ -64,10 +67,12 @@ std::optional<Value> lower_adaptive_avg_pool(const Call& call, Emitter& emitter)
   }
   if (!all_ones) {
     const Shape zeros(spatial, 0);
-    return emit_pooling(call, emitter, {Pooling::Kind::average_include_padding, {}, {}, kernel, kernel, zeros, {}, Shape(spatial, 1)});
+    return emit_pooling(call, emitter,
+                        {Pooling::Kind::average_include_padding, {}, {}, kernel, kernel, zeros, {}, Shape(spatial, 1)});
   }
   const Tensor out = emitter.allocate(DType::float32, sizes);
-  emitter.emit(runtime::sum_step(emitter.name(), input, runtime::broadcast_to(out, input.sizes()), 1.0f / static_cast<float>(numel(kernel))));
+  emitter.emit(runtime::sum_step(emitter.name(), input, runtime::broadcast_to(out, input.sizes()),
+                                 1.0f / static_cast<float>(numel(kernel))));
   return Value(out);
 }
 

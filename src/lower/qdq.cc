@@ -19,7 +19,8 @@ std::optional<runtime::AffineParams> params_of(const Call& call, const Emitter& 
   const std::int64_t low = call.integer("quant_min");
   const std::int64_t high = call.integer("quant_max");
   if (!scale || !zero_point || low < -kLimit || high > kLimit) return std::nullopt;
-  return runtime::AffineParams{*scale, static_cast<std::int32_t>(*zero_point), static_cast<std::int32_t>(low), static_cast<std::int32_t>(high)};
+  return runtime::AffineParams{*scale, static_cast<std::int32_t>(*zero_point), static_cast<std::int32_t>(low),
+                               static_cast<std::int32_t>(high)};
 }
 
 bool is_byte(DType dtype) { return plain_dtype(dtype) == DType::int8 || plain_dtype(dtype) == DType::uint8; }
@@ -37,7 +38,8 @@ std::optional<Value> lower_quantize(const Call& call, Emitter& emitter) {
 std::optional<Value> lower_dequantize(const Call& call, Emitter& emitter) {
   const Tensor& input = call.tensor("input");
   const auto params = params_of(call, emitter);
-  if (!is_byte(input.dtype()) || !params || call.dtype("out_dtype", DType::float32) != DType::float32) return std::nullopt;
+  if (!is_byte(input.dtype()) || !params || call.dtype("out_dtype", DType::float32) != DType::float32)
+    return std::nullopt;
   const Tensor out = emitter.allocate_result(DType::float32, input.sizes(), input);
   emitter.emit(runtime::dequantize_step(emitter.name(), input, out, *params));
   return Value(out);

@@ -69,7 +69,8 @@ std::optional<Value> emit_reference(const Call& call, Emitter& emitter) {
 
   const std::size_t read_count = step.reads.size();
   const std::size_t fresh_count = fresh.size();
-  step.bind = [&node = call.node(), &schema = call.schema(), args, read_count, fresh_count](std::span<const Tensor> operands) -> runtime::Kernel {
+  step.bind = [&node = call.node(), &schema = call.schema(), args, read_count,
+               fresh_count](std::span<const Tensor> operands) -> runtime::Kernel {
     std::size_t at = 0;
     std::vector<Value> bound;
     for (const Value& arg : args) bound.push_back(map_tensors(arg, [&](const Tensor&) { return operands[at++]; }));
@@ -78,7 +79,9 @@ std::optional<Value> emit_reference(const Call& call, Emitter& emitter) {
     return [call = Call(node, schema, std::move(bound)), outs] {
       const std::vector<Tensor> values = tensors_in(evaluate(call));
       if (outs.empty()) return;
-      if (values.size() != outs.size()) throw InternalError("[run] " + call.node().describe() + ": the reference kernel gave another number of results than planned");
+      if (values.size() != outs.size())
+        throw InternalError("[run] " + call.node().describe() +
+                            ": the reference kernel gave another number of results than planned");
       for (std::size_t i = 0; i < outs.size(); ++i) runtime::copy(values[i], outs[i]);
     };
   };

@@ -84,7 +84,8 @@ class Specialiser {
     const Tensor* tensor = value.tensor();
     if (!tensor) return value;
     runtime::Step step{node.name(), "observe", {*tensor}, {}, nullptr};
-    step.bind = [observe = &shared_.observe, target = node.target()](std::span<const Tensor> operands) -> runtime::Kernel {
+    step.bind = [observe = &shared_.observe,
+                 target = node.target()](std::span<const Tensor> operands) -> runtime::Kernel {
       return [observe, target, observed = operands[0]] {
         if (*observe) (*observe)(target, observed);
       };
@@ -136,7 +137,8 @@ class Specialiser {
   // A call on weights and literals only, whose value nobody writes to.
   bool can_fold(const Node& node, const Call& call) const {
     const OpSchema& schema = call.schema();
-    if (schema.traits.is_random || schema.mutates() || schema.traits.is_view || shared_.aliases.is_mutated(node)) return false;
+    if (schema.traits.is_random || schema.mutates() || schema.traits.is_view || shared_.aliases.is_mutated(node))
+      return false;
     if (!schema.infer || !makes_tensors(schema)) return false;
     bool constant = true;
     for (const ArgSchema& arg : schema.args) {
@@ -155,7 +157,8 @@ class Specialiser {
   Value fold(const Node& node, const Call& call) {
     // Values that follow from weights alone are the same for all sizes.
     const auto inputs = node.inputs();
-    const bool is_static = std::all_of(inputs.begin(), inputs.end(), [&](const Node* input) { return static_.contains(input); });
+    const bool is_static =
+        std::all_of(inputs.begin(), inputs.end(), [&](const Node* input) { return static_.contains(input); });
     if (is_static) static_.insert(&node);
     const auto known = shared_.folded.find(&node);
     if (is_static && known != shared_.folded.end()) return known->second;
@@ -165,7 +168,9 @@ class Specialiser {
   }
 
   // Others give symbolic ints, or pick from a list (getitem): their infer function is all there is to do.
-  static bool makes_tensors(const OpSchema& schema) { return !schema.returns.empty() && schema.returns[0].starts_with("Tensor"); }
+  static bool makes_tensors(const OpSchema& schema) {
+    return !schema.returns.empty() && schema.returns[0].starts_with("Tensor");
+  }
 
   void keep(const Node& node, const Value& value) {
     if (!shared_.kept.contains(node.name()) || !value.tensor()) return;
@@ -218,7 +223,9 @@ class Specialiser {
 
 }  // namespace
 
-Specialisation specialise(Shared& shared, const std::vector<Value>& inputs) { return Specialiser(shared, inputs).run(); }
+Specialisation specialise(Shared& shared, const std::vector<Value>& inputs) {
+  return Specialiser(shared, inputs).run();
+}
 
 void prepare_state(Shared& shared) {
   const auto add = [&](const std::string& name) {

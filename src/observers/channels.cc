@@ -11,9 +11,9 @@ std::vector<Extremes> channel_extremes(const Tensor& tensor, std::int64_t axis, 
   const auto d = static_cast<std::size_t>(axis);
   // In a gap-free run of memory an element's channel is its position divided by the channel stride, modulo channels.
   const std::int64_t channels = tensor.sizes()[d];
-  const std::int64_t run = channels == 1          ? tensor.numel()
-                           : tensor.is_dense()    ? tensor.strides()[d]
-                                                  : contiguous_strides(tensor.sizes())[d];
+  const std::int64_t run = channels == 1       ? tensor.numel()
+                           : tensor.is_dense() ? tensor.strides()[d]
+                                               : contiguous_strides(tensor.sizes())[d];
   const std::int64_t blocks = tensor.numel() / (run * channels);
   std::vector<Extremes> result(static_cast<std::size_t>(channels), Extremes{kInf, -kInf});
   for (std::int64_t block = 0; block < blocks; ++block)

@@ -35,7 +35,8 @@ class FixedQParamsObserver : public Observer {
     const Tensor* scale = state.find("scale");
     const Tensor* zero_point = state.find("zero_point");
     if (scale == nullptr || zero_point == nullptr || scale->numel() != 1 || zero_point->numel() != 1)
-      throw InvalidArgumentError("[observe] FixedQParamsObserver: a state with one 'scale' and one 'zero_point' expected");
+      throw InvalidArgumentError(
+          "[observe] FixedQParamsObserver: a state with one 'scale' and one 'zero_point' expected");
     scale_ = static_cast<float>(scale->item());
     zero_point_ = static_cast<std::int32_t>(zero_point->item());
   }

@@ -38,7 +38,8 @@ class HistogramObserver : public UniformObserver {
       if (x.numel() == 0) return;
       batch = observer_kernels().min_max(x.data<float>(), x.numel());
     }
-    if (std::isnan(batch.min)) refuse("found NaN in values of sizes " + to_string(value.sizes()) + "; a histogram needs numbers");
+    if (std::isnan(batch.min))
+      refuse("found NaN in values of sizes " + to_string(value.sizes()) + "; a histogram needs numbers");
     add(x, batch);
   }
 
@@ -51,8 +52,9 @@ class HistogramObserver : public UniformObserver {
 
   ObserverState save_state() const override {
     ObserverState state = UniformObserver::save_state();
-    state.buffers.insert(state.buffers.begin() + 1,
-                         {"histogram", Tensor::from<float>(histogram_, {static_cast<std::int64_t>(histogram_.size())})});
+    state.buffers.insert(
+        state.buffers.begin() + 1,
+        {"histogram", Tensor::from<float>(histogram_, {static_cast<std::int64_t>(histogram_.size())})});
     return state;
   }
 
@@ -60,7 +62,8 @@ class HistogramObserver : public UniformObserver {
     const Tensor* found = state.find("histogram");
     if (found == nullptr) refuse("the state has no buffer 'histogram'");
     if (found->sizes() != Shape{static_cast<std::int64_t>(histogram_.size())})
-      refuse(std::to_string(histogram_.size()) + " bins expected, found a histogram of sizes " + to_string(found->sizes()));
+      refuse(std::to_string(histogram_.size()) + " bins expected, found a histogram of sizes " +
+             to_string(found->sizes()));
     const Tensor counts = float_values(*found, false);
     UniformObserver::load_state(state);
     std::copy_n(counts.data<float>(), histogram_.size(), histogram_.begin());

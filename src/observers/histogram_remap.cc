@@ -42,12 +42,15 @@ class Parts {
   std::int64_t size() const { return static_cast<std::int64_t>(histogram_.size()) * kParts; }
   bool ascend() const { return edges_.ascends(); }
   float centre(std::int64_t i) const { return edges_[i] + half_width_; }
-  float count(std::int64_t i) const { return histogram_[static_cast<std::size_t>(i / kParts)] / static_cast<float>(kParts); }
+  float count(std::int64_t i) const {
+    return histogram_[static_cast<std::size_t>(i / kParts)] / static_cast<float>(kParts);
+  }
 
   // The first part from `from` on whose centre is at or above `edge`; the centres ascend.
   std::int64_t first_at(float edge, std::int64_t from) const {
     const auto is_below = [&](std::int64_t i) { return centre(i) < edge; };
-    const double distance = (static_cast<double>(edge) - static_cast<double>(centre(0))) / static_cast<double>(edges_.step());
+    const double distance =
+        (static_cast<double>(edge) - static_cast<double>(centre(0))) / static_cast<double>(edges_.step());
     if (distance > static_cast<double>(from) && distance < static_cast<double>(size() - 2)) {
       // Rounding moves the answer by a part at most, unless parts are narrower than float32 resolves.
       std::int64_t guess = static_cast<std::int64_t>(distance);
@@ -57,8 +60,10 @@ class Parts {
     std::int64_t low = from, high = size();
     while (low < high) {
       const std::int64_t middle = low + (high - low) / 2;
-      if (is_below(middle)) low = middle + 1;
-      else high = middle;
+      if (is_below(middle))
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low;
   }
@@ -100,8 +105,10 @@ std::int64_t bucketize(const Linspace& edges, std::int64_t size, float value) {
   std::int64_t low = 0, high = size;
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
-    if (!(edges[middle] > value)) low = middle + 1;
-    else high = middle;
+    if (!(edges[middle] > value))
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }

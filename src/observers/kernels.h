@@ -26,7 +26,7 @@ struct LevelFit {
   float source_width;
   std::int64_t start;
   float level_width;
-  float half_level;   // level_width / 2, rounded from double
+  float half_level;  // level_width / 2, rounded from double
   float last_level;
 };
 

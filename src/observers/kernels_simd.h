@@ -10,10 +10,11 @@
 namespace qdq {
 
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
-inline constexpr Extremes kNaNExtremes = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::quiet_NaN()};
-inline constexpr std::size_t kTables = 4;       // 4 tables of 2048 bins fill two thirds of a level-1 cache
-inline constexpr std::int64_t kBlock = 256;     // values whose bins are computed before they are counted
-inline constexpr std::int64_t kFewValues = 512; // below this, clearing the tables costs more than they bring
+inline constexpr Extremes kNaNExtremes = {std::numeric_limits<float>::quiet_NaN(),
+                                          std::numeric_limits<float>::quiet_NaN()};
+inline constexpr std::size_t kTables = 4;        // 4 tables of 2048 bins fill two thirds of a level-1 cache
+inline constexpr std::int64_t kBlock = 256;      // values whose bins are computed before they are counted
+inline constexpr std::int64_t kFewValues = 512;  // below this, clearing the tables costs more than they bring
 alignas(64) inline constexpr float kLaneNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 // Zeroed counters, on the stack for the default number of bins.

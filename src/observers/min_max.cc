@@ -60,7 +60,8 @@ class BoundsObserver : public UniformObserver {
     const auto& shard = dynamic_cast<const BoundsObserver&>(same_kind(other));
     if (shard.min_val_.empty()) return;
     if (!min_val_.empty() && min_val_.size() != shard.min_val_.size())
-      refuse("cannot merge " + std::to_string(shard.min_val_.size()) + " channels into " + std::to_string(min_val_.size()));
+      refuse("cannot merge " + std::to_string(shard.min_val_.size()) + " channels into " +
+             std::to_string(min_val_.size()));
     std::vector<Extremes> bounds;
     for (std::size_t i = 0; i < shard.min_val_.size(); ++i) bounds.push_back({shard.min_val_[i], shard.max_val_[i]});
     add(bounds);
@@ -110,7 +111,8 @@ std::unique_ptr<Observer> build_moving_average_min_max(const ObserverOptions& op
 }
 
 std::unique_ptr<Observer> build_per_channel_min_max(const ObserverOptions& options) {
-  return std::make_unique<BoundsObserver>("PerChannelMinMaxObserver", options, QScheme::per_channel_affine, std::nullopt);
+  return std::make_unique<BoundsObserver>("PerChannelMinMaxObserver", options, QScheme::per_channel_affine,
+                                          std::nullopt);
 }
 
 std::unique_ptr<Observer> build_moving_average_per_channel_min_max(const ObserverOptions& options) {

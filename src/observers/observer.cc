@@ -46,8 +46,9 @@ ObserverState Observer::save_state() const { return {}; }
 void Observer::load_state(const ObserverState&) {}
 
 void Observer::merge(const Observer& other) {
-  throw InvalidArgumentError("[observe] " + std::string(kind()) + ": its state depends on the order of the values, so " +
-                             std::string(other.kind()) + " cannot be merged into it");
+  throw InvalidArgumentError("[observe] " + std::string(kind()) +
+                             ": its state depends on the order of the values, so " + std::string(other.kind()) +
+                             " cannot be merged into it");
 }
 
 }  // namespace qdq

@@ -10,8 +10,9 @@
 namespace qdq {
 namespace {
 
-constexpr std::array kAllowedDTypes = {DType::qint8, DType::quint8, DType::qint32, DType::int8,        DType::uint8,
-                                       DType::int16, DType::int32,  DType::uint16, DType::float8_e5m2, DType::float8_e4m3fn};
+constexpr std::array kAllowedDTypes = {DType::qint8,       DType::quint8,       DType::qint32, DType::int8,
+                                       DType::uint8,       DType::int16,        DType::int32,  DType::uint16,
+                                       DType::float8_e5m2, DType::float8_e4m3fn};
 
 std::pair<std::int64_t, std::int64_t> default_range(DType dtype, bool reduced) {
   switch (dtype) {
@@ -88,7 +89,8 @@ QParams UniformObserver::default_qparams() {
 }
 
 QParams UniformObserver::qparams_for(std::span<const float> min, std::span<const float> max) const {
-  if (min.empty() || (!is_per_channel(qscheme_) && min[0] == kInfinity && max[0] == -kInfinity)) return default_qparams();
+  if (min.empty() || (!is_per_channel(qscheme_) && min[0] == kInfinity && max[0] == -kInfinity))
+    return default_qparams();
   for (std::size_t i = 0; i < min.size(); ++i)
     if (!(min[i] <= max[i]))
       refuse("no qparams: min " + std::to_string(min[i]) + " is not <= max " + std::to_string(max[i]) +
@@ -163,8 +165,9 @@ void UniformObserver::load_state(const ObserverState& state) {
     const Tensor* found = state.find(buffer);
     if (found == nullptr) refuse("the state has no buffer '" + std::string(buffer) + "'");
     if (found->dim() != (is_per_channel(qscheme_) ? 1 : 0))
-      refuse("'" + std::string(buffer) + "' must be " + (is_per_channel(qscheme_) ? "one value per channel" : "one value") +
-             ", found sizes " + to_string(found->sizes()));
+      refuse("'" + std::string(buffer) + "' must be " +
+             (is_per_channel(qscheme_) ? "one value per channel" : "one value") + ", found sizes " +
+             to_string(found->sizes()));
     const Tensor values = float_values(*found, false);
     return std::vector<float>(values.data<float>(), values.data<float>() + values.numel());
   };

@@ -22,8 +22,10 @@ std::vector<Value> infer_glu(const Call& call) {
 std::vector<Value> infer_softmax(const Call& call) {
   const Tensor& self = first_tensor(call);
   DType dtype = self.dtype();
-  if (call.schema().find_arg("dtype")) dtype = call.dtype("dtype", dtype);
-  else if (call.boolean("half_to_float")) dtype = DType::float32;
+  if (call.schema().find_arg("dtype"))
+    dtype = call.dtype("dtype", dtype);
+  else if (call.boolean("half_to_float"))
+    dtype = DType::float32;
   call.dim("dim", self.dim());
   return {meta_value(dtype, self.sizes())};
 }

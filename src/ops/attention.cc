@@ -28,7 +28,8 @@ constexpr OpRow kRows[] = {
      infer_attention},
     {"aten::_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float "
      "dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output,"
-     " Tensor logsumexp)", infer_flash_attention},
+     " Tensor logsumexp)",
+     infer_flash_attention},
 };
 
 }  // namespace

@@ -92,8 +92,6 @@ std::int64_t Call::dim(std::string_view name, std::int64_t rank) const {
   return wanted < 0 ? wanted + limit : wanted;
 }
 
-void Call::fail(const std::string& why) const {
-  throw InvalidArgumentError("[run] " + node_->describe() + ": " + why);
-}
+void Call::fail(const std::string& why) const { throw InvalidArgumentError("[run] " + node_->describe() + ": " + why); }
 
 }  // namespace qdq

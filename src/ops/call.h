@@ -31,7 +31,8 @@ struct Value {
 // another type.
 class Call {
  public:
-  Call(const Node& node, const OpSchema& schema, std::vector<Value> args) : node_(&node), schema_(&schema), args_(std::move(args)) {}
+  Call(const Node& node, const OpSchema& schema, std::vector<Value> args)
+      : node_(&node), schema_(&schema), args_(std::move(args)) {}
 
   const Node& node() const { return *node_; }
   const OpSchema& schema() const { return *schema_; }
@@ -52,7 +53,8 @@ class Call {
   // A dimension argument made non-negative. Throws InvalidArgumentError when it is outside [-rank, rank).
   std::int64_t dim(std::string_view name, std::int64_t rank) const;
 
-  [[noreturn]] void fail(const std::string& why) const;  // InvalidArgumentError: "[run] 'add' (aten.add.Tensor) at ...: why"
+  [[noreturn]] void fail(
+      const std::string& why) const;  // InvalidArgumentError: "[run] 'add' (aten.add.Tensor) at ...: why"
 
  private:
   const Node* node_;

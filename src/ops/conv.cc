@@ -15,7 +15,8 @@ ConvParams conv_params(const Call& call) {
   params.groups = call.integer("groups");
   params.transposed = call.schema().find_arg("transposed") ? call.boolean("transposed")
                                                            : call.schema().target.starts_with("aten.conv_transpose");
-  params.output_padding = call.schema().find_arg("output_padding") ? call.ints("output_padding", spatial) : Shape(spatial, 0);
+  params.output_padding =
+      call.schema().find_arg("output_padding") ? call.ints("output_padding", spatial) : Shape(spatial, 0);
   if (!std::holds_alternative<std::string>(call.arg("padding").v)) {
     params.padding = call.ints("padding", spatial);
     params.padding_after = params.padding;
@@ -24,7 +25,8 @@ ConvParams conv_params(const Call& call) {
   const std::string& mode = call.string("padding");
   if (mode != "same" && mode != "valid") call.fail("padding must be 'same' or 'valid', found '" + mode + "'");
   for (std::size_t d = 0; d < spatial; ++d) {
-    const std::int64_t total = mode == "same" ? params.dilation[d] * (weight.size(static_cast<std::int64_t>(d) + 2) - 1) : 0;
+    const std::int64_t total =
+        mode == "same" ? params.dilation[d] * (weight.size(static_cast<std::int64_t>(d) + 2) - 1) : 0;
     params.padding.push_back(total / 2);  // an odd total puts the extra element behind
     params.padding_after.push_back(total - total / 2);
   }
@@ -69,31 +71,42 @@ std::vector<Value> infer_conv(const Call& call) {
 
 constexpr OpRow kRows[] = {
     {"aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] "
-     "padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor", infer_conv},
+     "padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor",
+     infer_conv},
     {"aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] "
-     "padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor", infer_conv},
+     "padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor",
+     infer_conv},
     {"aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] "
-     "padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor", infer_conv},
+     "padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor",
+     infer_conv},
     {"aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str "
-     "padding=\"valid\", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor", infer_conv},
+     "padding=\"valid\", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor",
+     infer_conv},
     {"aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str "
-     "padding=\"valid\", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor", infer_conv},
+     "padding=\"valid\", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor",
+     infer_conv},
     {"aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str"
-     " padding=\"valid\", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor", infer_conv},
+     " padding=\"valid\", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor",
+     infer_conv},
     {"aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], "
      "SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> "
-     "Tensor", infer_conv},
+     "Tensor",
+     infer_conv},
     {"aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, "
      "1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] "
-     "dilation=[1, 1]) -> Tensor", infer_conv},
+     "dilation=[1, 1]) -> Tensor",
+     infer_conv},
     {"aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1,"
      " 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] "
-     "dilation=[1, 1, 1]) -> Tensor", infer_conv},
+     "dilation=[1, 1, 1]) -> Tensor",
+     infer_conv},
     {"aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, "
-     "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor", infer_conv},
+     "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor",
+     infer_conv},
     {"aten::_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, "
      "SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool benchmark, bool "
-     "deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor", infer_conv},
+     "deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor",
+     infer_conv},
 };
 
 }  // namespace

@@ -13,8 +13,10 @@ constexpr OpTraits kMoves{.shares_qparams = true};
 std::vector<Value> infer_to(const Call& call) {
   const Tensor& self = call.tensor("self");
   DType dtype = self.dtype();
-  if (call.schema().find_arg("dtype")) dtype = call.dtype("dtype", dtype);
-  else dtype = call.tensor("other").dtype();
+  if (call.schema().find_arg("dtype"))
+    dtype = call.dtype("dtype", dtype);
+  else
+    dtype = call.tensor("other").dtype();
   return {meta_value(dtype, self.sizes())};
 }
 
@@ -40,8 +42,8 @@ std::vector<Value> infer_cat(const Call& call) {
         continue;
       }
     }
-    call.fail("sizes " + to_string(tensor.sizes()) + " do not fit " + to_string(tensors[0].sizes()) + " beside dimension " +
-              std::to_string(d));
+    call.fail("sizes " + to_string(tensor.sizes()) + " do not fit " + to_string(tensors[0].sizes()) +
+              " beside dimension " + std::to_string(d));
   }
   return {meta_value(dtype, std::move(sizes))};
 }
@@ -104,31 +106,41 @@ constexpr OpRow kRows[] = {
     {"aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)", infer_same_as_first, kMoves},
     {"aten::lift_fresh_copy(Tensor self) -> Tensor", infer_same_as_first, kMoves},
     {"aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, "
-     "MemoryFormat? memory_format=None) -> Tensor(a)", infer_to},
+     "MemoryFormat? memory_format=None) -> Tensor(a)",
+     infer_to},
     {"aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? "
      "device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? "
-     "memory_format=None) -> Tensor(a)", infer_to},
+     "memory_format=None) -> Tensor(a)",
+     infer_to},
     {"aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool "
-     "copy=False, MemoryFormat? memory_format=None) -> Tensor(a)", infer_to},
+     "copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
+     infer_to},
     {"aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat?"
-     " memory_format=None) -> Tensor(a)", infer_to},
+     " memory_format=None) -> Tensor(a)",
+     infer_to},
     {"aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor", infer_to},
+     "bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor",
+     infer_to},
     {"aten::type_as(Tensor self, Tensor other) -> Tensor", infer_to},
     {"aten::dropout(Tensor input, float p, bool train) -> Tensor",
-     infer_same_as_first, {.is_random = true, .shares_qparams = true}},
+     infer_same_as_first,
+     {.is_random = true, .shares_qparams = true}},
     {"aten::feature_dropout(Tensor input, float p, bool train) -> Tensor",
-     infer_same_as_first, {.is_random = true, .shares_qparams = true}},
+     infer_same_as_first,
+     {.is_random = true, .shares_qparams = true}},
     {"aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)",
-     infer_first_itself, {.is_random = true, .shares_qparams = true}},
+     infer_first_itself,
+     {.is_random = true, .shares_qparams = true}},
     {"aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)",
-     infer_native_dropout, {.is_random = true, .shares_qparams = true}},
+     infer_native_dropout,
+     {.is_random = true, .shares_qparams = true}},
     {"aten::cat(Tensor[] tensors, int dim=0) -> Tensor", infer_cat, kMoves},
     {"aten::stack(Tensor[] tensors, int dim=0) -> Tensor", infer_stack, kMoves},
     {"aten::repeat(Tensor self, SymInt[] repeats) -> Tensor", infer_repeat, kMoves},
     {"aten::tile(Tensor self, SymInt[] dims) -> Tensor", infer_repeat, kMoves},
     {"aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? "
-     "output_size=None) -> Tensor", infer_repeat_interleave, kMoves},
+     "output_size=None) -> Tensor",
+     infer_repeat_interleave, kMoves},
     {"aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", infer_same_as_first, kMoves},
     {"aten::flip(Tensor self, int[] dims) -> Tensor", infer_same_as_first, kMoves},
     {"aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", infer_first_itself},
@@ -137,12 +149,15 @@ constexpr OpRow kRows[] = {
     {"aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", infer_first_itself},
     {"aten::zero_(Tensor(a!) self) -> Tensor(a!)", infer_first_itself},
     {"aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt"
-     " step=1) -> Tensor", infer_same_as_first},
+     " step=1) -> Tensor",
+     infer_same_as_first},
     {"aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor", infer_same_as_first},
     {"aten::meshgrid(Tensor[] tensors) -> Tensor[]", infer_meshgrid, kMoves},
     {"aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", infer_meshgrid, kMoves},
     {"aten::_assert_tensor_metadata(Tensor a, SymInt[]? size=None, SymInt[]? stride=None, ScalarType? "
-     "dtype=None, *, Device? device=None, Layout? layout=None) -> ()", infer_nothing, {.is_assertion = true}},
+     "dtype=None, *, Device? device=None, Layout? layout=None) -> ()",
+     infer_nothing,
+     {.is_assertion = true}},
 };
 
 }  // namespace

@@ -29,7 +29,9 @@ std::vector<Value> infer_new(const Call& call) {
   return {meta_value(call.dtype("dtype", call.tensor("self").dtype()), call.ints("size"))};
 }
 
-std::vector<Value> infer_scalar_tensor(const Call& call) { return {meta_value(call.dtype("dtype", DType::float32), {})}; }
+std::vector<Value> infer_scalar_tensor(const Call& call) {
+  return {meta_value(call.dtype("dtype", DType::float32), {})};
+}
 
 // ceil((end - start) / step) numbers; int64 unless one of the three is a float.
 std::vector<Value> infer_arange(const Call& call) {
@@ -57,49 +59,71 @@ std::vector<Value> infer_eye(const Call& call) {
 
 constexpr OpRow kRows[] = {
     {"aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None) -> Tensor", infer_filled},
+     "bool? pin_memory=None) -> Tensor",
+     infer_filled},
     {"aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool?"
-     " pin_memory=None) -> Tensor", infer_filled},
+     " pin_memory=None) -> Tensor",
+     infer_filled},
     {"aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device?"
-     " device=None, bool? pin_memory=None) -> Tensor", infer_filled},
+     " device=None, bool? pin_memory=None) -> Tensor",
+     infer_filled},
     {"aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? "
-     "device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_filled},
+     "device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_filled},
     {"aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_like},
+     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_like},
     {"aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_like},
+     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_like},
     {"aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, "
-     "Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_like},
+     "Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_like},
     {"aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_like},
+     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_like},
     {"aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? "
-     "device=None, bool? pin_memory=None) -> Tensor", infer_new},
+     "device=None, bool? pin_memory=None) -> Tensor",
+     infer_new},
     {"aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? "
-     "device=None, bool? pin_memory=None) -> Tensor", infer_new},
+     "device=None, bool? pin_memory=None) -> Tensor",
+     infer_new},
     {"aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? "
-     "layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", infer_new},
+     "layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+     infer_new},
     {"aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? "
-     "device=None, bool? pin_memory=None) -> Tensor", infer_new},
+     "device=None, bool? pin_memory=None) -> Tensor",
+     infer_new},
     {"aten::scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None) -> Tensor", infer_scalar_tensor},
+     "bool? pin_memory=None) -> Tensor",
+     infer_scalar_tensor},
     {"aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
-     "pin_memory=None) -> Tensor", infer_arange},
+     "pin_memory=None) -> Tensor",
+     infer_arange},
     {"aten::arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device?"
-     " device=None, bool? pin_memory=None) -> Tensor", infer_arange},
+     " device=None, bool? pin_memory=None) -> Tensor",
+     infer_arange},
     {"aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? "
-     "layout=None, Device? device=None, bool? pin_memory=None) -> Tensor", infer_arange},
+     "layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+     infer_arange},
     {"aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, "
-     "Device? device=None, bool? pin_memory=None) -> Tensor", infer_linspace},
+     "Device? device=None, bool? pin_memory=None) -> Tensor",
+     infer_linspace},
     {"aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
-     "pin_memory=None) -> Tensor", infer_eye},
+     "pin_memory=None) -> Tensor",
+     infer_eye},
     {"aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool?"
-     " pin_memory=None) -> Tensor", infer_filled, kRandom},
+     " pin_memory=None) -> Tensor",
+     infer_filled, kRandom},
     {"aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None) -> Tensor", infer_filled, kRandom},
+     "bool? pin_memory=None) -> Tensor",
+     infer_filled, kRandom},
     {"aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_like, kRandom},
+     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_like, kRandom},
     {"aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
-     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor", infer_like, kRandom},
+     "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
+     infer_like, kRandom},
 };
 
 }  // namespace

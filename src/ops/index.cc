@@ -54,7 +54,8 @@ IndexPlan plan_index(const Call& call) {
   }
   if (d > self.dim()) call.fail("more indices than dimensions");
   for (Tensor& index : plan.indices) {
-    const Tensor wide = index.is_meta() ? Tensor::meta(DType::int64, index.sizes(), index.strides()) : index.to(DType::int64);
+    const Tensor wide =
+        index.is_meta() ? Tensor::meta(DType::int64, index.sizes(), index.strides()) : index.to(DType::int64);
     index = expand(call, wide, plan.index_sizes);
   }
   const bool adjacent =
@@ -96,15 +97,19 @@ std::vector<Value> infer_gather(const Call& call) {
 
 constexpr OpRow kRows[] = {
     {"aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False,"
-     " bool sparse=False) -> Tensor", infer_embedding, {.shares_qparams = true}},
+     " bool sparse=False) -> Tensor",
+     infer_embedding,
+     {.shares_qparams = true}},
     {"aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", infer_index, {.shares_qparams = true}},
     {"aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor",
      infer_same_as_first},
     {"aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> "
-     "Tensor(a!)", infer_first_itself},
+     "Tensor(a!)",
+     infer_first_itself},
     {"aten::index_select(Tensor self, int dim, Tensor index) -> Tensor", infer_index_select, {.shares_qparams = true}},
     {"aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
-     infer_gather, {.shares_qparams = true}},
+     infer_gather,
+     {.shares_qparams = true}},
     {"aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", infer_same_as_first},
     {"aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", infer_same_as_first},
     {"aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", infer_same_as_first},

@@ -8,7 +8,7 @@ struct IndexPlan {
   std::vector<std::int64_t> dims;  // indexed dimensions of self, ascending
   std::vector<Tensor> indices;     // int64, expanded to index_sizes; undefined while planning with meta tensors
   Shape index_sizes;
-  std::size_t result_dim = 0;      // where index_sizes stands in the result: in place of adjacent indices, else first
+  std::size_t result_dim = 0;  // where index_sizes stands in the result: in place of adjacent indices, else first
   Shape result_sizes;
 };
 

@@ -9,7 +9,8 @@ std::vector<Value> infer_linear(const Call& call) {
   const Tensor& input = call.tensor("input");
   const Tensor& weight = call.tensor("weight");
   if (input.dim() < 1 || weight.dim() < 1 || weight.dim() > 2 || input.size(-1) != weight.size(-1))
-    call.fail("input of sizes " + to_string(input.sizes()) + " does not fit a weight of sizes " + to_string(weight.sizes()));
+    call.fail("input of sizes " + to_string(input.sizes()) + " does not fit a weight of sizes " +
+              to_string(weight.sizes()));
   Shape sizes = input.sizes();
   sizes.pop_back();
   if (weight.dim() == 2) sizes.push_back(weight.size(0));

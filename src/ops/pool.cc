@@ -1,5 +1,5 @@
-#include "ops/family.h"
 #include "ops/pool.h"
+#include "ops/family.h"
 #include "ops/shapes.h"
 
 namespace qdq {
@@ -53,7 +53,9 @@ Shape adaptive_sizes(const Call& call) {
   return sizes;
 }
 
-std::vector<Value> infer_pool(const Call& call) { return {meta_value(call.tensor("self").dtype(), pooled_sizes(call))}; }
+std::vector<Value> infer_pool(const Call& call) {
+  return {meta_value(call.tensor("self").dtype(), pooled_sizes(call))};
+}
 
 std::vector<Value> infer_pool_with_indices(const Call& call) {
   const Shape sizes = pooled_sizes(call);
@@ -71,31 +73,46 @@ std::vector<Value> infer_adaptive_with_indices(const Call& call) {
 
 constexpr OpRow kRows[] = {
     {"aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] "
-     "dilation=[1], bool ceil_mode=False) -> Tensor", infer_pool, {.shares_qparams = true}},
+     "dilation=[1], bool ceil_mode=False) -> Tensor",
+     infer_pool,
+     {.shares_qparams = true}},
     {"aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] "
-     "dilation=1, bool ceil_mode=False) -> Tensor", infer_pool, {.shares_qparams = true}},
+     "dilation=1, bool ceil_mode=False) -> Tensor",
+     infer_pool,
+     {.shares_qparams = true}},
     {"aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] "
-     "dilation=1, bool ceil_mode=False) -> Tensor", infer_pool, {.shares_qparams = true}},
+     "dilation=1, bool ceil_mode=False) -> Tensor",
+     infer_pool,
+     {.shares_qparams = true}},
     {"aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, "
      "int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)",
-     infer_pool_with_indices, {.shares_qparams = true}},
+     infer_pool_with_indices,
+     {.shares_qparams = true}},
     {"aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool "
-     "ceil_mode=False, bool count_include_pad=True) -> Tensor", infer_pool, {.shares_qparams = true}},
+     "ceil_mode=False, bool count_include_pad=True) -> Tensor",
+     infer_pool,
+     {.shares_qparams = true}},
     {"aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool "
      "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
-     infer_pool, {.shares_qparams = true}},
+     infer_pool,
+     {.shares_qparams = true}},
     {"aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool "
      "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor",
-     infer_pool, {.shares_qparams = true}},
+     infer_pool,
+     {.shares_qparams = true}},
     {"aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", infer_adaptive, {.shares_qparams = true}},
     {"aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
-     infer_adaptive, {.shares_qparams = true}},
+     infer_adaptive,
+     {.shares_qparams = true}},
     {"aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor",
-     infer_adaptive, {.shares_qparams = true}},
+     infer_adaptive,
+     {.shares_qparams = true}},
     {"aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor",
-     infer_adaptive, {.shares_qparams = true}},
+     infer_adaptive,
+     {.shares_qparams = true}},
     {"aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)",
-     infer_adaptive_with_indices, {.shares_qparams = true}},
+     infer_adaptive_with_indices,
+     {.shares_qparams = true}},
 };
 
 }  // namespace

@@ -92,7 +92,9 @@ Shape broadcast(const Call& call, std::span<const std::int64_t> a, std::span<con
 }
 
 Tensor expand(const Call& call, const Tensor& tensor, const Shape& sizes) {
-  const auto refuse = [&] { call.fail("sizes " + to_string(tensor.sizes()) + " do not expand to " + to_string(sizes)); };
+  const auto refuse = [&] {
+    call.fail("sizes " + to_string(tensor.sizes()) + " do not expand to " + to_string(sizes));
+  };
   if (tensor.sizes().size() > sizes.size()) refuse();
   const std::size_t added = sizes.size() - tensor.sizes().size();
   Shape strides(sizes.size(), 0);

@@ -26,11 +26,14 @@ std::vector<Value> infer_lstm_cell(const Call& call) {
 
 constexpr OpRow kRows[] = {
     {"aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float "
-     "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)", infer_rnn},
+     "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)",
+     infer_rnn},
     {"aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float "
-     "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)", infer_rnn},
+     "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
+     infer_rnn},
     {"aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? "
-     "b_hh=None) -> (Tensor, Tensor)", infer_lstm_cell},
+     "b_hh=None) -> (Tensor, Tensor)",
+     infer_lstm_cell},
 };
 
 }  // namespace

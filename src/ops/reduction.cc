@@ -17,8 +17,10 @@ Shape reduced_sizes(const Call& call) {
   Shape sizes;
   for (std::int64_t d = 0; d < self.dim(); ++d) {
     const bool reduced = std::find(dims.begin(), dims.end(), d) != dims.end();
-    if (!reduced) sizes.push_back(self.size(d));
-    else if (keepdim) sizes.push_back(1);
+    if (!reduced)
+      sizes.push_back(self.size(d));
+    else if (keepdim)
+      sizes.push_back(1);
   }
   return sizes;
 }
@@ -30,12 +32,15 @@ std::vector<Value> infer_sum(const Call& call) {
 }
 
 std::vector<Value> infer_mean(const Call& call) {
-  const DType dtype = call.schema().find_arg("dtype") ? call.dtype("dtype", first_tensor(call).dtype()) : first_tensor(call).dtype();
+  const DType dtype =
+      call.schema().find_arg("dtype") ? call.dtype("dtype", first_tensor(call).dtype()) : first_tensor(call).dtype();
   if (!is_floating_point(dtype)) call.fail("a mean needs a floating point tensor, found " + std::string(name(dtype)));
   return {meta_value(dtype, reduced_sizes(call))};
 }
 
-std::vector<Value> infer_extreme(const Call& call) { return {meta_value(first_tensor(call).dtype(), reduced_sizes(call))}; }
+std::vector<Value> infer_extreme(const Call& call) {
+  return {meta_value(first_tensor(call).dtype(), reduced_sizes(call))};
+}
 
 std::vector<Value> infer_extreme_and_index(const Call& call) {
   const Shape sizes = reduced_sizes(call);
@@ -83,23 +88,28 @@ std::vector<Value> infer_argsort(const Call& call) { return {meta_value(DType::i
 constexpr OpRow kRows[] = {
     {"aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", infer_sum},
     {"aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> "
-     "Tensor", infer_sum},
+     "Tensor",
+     infer_sum},
     {"aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", infer_sum},
     {"aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", infer_sum},
     {"aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", infer_mean},
     {"aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", infer_mean},
     {"aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, "
-     "ScalarType? dtype=None) -> Tensor", infer_mean},
+     "ScalarType? dtype=None) -> Tensor",
+     infer_mean},
     {"aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", infer_mean},
     {"aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", infer_mean},
     {"aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) "
-     "-> Tensor", infer_mean},
+     "-> Tensor",
+     infer_mean},
     {"aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", infer_mean},
     {"aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) "
-     "-> Tensor", infer_mean},
+     "-> Tensor",
+     infer_mean},
     {"aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", infer_mean},
     {"aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool "
-     "keepdim=False) -> (Tensor, Tensor)", infer_two_means},
+     "keepdim=False) -> (Tensor, Tensor)",
+     infer_two_means},
     {"aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", infer_extreme, {.shares_qparams = true}},
     {"aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor", infer_extreme, {.shares_qparams = true}},
     {"aten::max(Tensor self) -> Tensor", infer_extreme, {.shares_qparams = true}},
@@ -116,7 +126,8 @@ constexpr OpRow kRows[] = {
     {"aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", infer_truth},
     {"aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", infer_cumsum},
     {"aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor "
-     "values, Tensor indices)", infer_topk},
+     "values, Tensor indices)",
+     infer_topk},
     {"aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)", infer_sort},
     {"aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor", infer_argsort},
 };

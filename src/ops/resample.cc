@@ -16,7 +16,8 @@ std::vector<Value> infer_pad(const Call& call) {
   for (std::size_t i = 0; i < pad.size() / 2; ++i) {
     std::int64_t& size = sizes[sizes.size() - 1 - i];
     size += pad[2 * i] + pad[2 * i + 1];
-    if (size < 0) call.fail("padding " + to_string(pad) + " crops more than sizes " + to_string(self.sizes()) + " have");
+    if (size < 0)
+      call.fail("padding " + to_string(pad) + " crops more than sizes " + to_string(self.sizes()) + " have");
   }
   return {meta_value(self.dtype(), std::move(sizes))};
 }
@@ -27,7 +28,8 @@ std::vector<Value> infer_upsample(const Call& call) {
   Shape sizes = input.sizes();
   const Shape wanted = call.ints("output_size");
   const Value::List* factors = call.arg("scale_factors").list();
-  if (wanted.size() != 2 && !(factors && factors->size() == 2)) call.fail("two output sizes or two scale factors expected");
+  if (wanted.size() != 2 && !(factors && factors->size() == 2))
+    call.fail("two output sizes or two scale factors expected");
   for (std::size_t d = 0; d < 2; ++d) {
     if (wanted.size() == 2) {
       sizes[d + 2] = wanted[d];
@@ -43,7 +45,8 @@ std::vector<Value> infer_upsample(const Call& call) {
 std::vector<Value> infer_pixel_shuffle(const Call& call) {
   const Tensor& self = call.tensor("self");
   const std::int64_t r = call.integer("upscale_factor");
-  if (self.dim() < 3 || r < 1 || self.size(-3) % (r * r) != 0) call.fail("channels must be a multiple of the factor squared");
+  if (self.dim() < 3 || r < 1 || self.size(-3) % (r * r) != 0)
+    call.fail("channels must be a multiple of the factor squared");
   Shape sizes = self.sizes();
   const std::size_t rank = sizes.size();
   sizes[rank - 3] /= r * r;
@@ -75,10 +78,12 @@ constexpr OpRow kRows[] = {
     {"aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
      infer_upsample},
     {"aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
-     "scale_factors) -> Tensor", infer_upsample},
+     "scale_factors) -> Tensor",
+     infer_upsample},
     {"aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", infer_pixel_shuffle, {.shares_qparams = true}},
     {"aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor",
-     infer_pixel_unshuffle, {.shares_qparams = true}},
+     infer_pixel_unshuffle,
+     {.shares_qparams = true}},
     {"aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor", infer_same_as_first, {.shares_qparams = true}},
 };
 

@@ -184,7 +184,8 @@ Value value_from(const Argument& argument, const Node& node, const std::function
                              !std::is_same_v<T, Argument::Operator> && !std::is_same_v<T, Argument::Opaque>) {
           return item;
         } else {
-          throw InvalidArgumentError("[run] " + node.describe() + ": an argument is of a kind that we cannot compute with");
+          throw InvalidArgumentError("[run] " + node.describe() +
+                                     ": an argument is of a kind that we cannot compute with");
         }
       },
       argument.variant());

@@ -11,7 +11,8 @@ namespace qdq {
 // One argument of an operator, read from the ATen schema text.
 struct ArgSchema {
   std::string name;
-  std::string type;  // "Tensor", "Tensor?", "Tensor[]", "SymInt[2]", "int", "float", "Scalar", "ScalarType?", "bool", "str", ...
+  std::string
+      type;  // "Tensor", "Tensor?", "Tensor[]", "SymInt[2]", "int", "float", "Scalar", "ScalarType?", "bool", "str", ...
   Argument default_value;
   bool has_default = false;
   bool keyword_only = false;
@@ -21,9 +22,9 @@ struct ArgSchema {
 
 // What passes and executors ask about an op.
 struct OpTraits {
-  bool is_view = false;       // the result is a view of the first argument (or, for lists, each result is)
-  bool is_random = false;     // not to be folded or removed as a duplicate
-  bool is_assertion = false;  // no result; may be dropped when running
+  bool is_view = false;         // the result is a view of the first argument (or, for lists, each result is)
+  bool is_random = false;       // not to be folded or removed as a duplicate
+  bool is_assertion = false;    // no result; may be dropped when running
   bool shares_qparams = false;  // moves values without changing them: input and output may share qparams
 };
 

@@ -98,7 +98,8 @@ std::int64_t window_positions(const Call& call, std::int64_t size, const Window&
     call.fail("kernel, stride and dilation must be positive and padding not negative");
   const std::int64_t room = size + 2 * window.padding - window.dilation * (window.kernel - 1) - 1;
   if (room < 0 && !(ceil_mode && room > -window.stride))
-    call.fail("a window of " + std::to_string(window.kernel) + " does not fit a dimension of size " + std::to_string(size));
+    call.fail("a window of " + std::to_string(window.kernel) + " does not fit a dimension of size " +
+              std::to_string(size));
   std::int64_t positions = (room + (ceil_mode ? window.stride - 1 : 0)) / window.stride + 1;
   if (ceil_mode && (positions - 1) * window.stride >= size + window.padding) --positions;
   if (positions < 1) call.fail("no window fits a dimension of size " + std::to_string(size));

@@ -27,7 +27,8 @@ std::vector<Value> infer_getitem(const Call& call) {
   if (!list) call.fail("getitem of a value that is not a list");
   const auto length = static_cast<std::int64_t>(list->size());
   const std::int64_t index = call.integer("b");
-  if (index < -length || index >= length) call.fail("index " + std::to_string(index) + " of a list of " + std::to_string(length));
+  if (index < -length || index >= length)
+    call.fail("index " + std::to_string(index) + " of a list of " + std::to_string(length));
   return {(*list)[static_cast<std::size_t>(index < 0 ? index + length : index)]};
 }
 
@@ -67,8 +68,8 @@ constexpr OpRow kRows[] = {
     {"aten::_assert_async(Tensor self) -> ()", infer_nothing, kAssertion},
     {"aten::_assert_async.msg(Tensor self, str assert_msg) -> ()", infer_nothing, kAssertion},
     {"aten::sym_constrain_range(Scalar size, *, int? min=None, int? max=None) -> ()", infer_nothing, kAssertion},
-    {"aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()",
-     infer_nothing, kAssertion},
+    {"aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()", infer_nothing,
+     kAssertion},
 };
 
 }  // namespace

@@ -19,8 +19,8 @@ Tensor view_as_sizes(const Call& call, const Tensor& self, const Shape& wanted) 
   const Shape sizes = complete_sizes(call, wanted, self.numel());
   const auto strides = view_strides(self.sizes(), self.strides(), sizes);
   if (!strides)
-    call.fail("sizes " + to_string(self.sizes()) + " with strides " + to_string(self.strides()) + " cannot be viewed as " +
-              to_string(sizes) + " without a copy");
+    call.fail("sizes " + to_string(self.sizes()) + " with strides " + to_string(self.strides()) +
+              " cannot be viewed as " + to_string(sizes) + " without a copy");
   return self.as_strided(sizes, *strides, self.storage_offset());
 }
 
@@ -32,11 +32,15 @@ Tensor reshape_to(const Call& call, const Tensor& self, const Shape& wanted) {
   return self.is_meta() ? Tensor::meta(self.dtype(), sizes) : self.clone().reshape(sizes);
 }
 
-std::vector<Value> infer_view(const Call& call) { return {view_as_sizes(call, call.tensor("self"), call.ints("size"))}; }
+std::vector<Value> infer_view(const Call& call) {
+  return {view_as_sizes(call, call.tensor("self"), call.ints("size"))};
+}
 std::vector<Value> infer_view_as(const Call& call) {
   return {view_as_sizes(call, call.tensor("self"), call.tensor("other").sizes())};
 }
-std::vector<Value> infer_reshape(const Call& call) { return {reshape_to(call, call.tensor("self"), call.ints("shape"))}; }
+std::vector<Value> infer_reshape(const Call& call) {
+  return {reshape_to(call, call.tensor("self"), call.ints("shape"))};
+}
 
 std::vector<Value> infer_flatten(const Call& call) {
   const Tensor& self = call.tensor("self");
@@ -64,7 +68,8 @@ std::vector<Value> infer_unflatten(const Call& call) {
 std::vector<Value> infer_view_dtype(const Call& call) {
   const Tensor& self = call.tensor("self");
   const DType dtype = call.dtype("dtype", self.dtype());
-  if (element_size(dtype) != element_size(self.dtype())) call.fail("a view as a dtype of another width is not supported");
+  if (element_size(dtype) != element_size(self.dtype()))
+    call.fail("a view as a dtype of another width is not supported");
   if (self.is_meta()) return {Tensor::meta(dtype, self.sizes(), self.strides())};
   return {Tensor(self.storage(), dtype, self.sizes(), self.strides(), self.storage_offset())};
 }
@@ -115,7 +120,8 @@ Tensor swap(const Tensor& self, std::int64_t a, std::int64_t b) {
 
 std::vector<Value> infer_transpose(const Call& call) {  // transpose(dim0, dim1), swapaxes(axis0, axis1)
   const Tensor& self = call.tensor("self");
-  return {swap(self, call.dim(call.schema().args[1].name, self.dim()), call.dim(call.schema().args[2].name, self.dim()))};
+  return {
+      swap(self, call.dim(call.schema().args[1].name, self.dim()), call.dim(call.schema().args[2].name, self.dim()))};
 }
 
 std::vector<Value> infer_t(const Call& call) {
@@ -222,7 +228,8 @@ Value pieces(const Tensor& self, std::int64_t d, std::span<const std::int64_t> l
 Value equal_pieces(const Call& call, const Tensor& self, std::int64_t d, std::int64_t length) {
   if (length < 0 || (length == 0 && self.size(d) > 0)) call.fail("the split size must be positive");
   Shape lengths;
-  for (std::int64_t start = 0; start < self.size(d); start += length) lengths.push_back(std::min(length, self.size(d) - start));
+  for (std::int64_t start = 0; start < self.size(d); start += length)
+    lengths.push_back(std::min(length, self.size(d) - start));
   if (lengths.empty()) lengths.push_back(0);
   return pieces(self, d, lengths);
 }
@@ -260,7 +267,8 @@ std::vector<Value> infer_unbind(const Call& call) {
   sizes.erase(sizes.begin() + d);
   strides.erase(strides.begin() + d);
   Value::List list;
-  for (std::int64_t i = 0; i < self.size(d); ++i) list.emplace_back(self.as_strided(sizes, strides, self.storage_offset() + i * step));
+  for (std::int64_t i = 0; i < self.size(d); ++i)
+    list.emplace_back(self.as_strided(sizes, strides, self.storage_offset() + i * step));
   return {list};
 }
 
@@ -333,18 +341,19 @@ constexpr OpRow kRows[] = {
     {"aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)", infer_movedim, kView},
     {"aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", infer_movedim, kView},
     {"aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) "
-     "-> Tensor(a)", infer_slice, kView},
+     "-> Tensor(a)",
+     infer_slice, kView},
     {"aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)", infer_select, kView},
     {"aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)", infer_narrow, kView},
     {"aten::split.Tensor(Tensor(a) self, SymInt split_size, int dim=0) -> Tensor(a)[]", infer_split, kView},
-    {"aten::split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]",
-     infer_split_with_sizes, kView},
-    {"aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]",
-     infer_split_with_sizes, kView},
+    {"aten::split.sizes(Tensor(a) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]", infer_split_with_sizes, kView},
+    {"aten::split_with_sizes(Tensor(a) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]", infer_split_with_sizes,
+     kView},
     {"aten::chunk(Tensor(a) self, int chunks, int dim=0) -> Tensor(a)[]", infer_chunk, kView},
     {"aten::unbind.int(Tensor(a) self, int dim=0) -> Tensor(a)[]", infer_unbind, kView},
     {"aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> "
-     "Tensor(a)", infer_as_strided, kView},
+     "Tensor(a)",
+     infer_as_strided, kView},
     {"aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)", infer_unfold, kView},
     {"aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)", infer_diagonal, kView},
     {"aten::alias(Tensor(a) self) -> Tensor(a)", infer_alias, kView},

@@ -9,18 +9,22 @@ namespace qdq {
 namespace {
 
 // Ops without results of interest that must run all the same.
-constexpr std::array<std::string_view, 6> kEffectful = {
-    "operator.setitem",           "aten._assert_async.msg",           "aten._assert_async.default",
-    "aten._assert_scalar.default", "aten.sym_constrain_range.default", "aten.sym_constrain_range_for_size.default"};
+constexpr std::array<std::string_view, 6> kEffectful = {"operator.setitem",
+                                                        "aten._assert_async.msg",
+                                                        "aten._assert_async.default",
+                                                        "aten._assert_scalar.default",
+                                                        "aten.sym_constrain_range.default",
+                                                        "aten.sym_constrain_range_for_size.default"};
 
 // Namespaces whose ops, where ops/ has no row for them, follow ATen's naming: what writes to its arguments ends in '_' or has an "out" overload.
-constexpr std::array<std::string_view, 7> kOrderly = {"aten.", "operator.", "math.", "torch.", "prims.", "quantized_decomposed.",
-                                                      "torchao."};
+constexpr std::array<std::string_view, 7> kOrderly = {
+    "aten.", "operator.", "math.", "torch.", "prims.", "quantized_decomposed.", "torchao."};
 
 bool writes_by_its_name(std::string_view target) {
   const auto dot = target.find('.');
   const auto overload_dot = target.find('.', dot + 1);
-  const std::string_view op = target.substr(dot + 1, overload_dot == std::string_view::npos ? overload_dot : overload_dot - dot - 1);
+  const std::string_view op =
+      target.substr(dot + 1, overload_dot == std::string_view::npos ? overload_dot : overload_dot - dot - 1);
   const std::string_view overload = overload_dot == std::string_view::npos ? "" : target.substr(overload_dot + 1);
   const bool in_place = op.ends_with('_') && !op.ends_with("__");
   return in_place || overload == "out" || overload.ends_with("_out");
@@ -46,10 +50,14 @@ bool has_effects(const Node& node) {
   if (node.kind() == NodeKind::placeholder || node.is_output()) return true;
   if (node.kind() != NodeKind::call_function) return false;
   const std::string& target = node.target();
-  if (std::find(kEffectful.begin(), kEffectful.end(), target) != kEffectful.end() || target.find("_assert_") != std::string::npos) return true;
+  if (std::find(kEffectful.begin(), kEffectful.end(), target) != kEffectful.end() ||
+      target.find("_assert_") != std::string::npos)
+    return true;
   if (target.starts_with("higher_order.")) return body_has_effects(node);
-  if (const OpSchema* schema = find_schema(target)) return schema->mutates() || schema->traits.is_random || schema->traits.is_assertion;
-  const bool orderly = std::any_of(kOrderly.begin(), kOrderly.end(), [&](auto space) { return target.starts_with(space); });
+  if (const OpSchema* schema = find_schema(target))
+    return schema->mutates() || schema->traits.is_random || schema->traits.is_assertion;
+  const bool orderly =
+      std::any_of(kOrderly.begin(), kOrderly.end(), [&](auto space) { return target.starts_with(space); });
   return !orderly || writes_by_its_name(target);
 }
 

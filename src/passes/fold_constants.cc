@@ -82,7 +82,8 @@ class Folder {
       const Attribute* attribute = program_.attributes.find(node.target());
       return attribute && attribute->value.defined();
     }
-    if (node.kind() != NodeKind::call_function || is_dequantize(node) || node.is(kConvertElementType) || node.inputs().empty())
+    if (node.kind() != NodeKind::call_function || is_dequantize(node) || node.is(kConvertElementType) ||
+        node.inputs().empty())
       return false;
     const OpSchema* schema = find_schema(node.target());
     return schema && !schema->mutates() && !schema->traits.is_random;
@@ -103,7 +104,8 @@ class Folder {
           ready = false;
         }
       if (!ready) continue;
-      values_[at] = at->kind() == NodeKind::get_attr ? std::vector<Value>{program_.tensor_of(*at)} : evaluate_(call_of(*at));
+      values_[at] =
+          at->kind() == NodeKind::get_attr ? std::vector<Value>{program_.tensor_of(*at)} : evaluate_(call_of(*at));
     }
     return values_.at(&node);
   }

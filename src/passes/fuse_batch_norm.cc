@@ -15,8 +15,8 @@ bool is_conv_transpose(const Node& node) { return node.target().starts_with("ate
 bool is_conv(const Node& node) {
   const std::string& target = node.target();
   return node.kind() == NodeKind::call_function &&
-         (target.starts_with("aten.conv1d.") || target.starts_with("aten.conv2d.") || target.starts_with("aten.conv3d.") ||
-          is_conv_transpose(node));
+         (target.starts_with("aten.conv1d.") || target.starts_with("aten.conv2d.") ||
+          target.starts_with("aten.conv3d.") || is_conv_transpose(node));
 }
 
 bool is_linear(const Node& node) { return node.is("aten.linear.default"); }
@@ -27,7 +27,8 @@ struct BatchNorm {
   float eps = 0;
 };
 
-std::vector<float> values(const Program& program, const Node& user, std::size_t index, std::size_t channels, float absent) {
+std::vector<float> values(const Program& program, const Node& user, std::size_t index, std::size_t channels,
+                          float absent) {
   if (index >= user.args().size() || user.args()[index].is_none()) return std::vector<float>(channels, absent);
   Node* node = user.input(index);
   if (!node || node->kind() != NodeKind::get_attr)
@@ -65,7 +66,8 @@ Node* normalized_output(Node& bn) {
 }
 
 bool same_statistics(const Node& a, const Node& b) {
-  return a.target() == b.target() && std::equal(a.args().begin() + 1, a.args().end(), b.args().begin() + 1, b.args().end());
+  return a.target() == b.target() &&
+         std::equal(a.args().begin() + 1, a.args().end(), b.args().begin() + 1, b.args().end());
 }
 
 NoMatch why_not(const Node& bn, const Node& op) {
@@ -75,14 +77,16 @@ NoMatch why_not(const Node& bn, const Node& op) {
     const std::vector<Node*> next = user->users();
     const bool normalized_alike = user->target() == op.target() && user->input(1) == weight && next.size() == 1 &&
                                   is_batch_norm(*next[0]) && same_statistics(*next[0], bn);
-    if (user != &op && !normalized_alike) return NoMatch("its weight '" + weight->target() + "' is also used by '" + user->name() + "'");
+    if (user != &op && !normalized_alike)
+      return NoMatch("its weight '" + weight->target() + "' is also used by '" + user->name() + "'");
   }
   return {};
 }
 
 class Folder {
  public:
-  Folder(Program& program, const char* pass, bool (*is_op)(const Node&)) : program_(program), pass_(pass), is_op_(is_op) {}
+  Folder(Program& program, const char* pass, bool (*is_op)(const Node&))
+      : program_(program), pass_(pass), is_op_(is_op) {}
 
   int run() {
     int folded = 0;
@@ -97,12 +101,14 @@ class Folder {
   bool fold(Node& op, Node& bn) {
     Node* result = normalized_output(bn);
     if (!result) return refuse(bn, NoMatch("its batch statistics are read"));
-    if (const TensorMeta* meta = op.input(0) ? op.input(0)->type.tensor() : nullptr; is_linear(op) && meta && meta->sizes.size() > 2)
-      return refuse(bn, NoMatch("the linear's input has " + std::to_string(meta->sizes.size()) + " dimensions, expected 2"));
+    if (const TensorMeta* meta = op.input(0) ? op.input(0)->type.tensor() : nullptr;
+        is_linear(op) && meta && meta->sizes.size() > 2)
+      return refuse(
+          bn, NoMatch("the linear's input has " + std::to_string(meta->sizes.size()) + " dimensions, expected 2"));
     Node* weight = op.input(1);
     if (!weight || weight->kind() != NodeKind::get_attr)
-      throw InvalidArgumentError("[" + std::string(pass_) + "] the weight of " + op.describe() + " is expected to be a parameter" +
-                                 (weight ? ", found " + weight->describe() : ""));
+      throw InvalidArgumentError("[" + std::string(pass_) + "] the weight of " + op.describe() +
+                                 " is expected to be a parameter" + (weight ? ", found " + weight->describe() : ""));
     if (!folded_.contains(weight->target())) {
       if (const NoMatch why = why_not(bn, op)) return refuse(bn, why);
       fold_tensors(op, bn, *weight);
@@ -179,8 +185,7 @@ class Folder {
     Node& bias = program_.graph().get_attr(bias_name(weight));
     bias.type.v = meta_of(program_.attributes.tensor(bias_name(weight)));
     Argument::List args = op.args();
-    if (args.size() < 3)
-      args.resize(3);
+    if (args.size() < 3) args.resize(3);
     args[2] = Argument(bias);
     if (!op.arg_names.empty() && op.arg_names.size() < 3) op.arg_names.emplace_back("bias");
     op.set_args(std::move(args));

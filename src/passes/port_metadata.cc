@@ -25,8 +25,8 @@ void port(const Node& from, Node& to) {
 // Ops between a weight and its quantize that only rearrange it.
 bool is_rearrangement(const Node& node) {
   constexpr std::array<std::string_view, 10> ops = {
-      "aten.flatten.using_ints", "aten.permute.default",      "aten.permute_copy.default", "aten.slice_copy.Tensor",
-      "aten.squeeze.dim",        "aten.squeeze_copy.dim",     "aten.transpose.int",        "aten.transpose_.default",
+      "aten.flatten.using_ints", "aten.permute.default",  "aten.permute_copy.default", "aten.slice_copy.Tensor",
+      "aten.squeeze.dim",        "aten.squeeze_copy.dim", "aten.transpose.int",        "aten.transpose_.default",
       "aten.view_copy.default",  "aten.view.default"};
   return node.kind() == NodeKind::call_function && std::find(ops.begin(), ops.end(), node.target()) != ops.end();
 }
@@ -45,7 +45,8 @@ bool leads_back_to(const Node& dq, const Node& node) {
     const Node* at = work.front();
     work.pop_front();
     if (at == &node) return true;
-    const bool passable = is_quantize(*at) || is_dequantize(*at) || at->is(kChooseQParams) || at->is("operator.getitem");
+    const bool passable =
+        is_quantize(*at) || is_dequantize(*at) || at->is(kChooseQParams) || at->is("operator.getitem");
     if (!passable || !seen.insert(at).second) continue;
     for (Node* input : at->inputs()) work.push_back(input);
   }
@@ -90,7 +91,8 @@ void port_dynamic_input(const Node& input, const Node& node) {
                                "' dynamically, but no choose_qparams reads it");
   port(node, *choose);
   const std::vector<Node*> items = consumers(*choose);
-  if (items.size() != 2) throw InternalError("[port_metadata] " + choose->describe() + ": expected scale and zero point to be read");
+  if (items.size() != 2)
+    throw InternalError("[port_metadata] " + choose->describe() + ": expected scale and zero point to be read");
   const std::vector<Node*> quantizes = items.back()->users();
   if (quantizes.empty()) return;
   port(node, *quantizes[0]);

@@ -13,7 +13,8 @@ const Argument* argument(const Node& node, std::size_t position, std::string_vie
 bool is_set(const Argument* flag) { return flag && !flag->is_none() && *flag != Argument(false); }
 
 bool is_dropout(const Node& node) {
-  return node.is("aten.dropout.default") || node.is("aten.feature_dropout.default") || node.is("aten.alpha_dropout.default");
+  return node.is("aten.dropout.default") || node.is("aten.feature_dropout.default") ||
+         node.is("aten.alpha_dropout.default");
 }
 bool is_cast(const Node& node) { return node.is("aten.to.dtype"); }
 bool is_reshape(const Node& node) {

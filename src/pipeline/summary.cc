@@ -7,9 +7,10 @@ namespace qdq {
 namespace {
 
 bool is_bookkeeping(const Node& node) {
-  return node.kind() != NodeKind::call_function || is_quantize(node) || is_dequantize(node) || is_choose_qparams(node) ||
-         is_size_query(node) || node.is("operator.getitem") || node.is(kConvertElementType) ||
-         node.target().starts_with("_operator.") || node.target().starts_with("aten._assert");
+  return node.kind() != NodeKind::call_function || is_quantize(node) || is_dequantize(node) ||
+         is_choose_qparams(node) || is_size_query(node) || node.is("operator.getitem") ||
+         node.is(kConvertElementType) || node.target().starts_with("_operator.") ||
+         node.target().starts_with("aten._assert");
 }
 
 bool is_float_tensor(const Node& node) {
@@ -53,9 +54,12 @@ QuantizationSummary summarize_quantization(const Program& program) {
     bool reads_quantized = false;
     for (const Node* input : node.inputs()) {
       const bool activation = input->kind() != NodeKind::get_attr;
-      if (activation && is_dequantize(*input)) reads_quantized = true;
-      else if (quantized.contains(input) && is_fused_with(*input, node)) reads_quantized = true;
-      else if ((activation && is_float_tensor(*input)) || is_float_weight(*input)) reads_float = true;
+      if (activation && is_dequantize(*input))
+        reads_quantized = true;
+      else if (quantized.contains(input) && is_fused_with(*input, node))
+        reads_quantized = true;
+      else if ((activation && is_float_tensor(*input)) || is_float_weight(*input))
+        reads_float = true;
     }
     auto& count = summary.ops[node.target()];
     const bool is_quantized = reads_quantized && !reads_float;

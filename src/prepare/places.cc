@@ -7,7 +7,9 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& why) { throw InvalidArgumentError("[prepare] " + why); }
 
-std::string owner_of(const EdgeOrNode& place) { return (place.is_edge() ? place.consumer : place.producer)->describe(); }
+std::string owner_of(const EdgeOrNode& place) {
+  return (place.is_edge() ? place.consumer : place.producer)->describe();
+}
 
 void check_bounds(const EdgeOrNode& place, std::optional<std::int64_t> quant_min, std::optional<std::int64_t> quant_max,
                   std::optional<std::int64_t> ch_axis, std::optional<QScheme> qscheme) {
@@ -31,10 +33,12 @@ void check_spec(const EdgeOrNode& place, const QuantizationSpecBase& spec) {
     check_bounds(place, plain->quant_min, plain->quant_max, plain->ch_axis, plain->qscheme);
   } else if (const auto* fixed = std::get_if<FixedQParamsQuantizationSpec>(&spec)) {
     check_bounds(place, fixed->quant_min, fixed->quant_max, {}, fixed->qscheme);
-    if (!(fixed->scale > 0)) refuse(place.describe() + ": fixed scale " + std::to_string(fixed->scale) + ", expected more than 0");
+    if (!(fixed->scale > 0))
+      refuse(place.describe() + ": fixed scale " + std::to_string(fixed->scale) + ", expected more than 0");
   } else if (const auto* derived = std::get_if<DerivedQuantizationSpec>(&spec)) {
     check_bounds(place, derived->quant_min, derived->quant_max, derived->ch_axis, derived->qscheme);
-    if (!derived->derive_qparams_fn) refuse(place.describe() + ": its DerivedQuantizationSpec has no derive_qparams_fn");
+    if (!derived->derive_qparams_fn)
+      refuse(place.describe() + ": its DerivedQuantizationSpec has no derive_qparams_fn");
     if (derived->qscheme && is_per_channel(*derived->qscheme) && !derived->ch_axis)
       refuse(place.describe() + ": a per-channel DerivedQuantizationSpec needs ch_axis");
   }

@@ -38,7 +38,8 @@ std::optional<Config> config_of(const QuantizationSpecBase& spec) {
   if (const auto* s = std::get_if<DerivedQuantizationSpec>(&spec))
     return Config{s->dtype, s->is_dynamic, s->quant_min, s->quant_max, s->qscheme, kHasChannelAxis, s->ch_axis, {}, {}};
   if (const auto* s = std::get_if<FixedQParamsQuantizationSpec>(&spec))
-    return Config{s->dtype, s->is_dynamic, s->quant_min, s->quant_max, s->qscheme, !kHasChannelAxis, {}, s->scale, s->zero_point};
+    return Config{s->dtype, s->is_dynamic, s->quant_min, s->quant_max, s->qscheme, !kHasChannelAxis,
+                  {},       s->scale,      s->zero_point};
   return std::nullopt;
 }
 
@@ -93,7 +94,8 @@ class ObserverBuilder {
       options.quant_max = plain->quant_max;
       options.qscheme = plain->qscheme;
       options.is_dynamic = plain->is_dynamic;
-      if (plain->observer_or_fake_quant_ctr.kind().find("PerChannel") != std::string::npos) options.ch_axis = plain->ch_axis;
+      if (plain->observer_or_fake_quant_ctr.kind().find("PerChannel") != std::string::npos)
+        options.ch_axis = plain->ch_axis;
       return plain->observer_or_fake_quant_ctr(options);
     }
     if (const auto* fixed = std::get_if<FixedQParamsQuantizationSpec>(&spec)) {
@@ -144,7 +146,8 @@ ObserverMap build_observers(const AnnotatedPlaces& places) {
   ObserverBuilder builder(places, groups);
   ObserverMap observers;
   observers.reserve(places.all().size());
-  for (std::size_t i = 0; i < places.all().size(); ++i) observers.emplace_back(places.all()[i].place, builder.observer_of(i));
+  for (std::size_t i = 0; i < places.all().size(); ++i)
+    observers.emplace_back(places.all()[i].place, builder.observer_of(i));
   return observers;
 }
 

@@ -47,11 +47,13 @@ Bounds bounds_of(const Call& call, std::string_view dtype_argument) {
   const DType dtype = plain_dtype(call.dtype(dtype_argument, DType::int8));
   const bool floating = is_floating_point(dtype);
   const double largest = dtype == DType::float8_e5m2 ? 57344 : 448;
-  const Bounds all = floating ? Bounds{-largest, largest}
-                              : Bounds{static_cast<double>(integer_limits(dtype).min), static_cast<double>(integer_limits(dtype).max)};
+  const Bounds all =
+      floating ? Bounds{-largest, largest}
+               : Bounds{static_cast<double>(integer_limits(dtype).min), static_cast<double>(integer_limits(dtype).max)};
   const Bounds bounds{call.has("quant_min") ? call.number("quant_min") : all.low,
                       call.has("quant_max") ? call.number("quant_max") : all.high};
-  if (bounds.low < all.low || bounds.high > all.high) call.fail("quant_min and quant_max do not fit " + std::string(name(dtype)));
+  if (bounds.low < all.low || bounds.high > all.high)
+    call.fail("quant_min and quant_max do not fit " + std::string(name(dtype)));
   return bounds;
 }
 
@@ -66,8 +68,9 @@ std::vector<Value> eval_quantize_affine(const Call& call) {
   const Bounds bounds = bounds_of(call, "output_dtype");
   const Tensor zero_point = optional_zero_point(call, blocks.qparams);
   if (!zero_point.defined()) call.fail("a zero point expected");
-  const Tensor levels = quantized_levels(call, input.reshape(blocks.sizes), call.tensor("scale").reshape(blocks.qparams), zero_point,
-                                         bounds.low, bounds.high);
+  const Tensor levels =
+      quantized_levels(call, input.reshape(blocks.sizes), call.tensor("scale").reshape(blocks.qparams), zero_point,
+                       bounds.low, bounds.high);
   return {to_quantized(levels, plain_dtype(call.dtype("output_dtype", DType::int8))).reshape(input.sizes())};
 }
 
@@ -83,7 +86,8 @@ std::vector<Value> eval_dequantize_affine(const Call& call) {
   const DType product = result_type({Tensor::meta(result, blocks.sizes), scale});
   return with_float_type(product, [&](auto type) -> std::vector<Value> {
     using T = decltype(type);
-    const Tensor scaled = map<T>(call, values.to(result).to(dtype_of<T>()), scale.to(dtype_of<T>()), [](T x, T s) { return x * s; });
+    const Tensor scaled =
+        map<T>(call, values.to(result).to(dtype_of<T>()), scale.to(dtype_of<T>()), [](T x, T s) { return x * s; });
     return {scaled.reshape(input.sizes()).to(result)};
   });
 }
@@ -95,7 +99,8 @@ std::vector<Value> eval_choose_qparams_affine(const Call& call) {
   const std::string& mapping = call.string("mapping_type");
   if (mapping != "SYMMETRIC" && mapping != "SYMMETRIC_NO_CLIPPING_ERR" && mapping != "ASYMMETRIC")
     call.fail("mapping type '" + mapping + "' is not known");
-  if (input.dtype() != DType::float32) call.fail("a float32 tensor expected, found " + std::string(name(input.dtype())));
+  if (input.dtype() != DType::float32)
+    call.fail("a float32 tensor expected, found " + std::string(name(input.dtype())));
   const float eps = call.has("eps") ? static_cast<float>(call.number("eps")) : std::numeric_limits<float>::min();
   Rows rows = rows_of(input.reshape(blocks.sizes), DType::float32, blocks.reduced, call.boolean("keepdim"));
   if (call.boolean("keepdim")) {
@@ -124,7 +129,8 @@ std::vector<Value> eval_choose_qparams_affine(const Call& call) {
         mapping == "ASYMMETRIC" ? clamp_keeping_nan(low_level - round_half_even(low / scale), low_level, high_level)
                                 : std::trunc(static_cast<float>((bounds.high + bounds.low + 1) / 2));
   }
-  const DType zero_point_dtype = call.dtype("zero_point_dtype", mapping == "ASYMMETRIC" ? DType::int32 : DType::float32);
+  const DType zero_point_dtype =
+      call.dtype("zero_point_dtype", mapping == "ASYMMETRIC" ? DType::int32 : DType::float32);
   return {scales.to(call.dtype("scale_dtype", input.dtype())), to_quantized(zero_points, zero_point_dtype)};
 }
 

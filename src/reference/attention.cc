@@ -18,9 +18,10 @@ Tensor additive_mask(const Call& call, const Shape& scores, DType dtype) {
   if (call.has("attn_mask")) {
     const Tensor& given = call.tensor("attn_mask");
     const Tensor repeated = expand(call, given, scores);
-    mask = given.dtype() != DType::bool_ ? repeated.to(dtype).clone() : map<bool>(repeated, [](bool attend) {
-      return attend ? 0.0 : -std::numeric_limits<double>::infinity();
-    }).to(dtype);
+    mask = given.dtype() != DType::bool_ ? repeated.to(dtype).clone()
+                                         : map<bool>(repeated, [](bool attend) {
+                                             return attend ? 0.0 : -std::numeric_limits<double>::infinity();
+                                           }).to(dtype);
   }
   return mask;
 }
@@ -65,7 +66,8 @@ Attention attend(const Call& call) {
     double largest = -std::numeric_limits<double>::infinity();
     for (std::int64_t k = 0; k < keys; ++k) {
       const bool hidden = is_causal && k > row % queries;
-      score[k] = hidden ? -std::numeric_limits<double>::infinity() : score[k] * scale + mask.data<double>()[row * keys + k];
+      score[k] =
+          hidden ? -std::numeric_limits<double>::infinity() : score[k] * scale + mask.data<double>()[row * keys + k];
       largest = std::max(largest, score[k]);
     }
     double sum = 0;

@@ -161,8 +161,10 @@ std::vector<Value> eval_minimum(const Call& call) {
 
 template <typename Fn>
 std::vector<Value> bitwise(const Call& call, Fn fn) {
-  if (is_floating_point(result_type({call.arg("self"), call.arg("other")}))) call.fail("a bitwise op on floating point");
-  return promoted(call, [fn](auto x, auto y) { return fn(static_cast<std::int64_t>(x), static_cast<std::int64_t>(y)); });
+  if (is_floating_point(result_type({call.arg("self"), call.arg("other")})))
+    call.fail("a bitwise op on floating point");
+  return promoted(call,
+                  [fn](auto x, auto y) { return fn(static_cast<std::int64_t>(x), static_cast<std::int64_t>(y)); });
 }
 std::vector<Value> eval_bitwise_and(const Call& call) {
   return bitwise(call, [](std::int64_t x, std::int64_t y) { return x & y; });
@@ -196,7 +198,8 @@ std::vector<Value> add_combined(const Call& call, Fn fn) {
   return with_compute_type(result, [&](auto type) -> std::vector<Value> {
     using T = decltype(type);
     const auto factor = static_cast<T>(value);
-    const Tensor combined = map<T>(call, a.to(dtype_of<T>()), b.to(dtype_of<T>()), [&](T x, T y) { return fn(factor, x, y); });
+    const Tensor combined =
+        map<T>(call, a.to(dtype_of<T>()), b.to(dtype_of<T>()), [&](T x, T y) { return fn(factor, x, y); });
     return {map<T>(call, self.to(dtype_of<T>()), combined, [](T x, T y) { return x + y; }).to(result)};
   });
 }

@@ -31,7 +31,8 @@ std::int64_t volume_of(const std::array<std::int64_t, 3>& size) { return size[0]
 // The convolution with the weight at `kernel` (its three positions) reads input position
 // out * stride - padding + kernel * dilation, if it lies inside.
 template <typename T>
-Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& bias, const ConvParams& params, Shape out_sizes) {
+Tensor convolve(const Tensor& input, const Tensor& weight, const Tensor& bias, const ConvParams& params,
+                Shape out_sizes) {
   const Tensor out = Tensor::empty(dtype_of<T>(), std::move(out_sizes));
   const Volume x = as_volume(input);
   const Volume w = as_volume(weight);
@@ -113,7 +114,13 @@ Tensor convolve_transposed(const Tensor& input, const Tensor& weight, const Tens
     per_channel[1] = out_channels;
     const Tensor shift = bias.to(dtype_of<Sum>()).reshape(per_channel);
     const Tensor repeated = shift.as_strided(
-        sums.sizes(), [&] { Shape s(sums.sizes().size(), 0); s[1] = 1; return s; }(), shift.storage_offset());
+        sums.sizes(),
+        [&] {
+          Shape s(sums.sizes().size(), 0);
+          s[1] = 1;
+          return s;
+        }(),
+        shift.storage_offset());
     out = Tensor::empty(dtype_of<Sum>(), sums.sizes());
     for_each_offset<3>(out.sizes(), {&out.strides(), &sums.strides(), &repeated.strides()},
                        [&](std::int64_t o, std::int64_t a, std::int64_t b) {
@@ -141,23 +148,19 @@ std::vector<Value> eval_conv(const Call& call) {
     const Tensor x = contiguous_as<T>(input.reshape(with_batch));
     const Tensor w = contiguous_as<T>(weight);
     const Tensor b = bias.defined() ? contiguous_as<T>(bias) : bias;
-    Tensor out = params.transposed ? convolve_transposed<T>(x, w, b, params, out_sizes) : convolve<T>(x, w, b, params, out_sizes);
+    Tensor out = params.transposed ? convolve_transposed<T>(x, w, b, params, out_sizes)
+                                   : convolve<T>(x, w, b, params, out_sizes);
     if (!batched) out = out.reshape(Shape(out.sizes().begin() + 1, out.sizes().end()));
     return {out.to(input.dtype())};
   });
 }
 
 constexpr KernelRow kRows[] = {
-    {"aten.conv1d.default", eval_conv},
-    {"aten.conv2d.default", eval_conv},
-    {"aten.conv3d.default", eval_conv},
-    {"aten.conv1d.padding", eval_conv},
-    {"aten.conv2d.padding", eval_conv},
-    {"aten.conv3d.padding", eval_conv},
-    {"aten.conv_transpose1d.default", eval_conv},
-    {"aten.conv_transpose2d.input", eval_conv},
-    {"aten.conv_transpose3d.input", eval_conv},
-    {"aten.convolution.default", eval_conv},
+    {"aten.conv1d.default", eval_conv},           {"aten.conv2d.default", eval_conv},
+    {"aten.conv3d.default", eval_conv},           {"aten.conv1d.padding", eval_conv},
+    {"aten.conv2d.padding", eval_conv},           {"aten.conv3d.padding", eval_conv},
+    {"aten.conv_transpose1d.default", eval_conv}, {"aten.conv_transpose2d.input", eval_conv},
+    {"aten.conv_transpose3d.input", eval_conv},   {"aten.convolution.default", eval_conv},
     {"aten._convolution.default", eval_conv},
 };
 

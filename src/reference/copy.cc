@@ -12,7 +12,8 @@ std::vector<Value> eval_contiguous(const Call& call) { return {call.tensor("self
 // `to` returns its argument itself when nothing changes and no copy is asked for; _to_copy always copies.
 std::vector<Value> eval_to(const Call& call) {
   const Tensor& self = call.tensor("self");
-  const DType dtype = call.schema().find_arg("dtype") ? call.dtype("dtype", self.dtype()) : call.tensor("other").dtype();
+  const DType dtype =
+      call.schema().find_arg("dtype") ? call.dtype("dtype", self.dtype()) : call.tensor("other").dtype();
   const bool copies = call.schema().find_arg("copy") && call.boolean("copy");
   return {dtype == self.dtype() && copies ? self.clone() : self.to(dtype)};
 }
@@ -124,7 +125,8 @@ std::vector<Value> eval_flip(const Call& call) {
   Shape dims = call.ints("dims").empty() ? Shape() : reduced_dims(call, "dims", self.dim());
   return {gathered(self, self.sizes(), [&](const Shape& index, Shape& from) {
     from = index;
-    for (const std::int64_t d : dims) from[static_cast<std::size_t>(d)] = self.size(d) - 1 - from[static_cast<std::size_t>(d)];
+    for (const std::int64_t d : dims)
+      from[static_cast<std::size_t>(d)] = self.size(d) - 1 - from[static_cast<std::size_t>(d)];
   })};
 }
 
@@ -178,7 +180,8 @@ std::vector<Value> eval_assert_metadata(const Call& call) {
     call.fail("the program expects dtype " + std::string(name(call.dtype("dtype", tensor.dtype()))) + " here, found " +
               std::string(name(tensor.dtype())));
   if (call.has("size") && call.ints("size") != tensor.sizes())
-    call.fail("the program expects sizes " + to_string(call.ints("size")) + " here, found " + to_string(tensor.sizes()));
+    call.fail("the program expects sizes " + to_string(call.ints("size")) + " here, found " +
+              to_string(tensor.sizes()));
   return {};
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 void copy_element(const Tensor& to, std::int64_t to_offset, const Tensor& from, std::int64_t from_offset) {
   const auto width = static_cast<std::int64_t>(element_size(to.dtype()));
-  std::memcpy(to.raw_data() + to_offset * width, from.raw_data() + from_offset * width, static_cast<std::size_t>(width));
+  std::memcpy(to.raw_data() + to_offset * width, from.raw_data() + from_offset * width,
+              static_cast<std::size_t>(width));
 }
 
 // An index as a position in a dimension of `size`; negative ones count from the end.
@@ -31,7 +32,8 @@ std::vector<Value> eval_embedding(const Call& call) {
     const std::int64_t index = indices.data<std::int64_t>()[i];
     if (index < 0) call.fail("index " + std::to_string(index) + " is negative");
     const std::int64_t at = checked_index(call, index, weight.size(0));
-    std::memcpy(out.raw_data() + static_cast<std::size_t>(i) * row, weight.raw_data() + static_cast<std::size_t>(at) * row, row);
+    std::memcpy(out.raw_data() + static_cast<std::size_t>(i) * row,
+                weight.raw_data() + static_cast<std::size_t>(at) * row, row);
   }
   return {out};
 }
@@ -65,8 +67,9 @@ std::vector<Value> eval_index(const Call& call) {
   const Tensor& self = call.tensor("self");
   const IndexPlan plan = plan_index(call);
   const Tensor out = Tensor::empty(self.dtype(), plan.result_sizes);
-  for_each_indexed(call, plan, self,
-                   [&](const Shape& position, std::int64_t offset) { copy_element(out, offset_of(out, position), self, offset); });
+  for_each_indexed(call, plan, self, [&](const Shape& position, std::int64_t offset) {
+    copy_element(out, offset_of(out, position), self, offset);
+  });
   return {out};
 }
 
@@ -75,8 +78,9 @@ std::vector<Value> eval_index_put(const Call& call) {
   const IndexPlan plan = plan_index(call);
   const Tensor values = expand(call, call.tensor("values").to(out.dtype()), plan.result_sizes);
   if (!call.boolean("accumulate")) {
-    for_each_indexed(call, plan, out,
-                     [&](const Shape& position, std::int64_t offset) { copy_element(out, offset, values, offset_of(values, position)); });
+    for_each_indexed(call, plan, out, [&](const Shape& position, std::int64_t offset) {
+      copy_element(out, offset, values, offset_of(values, position));
+    });
     return {out};
   }
   return with_compute_type(out.dtype(), [&](auto type) -> std::vector<Value> {
@@ -107,7 +111,8 @@ std::vector<Value> eval_index_select(const Call& call) {
 template <typename Fn>
 void for_each_along(const Call& call, const Tensor& index, const Tensor& target, Fn fn) {
   const auto d = static_cast<std::size_t>(call.dim("dim", target.dim()));
-  if (index.dim() != target.dim() && index.dim() > 0 && target.dim() > 0) call.fail("index and self must have equally many dimensions");
+  if (index.dim() != target.dim() && index.dim() > 0 && target.dim() > 0)
+    call.fail("index and self must have equally many dimensions");
   const Tensor wide = index.to(DType::int64);
   for_each_index(index.sizes(), [&](const Shape& at) {
     Shape position = at;
@@ -115,7 +120,8 @@ void for_each_along(const Call& call, const Tensor& index, const Tensor& target,
     const std::int64_t value = wide.data<std::int64_t>()[offset_of(wide, at)];
     if (!position.empty()) position[d] = checked_index(call, value, target.sizes()[d]);
     for (std::size_t k = 0; k < position.size(); ++k)
-      if (position[k] >= target.sizes()[k]) call.fail("the index is larger than self in dimension " + std::to_string(k));
+      if (position[k] >= target.sizes()[k])
+        call.fail("the index is larger than self in dimension " + std::to_string(k));
     fn(at, position);
   });
 }
@@ -134,10 +140,12 @@ std::vector<Value> eval_scatter(const Call& call) {
   const Tensor out = call.tensor("self").clone();
   const Tensor& index = call.tensor("index");
   const bool from_tensor = call.schema().find_arg("src") != nullptr;
-  const Tensor source = from_tensor ? call.tensor("src") : expand(call, operand(call, call.arg("value"), out.dtype()), index.sizes());
+  const Tensor source =
+      from_tensor ? call.tensor("src") : expand(call, operand(call, call.arg("value"), out.dtype()), index.sizes());
   if (source.dtype() != out.dtype()) call.fail("src must have self's dtype");
   for (std::size_t d = 0; d < index.sizes().size(); ++d)
-    if (index.sizes()[d] > source.sizes().at(d)) call.fail("the index is larger than src in dimension " + std::to_string(d));
+    if (index.sizes()[d] > source.sizes().at(d))
+      call.fail("the index is larger than src in dimension " + std::to_string(d));
   for_each_along(call, index, out, [&](const Shape& at, const Shape& position) {
     copy_element(out, offset_of(out, position), source, offset_of(source, at));
   });
@@ -152,7 +160,8 @@ std::vector<Value> eval_scatter_add(const Call& call) {
     const Tensor sums = self.clone().to(dtype_of<T>());
     const Tensor source = call.tensor("src").to(dtype_of<T>());
     for (std::size_t d = 0; d < index.sizes().size(); ++d)
-      if (index.sizes()[d] > source.sizes().at(d)) call.fail("the index is larger than src in dimension " + std::to_string(d));
+      if (index.sizes()[d] > source.sizes().at(d))
+        call.fail("the index is larger than src in dimension " + std::to_string(d));
     for_each_along(call, index, sums, [&](const Shape& at, const Shape& position) {
       sums.data<T>()[offset_of(sums, position)] += source.data<T>()[offset_of(source, at)];
     });
@@ -168,7 +177,8 @@ Tensor triangle(const Call& call, bool upper) {
   const Tensor out = Tensor::empty(self.dtype(), self.sizes());
   for_each_index(self.sizes(), [&](const Shape& index) {
     const std::int64_t ahead = index[index.size() - 1] - index[index.size() - 2];
-    if (upper ? ahead >= diagonal : ahead <= diagonal) copy_element(out, offset_of(out, index), self, offset_of(self, index));
+    if (upper ? ahead >= diagonal : ahead <= diagonal)
+      copy_element(out, offset_of(out, index), self, offset_of(self, index));
   });
   return out;
 }

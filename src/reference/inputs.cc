@@ -29,7 +29,8 @@ class InputChecker {
     const std::string who = "[run] input '" + placeholder.name() + "': ";
     if (!input.defined()) throw InvalidArgumentError(who + "it is undefined");
     if (const auto* number = std::get_if<ValueType::SymIntValue>(&placeholder.type.v)) {
-      if (input.numel() != 1 || is_floating_point(input.dtype())) throw InvalidArgumentError(who + "one integer expected");
+      if (input.numel() != 1 || is_floating_point(input.dtype()))
+        throw InvalidArgumentError(who + "one integer expected");
       const auto value = static_cast<std::int64_t>(input.item());
       check_size(who + "value", number->value, value);
       return value;
@@ -37,9 +38,11 @@ class InputChecker {
     const TensorMeta* meta = placeholder.type.tensor();
     if (!meta) return input;
     if (plain_dtype(meta->dtype) != plain_dtype(input.dtype()))
-      throw InvalidArgumentError(who + "dtype " + std::string(name(meta->dtype)) + " expected, found " + std::string(name(input.dtype())));
+      throw InvalidArgumentError(who + "dtype " + std::string(name(meta->dtype)) + " expected, found " +
+                                 std::string(name(input.dtype())));
     if (meta->sizes.size() != input.sizes().size())
-      throw InvalidArgumentError(who + std::to_string(meta->sizes.size()) + " dimensions expected, found sizes " + to_string(input.sizes()));
+      throw InvalidArgumentError(who + std::to_string(meta->sizes.size()) + " dimensions expected, found sizes " +
+                                 to_string(input.sizes()));
     for (std::size_t d = 0; d < meta->sizes.size(); ++d)
       check_size(who + "dimension " + std::to_string(d), meta->sizes[d], input.sizes()[d]);
     return input;
@@ -49,22 +52,23 @@ class InputChecker {
   void check_size(const std::string& what, const SymInt& wanted, std::int64_t found) {
     if (!wanted.is_symbolic()) {
       if (wanted.value != found)
-        throw InvalidArgumentError(what + ": " + std::to_string(wanted.value) + " expected, found " + std::to_string(found));
+        throw InvalidArgumentError(what + ": " + std::to_string(wanted.value) + " expected, found " +
+                                   std::to_string(found));
       return;
     }
     const auto symbol = symbol_name(wanted.expr);
     if (!symbol) return;  // the program's own assertions check what follows from an expression
     const auto [known, is_new] = values_.emplace(*symbol, found);
     if (known->second != found)
-      throw InvalidArgumentError(what + ": the symbol " + *symbol + " is " + std::to_string(known->second) + " in another place, found " +
-                                 std::to_string(found));
+      throw InvalidArgumentError(what + ": the symbol " + *symbol + " is " + std::to_string(known->second) +
+                                 " in another place, found " + std::to_string(found));
     const auto range = program_.range_constraints.find(*symbol);
     if (range == program_.range_constraints.end()) return;
     const auto& [low, high] = range->second;
     if ((low && found < *low) || (high && found > *high))
       throw InvalidArgumentError(what + ": " + std::to_string(found) + " is outside the range from " +
-                                 (low ? std::to_string(*low) : "-inf") + " to " + (high ? std::to_string(*high) : "inf") +
-                                 " of the symbol " + *symbol);
+                                 (low ? std::to_string(*low) : "-inf") + " to " +
+                                 (high ? std::to_string(*high) : "inf") + " of the symbol " + *symbol);
   }
 
   const Program& program_;
@@ -95,7 +99,8 @@ std::vector<Value> bind_inputs(const Program& program, const std::vector<Tensor>
     expected += !spec || spec->kind == InputSpec::Kind::user_input;
   }
   if (inputs.size() != expected)
-    throw InvalidArgumentError("[run] the program takes " + std::to_string(expected) + " inputs, found " + std::to_string(inputs.size()));
+    throw InvalidArgumentError("[run] the program takes " + std::to_string(expected) + " inputs, found " +
+                               std::to_string(inputs.size()));
   InputChecker checker(program);
   std::vector<Value> values;
   std::size_t next = 0;

@@ -38,7 +38,8 @@ void check_supported(const Graph& graph) {
     const std::string why = why_unsupported(node);
     if (!why.empty()) throw UnsupportedOpError("[run] " + node.describe() + ": " + why);
     for (const Argument& argument : node.args())
-      if (const auto* subgraph = argument.get_if<Argument::Subgraph>(); subgraph && subgraph->graph) check_supported(*subgraph->graph);
+      if (const auto* subgraph = argument.get_if<Argument::Subgraph>(); subgraph && subgraph->graph)
+        check_supported(*subgraph->graph);
   }
 }
 
@@ -47,7 +48,8 @@ bool writes_anything(const Graph& graph) {
     const OpSchema* schema = find_schema(node.target());
     if (node.kind() == NodeKind::call_function && schema && schema->mutates()) return true;
     for (const Argument& argument : node.args())
-      if (const auto* subgraph = argument.get_if<Argument::Subgraph>(); subgraph && subgraph->graph && writes_anything(*subgraph->graph))
+      if (const auto* subgraph = argument.get_if<Argument::Subgraph>();
+          subgraph && subgraph->graph && writes_anything(*subgraph->graph))
         return true;
   }
   return false;
@@ -113,12 +115,14 @@ class ReferenceExecutor : public Executor {
       if (node.is_output()) return results(node, environment);
       Value value;
       if (node.kind() == NodeKind::placeholder) {
-        if (next_input == inputs.size()) throw InvalidArgumentError("[run] " + node.describe() + ": too few values for a sub-graph");
+        if (next_input == inputs.size())
+          throw InvalidArgumentError("[run] " + node.describe() + ": too few values for a sub-graph");
         value = std::move(inputs[next_input++]);
       } else {
         value = run_node(node, environment);
       }
-      if (const Tensor* tensor = value.tensor(); tensor && keep_.contains(node.name())) kept_[node.name()] = tensor->clone();
+      if (const Tensor* tensor = value.tensor(); tensor && keep_.contains(node.name()))
+        kept_[node.name()] = tensor->clone();
       environment[&node] = std::move(value);
       for (const Node* input : node.inputs())
         if (last_use.at(input) == &node) environment.erase(input);
@@ -151,7 +155,8 @@ class ReferenceExecutor : public Executor {
 
   Value attribute(const Node& node) const {
     const auto found = attributes_.find(node.target());
-    if (found == attributes_.end()) throw InvalidArgumentError("[run] " + node.describe() + ": the program has no tensor of that name");
+    if (found == attributes_.end())
+      throw InvalidArgumentError("[run] " + node.describe() + ": the program has no tensor of that name");
     return found->second;
   }
 
@@ -207,7 +212,8 @@ class ReferenceExecutor : public Executor {
   void refuse_read_only(const Call& call) const {
     for (const ArgSchema& arg : call.schema().args) {
       const Tensor* tensor = arg.is_written ? call.arg(arg.name).tensor() : nullptr;
-      if (tensor && read_only_.contains(tensor->storage().get())) call.fail("it would write into a parameter or constant of the program");
+      if (tensor && read_only_.contains(tensor->storage().get()))
+        call.fail("it would write into a parameter or constant of the program");
     }
   }
 
@@ -253,6 +259,8 @@ class ReferenceExecutor : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_reference_executor(const Program& program) { return std::make_unique<ReferenceExecutor>(program); }
+std::unique_ptr<Executor> make_reference_executor(const Program& program) {
+  return std::make_unique<ReferenceExecutor>(program);
+}
 
 }  // namespace qdq

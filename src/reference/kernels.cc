@@ -11,10 +11,10 @@ namespace {
 
 std::span<const KernelFamily> families() {
   static const std::array all = {
-      conv_kernels(),    linear_kernels(), attention_kernels(), unary_kernels(),    activation_kernels(),
-      binary_kernels(),  compare_kernels(), reduction_kernels(), sort_kernels(),     norm_kernels(),
-      pool_kernels(),    resample_kernels(), view_kernels(),     copy_kernels(),     index_kernels(),
-      creation_kernels(), symbolic_kernels(), qdq_kernels(),     affine_kernels(),
+      conv_kernels(),     linear_kernels(),   attention_kernels(), unary_kernels(),  activation_kernels(),
+      binary_kernels(),   compare_kernels(),  reduction_kernels(), sort_kernels(),   norm_kernels(),
+      pool_kernels(),     resample_kernels(), view_kernels(),      copy_kernels(),   index_kernels(),
+      creation_kernels(), symbolic_kernels(), qdq_kernels(),       affine_kernels(),
   };
   return all;
 }
@@ -44,7 +44,8 @@ std::vector<std::string_view> kernel_targets() {
 
 std::vector<Value> evaluate(const Call& call) {
   const auto found = table().find(call.schema().target);
-  if (found == table().end()) throw UnsupportedOpError("[run] " + call.node().describe() + ": no reference kernel for this operator");
+  if (found == table().end())
+    throw UnsupportedOpError("[run] " + call.node().describe() + ": no reference kernel for this operator");
   try {
     return found->second(call);
   } catch (const InvalidArgumentError& error) {

@@ -20,7 +20,8 @@ Tensor multiply(const Tensor& a, const Tensor& b) {
       for (std::int64_t k = 0; k < inner; ++k) {
         const auto x = static_cast<Accumulator<T>>(a.data<T>()[(m * rows + i) * inner + k]);
         const T* y = b.data<T>() + (m * inner + k) * columns;
-        for (std::int64_t j = 0; j < columns; ++j) sums[static_cast<std::size_t>(j)] += x * static_cast<Accumulator<T>>(y[j]);
+        for (std::int64_t j = 0; j < columns; ++j)
+          sums[static_cast<std::size_t>(j)] += x * static_cast<Accumulator<T>>(y[j]);
       }
       T* to = out.data<T>() + (m * rows + i) * columns;
       for (std::int64_t j = 0; j < columns; ++j) to[j] = static_cast<T>(sums[static_cast<std::size_t>(j)]);
@@ -96,7 +97,8 @@ Tensor matmul(const Call& call, const Tensor& a, const Tensor& b) {
   const Shape lead = broadcast(call, leading(left), leading(right));
   const Tensor product = with_compute_type(a.dtype(), [&](auto type) {
     using T = decltype(type);
-    return multiply<T>(contiguous_as<T>(with_leading(call, left, lead)), contiguous_as<T>(with_leading(call, right, lead)))
+    return multiply<T>(contiguous_as<T>(with_leading(call, left, lead)),
+                       contiguous_as<T>(with_leading(call, right, lead)))
         .to(a.dtype());
   });
   Shape sizes = lead;

@@ -56,8 +56,8 @@ std::vector<Value> eval_native_batch_norm(const Call& call) {
 
 struct Normalized {
   Tensor output;
-  Tensor mean;       // one per row, float64
-  Tensor inv_std;    // 1 / sqrt(var + eps)
+  Tensor mean;     // one per row, float64
+  Tensor inv_std;  // 1 / sqrt(var + eps)
 };
 
 // Rows of `length` neighbouring elements to mean 0 and variance 1. scale(i) and shift(i) take the element's index.
@@ -74,7 +74,8 @@ Normalized normalize(const Tensor& input, std::int64_t length, double eps, Scale
     double squares = 0;
     for (std::int64_t i = 0; i < length; ++i) squares += (row[i] - mean) * (row[i] - mean);
     const double inv_std = 1 / std::sqrt(squares / static_cast<double>(length) + eps);
-    for (std::int64_t i = 0; i < length; ++i) row[i] = (row[i] - mean) * inv_std * scale(r * length + i) + shift(r * length + i);
+    for (std::int64_t i = 0; i < length; ++i)
+      row[i] = (row[i] - mean) * inv_std * scale(r * length + i) + shift(r * length + i);
     result.mean.data<double>()[r] = mean;
     result.inv_std.data<double>()[r] = inv_std;
   }
@@ -97,7 +98,8 @@ Normalized layer_norm(const Call& call) {
   const auto weight = numbers(call.optional_tensor("weight"), length, 1);
   const auto bias = numbers(call.optional_tensor("bias"), length, 0);
   return normalize(
-      call.tensor("input"), length, call.number("eps"), [&](std::int64_t i) { return weight[static_cast<std::size_t>(i % length)]; },
+      call.tensor("input"), length, call.number("eps"),
+      [&](std::int64_t i) { return weight[static_cast<std::size_t>(i % length)]; },
       [&](std::int64_t i) { return bias[static_cast<std::size_t>(i % length)]; });
 }
 
@@ -106,14 +108,16 @@ std::vector<Value> eval_layer_norm(const Call& call) { return {layer_norm(call).
 std::vector<Value> eval_native_layer_norm(const Call& call) {
   const Normalized result = layer_norm(call);
   const Shape sizes = call.schema().infer(call)[1].tensor()->sizes();
-  return {result.output, result.mean.reshape(sizes).to(DType::float32), result.inv_std.reshape(sizes).to(DType::float32)};
+  return {result.output, result.mean.reshape(sizes).to(DType::float32),
+          result.inv_std.reshape(sizes).to(DType::float32)};
 }
 
 // Each sample's channels in `groups` runs; weight and bias per channel.
 Normalized group_norm(const Call& call, std::int64_t groups) {
   const Tensor& input = call.tensor("input");
   const std::int64_t channels = channels_of(call);
-  if (groups < 1 || channels % groups != 0) call.fail("the channels do not divide into " + std::to_string(groups) + " groups");
+  if (groups < 1 || channels % groups != 0)
+    call.fail("the channels do not divide into " + std::to_string(groups) + " groups");
   check_count(call, "weight", channels);
   check_count(call, "bias", channels);
   const auto weight = numbers(call.optional_tensor("weight"), channels, 1);
@@ -130,7 +134,8 @@ std::vector<Value> eval_group_norm(const Call& call) { return {group_norm(call, 
 std::vector<Value> eval_native_group_norm(const Call& call) {
   const Normalized result = group_norm(call, call.integer("group"));
   const Shape sizes = {call.integer("N"), call.integer("group")};
-  return {result.output, result.mean.reshape(sizes).to(DType::float32), result.inv_std.reshape(sizes).to(DType::float32)};
+  return {result.output, result.mean.reshape(sizes).to(DType::float32),
+          result.inv_std.reshape(sizes).to(DType::float32)};
 }
 
 std::vector<Value> eval_instance_norm(const Call& call) {

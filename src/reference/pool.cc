@@ -40,8 +40,8 @@ void for_each_in(const Ranges& ranges, const Shape& spatial, Fn fn) {
 }
 
 struct Planes {
-  Shape spatial;      // of the input
-  Shape out_sizes;    // of the whole output
+  Shape spatial;    // of the input
+  Shape out_sizes;  // of the whole output
   Shape out_spatial;
   std::int64_t count;
   std::int64_t size;  // elements of one input plane
@@ -69,16 +69,18 @@ std::vector<Value> max_pool(const Call& call, Window window) {
     const Tensor values = Tensor::empty(dtype_of<T>(), planes.out_sizes);
     const Tensor indices = Tensor::empty(DType::int64, planes.out_sizes);
     const Tensor input = contiguous_as<T>(self);
-    for_each_window(planes.count, planes.out_spatial, window, [&](std::int64_t plane, const Ranges& ranges, std::int64_t at) {
-      const T* from = input.data<T>() + plane * planes.size;
-      std::int64_t best = -1;
-      for_each_in(ranges, planes.spatial, [&](std::int64_t offset) {
-        if (best < 0 || from[offset] > from[best] || (from[offset] != from[offset] && from[best] == from[best])) best = offset;
-      });
-      if (best < 0) call.fail("a window covers no input");
-      values.data<T>()[at] = from[best];
-      indices.data<std::int64_t>()[at] = best;
-    });
+    for_each_window(
+        planes.count, planes.out_spatial, window, [&](std::int64_t plane, const Ranges& ranges, std::int64_t at) {
+          const T* from = input.data<T>() + plane * planes.size;
+          std::int64_t best = -1;
+          for_each_in(ranges, planes.spatial, [&](std::int64_t offset) {
+            if (best < 0 || from[offset] > from[best] || (from[offset] != from[offset] && from[best] == from[best]))
+              best = offset;
+          });
+          if (best < 0) call.fail("a window covers no input");
+          values.data<T>()[at] = from[best];
+          indices.data<std::int64_t>()[at] = best;
+        });
     return {values.to(self.dtype()), indices};
   });
 }
@@ -91,16 +93,18 @@ std::vector<Value> avg_pool(const Call& call, Window window, Divisor divisor) {
     using T = decltype(type);
     const Tensor out = Tensor::empty(dtype_of<T>(), planes.out_sizes);
     const Tensor input = contiguous_as<T>(self);
-    for_each_window(planes.count, planes.out_spatial, window, [&](std::int64_t plane, const Ranges& ranges, std::int64_t at) {
-      const T* from = input.data<T>() + plane * planes.size;
-      Accumulator<T> sum = 0;
-      std::int64_t count = 0;
-      for_each_in(ranges, planes.spatial, [&](std::int64_t offset) {
-        sum += static_cast<Accumulator<T>>(from[offset]);
-        ++count;
-      });
-      out.data<T>()[at] = static_cast<T>(sum / static_cast<Accumulator<T>>(divisor(at % numel(planes.out_spatial), count)));
-    });
+    for_each_window(
+        planes.count, planes.out_spatial, window, [&](std::int64_t plane, const Ranges& ranges, std::int64_t at) {
+          const T* from = input.data<T>() + plane * planes.size;
+          Accumulator<T> sum = 0;
+          std::int64_t count = 0;
+          for_each_in(ranges, planes.spatial, [&](std::int64_t offset) {
+            sum += static_cast<Accumulator<T>>(from[offset]);
+            ++count;
+          });
+          out.data<T>()[at] =
+              static_cast<T>(sum / static_cast<Accumulator<T>>(divisor(at % numel(planes.out_spatial), count)));
+        });
     return {out.to(self.dtype())};
   });
 }
@@ -146,17 +150,23 @@ std::vector<Value> eval_avg_pool(const Call& call) {
 }
 
 // Output position i of `out` covers the input from floor(i * in / out) to ceil((i + 1) * in / out).
-Range adaptive_window(std::int64_t in, std::int64_t out, std::int64_t i) { return {i * in / out, ((i + 1) * in + out - 1) / out}; }
+Range adaptive_window(std::int64_t in, std::int64_t out, std::int64_t i) {
+  return {i * in / out, ((i + 1) * in + out - 1) / out};
+}
 
 std::vector<Value> eval_adaptive_avg_pool(const Call& call) {
   const Planes planes = planes_of(call);
-  const auto window = [&](std::size_t d, std::int64_t i) { return adaptive_window(planes.spatial[d], planes.out_spatial[d], i); };
+  const auto window = [&](std::size_t d, std::int64_t i) {
+    return adaptive_window(planes.spatial[d], planes.out_spatial[d], i);
+  };
   return avg_pool(call, window, [](std::int64_t, std::int64_t inside) { return inside; });
 }
 
 std::vector<Value> eval_adaptive_max_pool(const Call& call) {
   const Planes planes = planes_of(call);
-  return max_pool(call, [&](std::size_t d, std::int64_t i) { return adaptive_window(planes.spatial[d], planes.out_spatial[d], i); });
+  return max_pool(call, [&](std::size_t d, std::int64_t i) {
+    return adaptive_window(planes.spatial[d], planes.out_spatial[d], i);
+  });
 }
 
 constexpr KernelRow kRows[] = {

@@ -13,8 +13,8 @@ void check_bounds(const Call& call, std::int64_t quant_min, std::int64_t quant_m
   if (is_floating_point(dtype)) return;
   const IntegerLimits limits = integer_limits(plain_dtype(dtype));
   if (quant_min < limits.min || quant_max > limits.max)
-    call.fail("quantized values from " + std::to_string(quant_min) + " to " + std::to_string(quant_max) + " do not fit " +
-              std::string(name(dtype)));
+    call.fail("quantized values from " + std::to_string(quant_min) + " to " + std::to_string(quant_max) +
+              " do not fit " + std::string(name(dtype)));
 }
 
 Tensor to_quantized(const Tensor& values, DType dtype) {
@@ -65,7 +65,8 @@ std::vector<Value> eval_quantize_per_tensor(const Call& call) {
   const auto zero_point = static_cast<float>(one_number(call, "zero_point"));
   const auto low = static_cast<float>(quant_min);
   const auto high = static_cast<float>(quant_max);
-  const Tensor levels = map<float>(float_input(call), [&](float x) { return quantize_to_float(x, inverse, zero_point, low, high); });
+  const Tensor levels =
+      map<float>(float_input(call), [&](float x) { return quantize_to_float(x, inverse, zero_point, low, high); });
   return {to_quantized(levels, plain_dtype(dtype))};
 }
 
@@ -78,14 +79,16 @@ std::vector<Value> eval_dequantize_per_tensor(const Call& call) {
   if (result == DType::float64)
     return {map<double>(input.to(result), [&](double x) { return dequantize(x, scale, zero_point); })};
   // The narrow floats round after each of the two steps.
-  const Tensor differences = map<float>(input.to(result).to(DType::float32), [&](float x) { return x - static_cast<float>(zero_point); });
+  const Tensor differences =
+      map<float>(input.to(result).to(DType::float32), [&](float x) { return x - static_cast<float>(zero_point); });
   const Tensor shifted = differences.to(result).to(DType::float32);
   return {map<float>(shifted, [&](float x) { return x * static_cast<float>(scale); }).to(result)};
 }
 
 // A vector of one number per index of `axis`, in a shape that broadcasts over `rank` dimensions.
 Tensor along_axis(const Call& call, const Tensor& vector, std::int64_t rank, std::int64_t axis) {
-  if (axis < -rank || axis >= rank) call.fail("axis " + std::to_string(axis) + " of a tensor with " + std::to_string(rank) + " dimensions");
+  if (axis < -rank || axis >= rank)
+    call.fail("axis " + std::to_string(axis) + " of a tensor with " + std::to_string(rank) + " dimensions");
   Shape sizes(static_cast<std::size_t>(rank), 1);
   sizes[static_cast<std::size_t>(axis < 0 ? axis + rank : axis)] = vector.numel();
   return vector.reshape(sizes);
@@ -95,9 +98,10 @@ std::vector<Value> eval_quantize_per_channel(const Call& call) {
   const DType dtype = call.dtype("dtype", DType::int8);
   const std::int64_t axis = call.integer("axis");
   check_bounds(call, call.integer("quant_min"), call.integer("quant_max"), dtype);
-  const Tensor levels = quantized_levels(call, float_input(call), along_axis(call, call.tensor("scales"), call.tensor("input").dim(), axis),
-                                         along_axis(call, call.tensor("zero_points"), call.tensor("input").dim(), axis),
-                                         static_cast<double>(call.integer("quant_min")), static_cast<double>(call.integer("quant_max")));
+  const Tensor levels = quantized_levels(
+      call, float_input(call), along_axis(call, call.tensor("scales"), call.tensor("input").dim(), axis),
+      along_axis(call, call.tensor("zero_points"), call.tensor("input").dim(), axis),
+      static_cast<double>(call.integer("quant_min")), static_cast<double>(call.integer("quant_max")));
   return {to_quantized(levels, plain_dtype(dtype))};
 }
 
@@ -125,8 +129,10 @@ std::vector<Value> eval_dequantize_per_channel(const Call& call) {
   const Tensor& input = call.tensor("input");
   const std::int64_t axis = call.integer("axis");
   check_bounds(call, call.integer("quant_min"), call.integer("quant_max"), input.dtype());
-  const Tensor zero_points = call.has("zero_points") ? along_axis(call, call.tensor("zero_points"), input.dim(), axis) : Tensor();
-  const Tensor values = dequantized(call, input, along_axis(call, call.tensor("scales"), input.dim(), axis), zero_points);
+  const Tensor zero_points =
+      call.has("zero_points") ? along_axis(call, call.tensor("zero_points"), input.dim(), axis) : Tensor();
+  const Tensor values =
+      dequantized(call, input, along_axis(call, call.tensor("scales"), input.dim(), axis), zero_points);
   return {values.to(call.dtype("out_dtype", DType::float32))};
 }
 
@@ -160,7 +166,8 @@ std::vector<Value> choose_qparams(const Call& call, bool symmetric) {
   const float scale = at_least_eps((high - low) / (quant_max - quant_min));
   const auto offset = float_to_integer<std::int32_t>(round_half_even(low / scale));
   const std::int64_t zero_point = call.integer("quant_min") - offset;
-  return result(static_cast<double>(scale), std::clamp(zero_point, call.integer("quant_min"), call.integer("quant_max")));
+  return result(static_cast<double>(scale),
+                std::clamp(zero_point, call.integer("quant_min"), call.integer("quant_max")));
 }
 std::vector<Value> eval_choose_qparams(const Call& call) { return choose_qparams(call, false); }
 std::vector<Value> eval_choose_qparams_symmetric(const Call& call) { return choose_qparams(call, true); }
@@ -183,7 +190,8 @@ std::vector<Value> eval_fake_quant_per_channel(const Call& call) {
   const Tensor& input = call.tensor("input");
   const std::int64_t axis = call.integer("axis");
   const Tensor scales = along_axis(call, call.tensor("scales"), input.dim(), axis).to(DType::float32);
-  return {fake_quantized(call, float_input(call), scales, along_axis(call, call.tensor("zero_points"), input.dim(), axis))};
+  return {
+      fake_quantized(call, float_input(call), scales, along_axis(call, call.tensor("zero_points"), input.dim(), axis))};
 }
 
 constexpr KernelRow kRows[] = {
@@ -203,8 +211,8 @@ constexpr KernelRow kRows[] = {
 
 }  // namespace
 
-Tensor quantized_levels(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points, double quant_min,
-                        double quant_max) {
+Tensor quantized_levels(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points,
+                        double quant_min, double quant_max) {
   // A double scale with dimensions makes torch compute in double; a 0-dim one does not.
   const DType type_of_product = result_type({input, scales});
   return with_float_type(type_of_product, [&](auto type) {
@@ -214,8 +222,11 @@ Tensor quantized_levels(const Call& call, const Tensor& input, const Tensor& sca
       using S = decltype(scale_type);
       return map<S>(scales.to(dtype_of<S>()), [](S s) { return S(1) / s; }).to(dtype_of<T>());
     });
-    const Tensor rounded = map<T>(call, input.to(dtype_of<T>()), inverse, [](T x, T i) { return round_half_even(x * i); });
-    const auto shift = [&](T x, T z) { return clamp_keeping_nan(x + z, static_cast<T>(quant_min), static_cast<T>(quant_max)); };
+    const Tensor rounded =
+        map<T>(call, input.to(dtype_of<T>()), inverse, [](T x, T i) { return round_half_even(x * i); });
+    const auto shift = [&](T x, T z) {
+      return clamp_keeping_nan(x + z, static_cast<T>(quant_min), static_cast<T>(quant_max));
+    };
     if (!zero_points.defined()) return map<T>(rounded, [&](T x) { return shift(x, 0); });
     return map<T>(call, rounded, zero_points.to(dtype_of<T>()), shift);
   });

@@ -13,7 +13,7 @@ Tensor to_quantized(const Tensor& values, DType dtype);
 
 // clamp(round(input * (1 / scales)) + zero_points, quant_min, quant_max), still floats; scales and zero points broadcast.
 // Undefined zero_points are 0. Float64 scales with dimensions make the result float64.
-Tensor quantized_levels(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points, double quant_min,
-                        double quant_max);
+Tensor quantized_levels(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points,
+                        double quant_min, double quant_max);
 
 }  // namespace qdq

@@ -6,10 +6,10 @@
 namespace qdq {
 
 struct Rows {
-  Tensor values;        // contiguous, [count, length]
+  Tensor values;  // contiguous, [count, length]
   std::int64_t count;
   std::int64_t length;
-  Shape result_sizes;   // without the reduced dimensions, or with 1 in their place
+  Shape result_sizes;  // without the reduced dimensions, or with 1 in their place
 };
 
 // `dims` ascending, non-negative; empty only for a 0-dim tensor.

@@ -68,7 +68,8 @@ Accumulator<T> sum_of(const T* row, std::int64_t length) {
 template <typename T>
 double squared_deviations(const T* row, std::int64_t length, double mean) {
   double sum = 0;
-  for (std::int64_t i = 0; i < length; ++i) sum += (static_cast<double>(row[i]) - mean) * (static_cast<double>(row[i]) - mean);
+  for (std::int64_t i = 0; i < length; ++i)
+    sum += (static_cast<double>(row[i]) - mean) * (static_cast<double>(row[i]) - mean);
   return sum;
 }
 
@@ -90,7 +91,8 @@ std::vector<Value> eval_prod(const Call& call) {
 }
 
 DType mean_dtype(const Call& call) {
-  const DType dtype = call.schema().find_arg("dtype") ? call.dtype("dtype", self_of(call).dtype()) : self_of(call).dtype();
+  const DType dtype =
+      call.schema().find_arg("dtype") ? call.dtype("dtype", self_of(call).dtype()) : self_of(call).dtype();
   if (!is_floating_point(dtype)) call.fail("a floating point tensor expected, found " + std::string(name(dtype)));
   return dtype;
 }
@@ -107,12 +109,14 @@ double correction_of(const Call& call) {
 
 template <typename T>
 double variance_of(const T* row, std::int64_t length, double correction) {
-  return squared_deviations(row, length, mean_of(row, length)) / std::max(0.0, static_cast<double>(length) - correction);
+  return squared_deviations(row, length, mean_of(row, length)) /
+         std::max(0.0, static_cast<double>(length) - correction);
 }
 
 std::vector<Value> eval_var(const Call& call) {
   const double correction = correction_of(call);
-  return reduced(call, mean_dtype(call), [&](const auto* row, std::int64_t length) { return variance_of(row, length, correction); });
+  return reduced(call, mean_dtype(call),
+                 [&](const auto* row, std::int64_t length) { return variance_of(row, length, correction); });
 }
 
 std::vector<Value> eval_std(const Call& call) {
@@ -131,9 +135,12 @@ std::vector<Value> eval_norm(const Call& call) {
     double result = p < 0 && std::isinf(p) ? p * -1 : 0;
     for (std::int64_t i = 0; i < length; ++i) {
       const double x = std::abs(static_cast<double>(row[i]));
-      if (std::isinf(p)) result = x != x ? x : p > 0 ? std::max(result, x) : std::min(result, x);
-      else if (p == 0) result += x != 0 ? 1 : 0;
-      else result += p == 2 ? x * x : std::pow(x, p);
+      if (std::isinf(p))
+        result = x != x ? x : p > 0 ? std::max(result, x) : std::min(result, x);
+      else if (p == 0)
+        result += x != 0 ? 1 : 0;
+      else
+        result += p == 2 ? x * x : std::pow(x, p);
     }
     return std::isinf(p) || p == 0 ? result : p == 2 ? std::sqrt(result) : std::pow(result, 1 / p);
   });

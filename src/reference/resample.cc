@@ -39,8 +39,10 @@ std::vector<Value> padded(const Call& call, const Shape& pad, const std::string&
     call.fail("padding mode '" + mode + "' is not known");
   for (std::size_t i = 0; i < pad.size(); ++i) {
     const std::int64_t size = self.sizes()[rank - 1 - i / 2];
-    if ((mode == "reflect" && pad[i] >= size) || (mode == "circular" && pad[i] > size) || (mode == "replicate" && size == 0))
-      call.fail("padding " + to_string(pad) + " is too large for sizes " + to_string(self.sizes()) + " in mode " + mode);
+    if ((mode == "reflect" && pad[i] >= size) || (mode == "circular" && pad[i] > size) ||
+        (mode == "replicate" && size == 0))
+      call.fail("padding " + to_string(pad) + " is too large for sizes " + to_string(self.sizes()) + " in mode " +
+                mode);
   }
   return {gathered(self, sizes, value, [&](const Shape& index, Shape& from) {
     for (std::size_t d = 0; d < rank; ++d) {
@@ -56,7 +58,9 @@ std::vector<Value> padded(const Call& call, const Shape& pad, const std::string&
 std::vector<Value> eval_pad(const Call& call) {
   return padded(call, call.ints("pad"), call.string("mode"), call.has("value") ? call.number("value") : 0);
 }
-std::vector<Value> eval_constant_pad(const Call& call) { return padded(call, call.ints("pad"), "constant", call.number("value")); }
+std::vector<Value> eval_constant_pad(const Call& call) {
+  return padded(call, call.ints("pad"), "constant", call.number("value"));
+}
 std::vector<Value> eval_reflection_pad(const Call& call) { return padded(call, call.ints("padding"), "reflect", 0); }
 std::vector<Value> eval_replication_pad(const Call& call) { return padded(call, call.ints("padding"), "replicate", 0); }
 

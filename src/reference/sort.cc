@@ -85,7 +85,8 @@ std::vector<Value> eval_topk(const Call& call) {
   const std::int64_t d = call.dim("dim", self.dim());
   const std::int64_t k = call.integer("k");
   const std::int64_t length = self.dim() == 0 ? 1 : self.size(d);
-  if (k < 0 || k > length) call.fail("k is " + std::to_string(k) + " for a dimension of size " + std::to_string(length));
+  if (k < 0 || k > length)
+    call.fail("k is " + std::to_string(k) + " for a dimension of size " + std::to_string(length));
   return ordered(self, d, call.boolean("largest"), k);
 }
 

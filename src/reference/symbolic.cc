@@ -13,13 +13,15 @@ bool is_float(const Value& value) { return std::holds_alternative<double>(value.
 // fn on two Python numbers: as integers when both are, else as floats.
 template <typename Fn>
 std::vector<Value> arithmetic(const Call& call, Fn fn) {
-  if (is_float(call.arg("a")) || is_float(call.arg("b"))) return {static_cast<double>(fn(call.number("a"), call.number("b")))};
+  if (is_float(call.arg("a")) || is_float(call.arg("b")))
+    return {static_cast<double>(fn(call.number("a"), call.number("b")))};
   return {static_cast<std::int64_t>(fn(call.integer("a"), call.integer("b")))};
 }
 
 template <typename Fn>
 std::vector<Value> comparison(const Call& call, Fn fn) {
-  if (is_float(call.arg("a")) || is_float(call.arg("b"))) return {static_cast<bool>(fn(call.number("a"), call.number("b")))};
+  if (is_float(call.arg("a")) || is_float(call.arg("b")))
+    return {static_cast<bool>(fn(call.number("a"), call.number("b")))};
   return {static_cast<bool>(fn(call.integer("a"), call.integer("b")))};
 }
 
@@ -123,7 +125,8 @@ std::vector<Value> eval_item(const Call& call) {
 std::vector<Value> eval_assert(const Call& call) {
   const Value& self = call.arg("self");
   const bool holds = self.tensor() ? self.tensor()->item() != 0 : call.number("self") != 0;
-  if (!holds) call.fail("an assertion of the program failed" + (call.has("assert_msg") ? ": " + call.string("assert_msg") : ""));
+  if (!holds)
+    call.fail("an assertion of the program failed" + (call.has("assert_msg") ? ": " + call.string("assert_msg") : ""));
   return {};
 }
 

@@ -122,7 +122,8 @@ std::vector<Value> eval_isnan(const Call& call) {
 }
 std::vector<Value> eval_isinf(const Call& call) {
   return questioning(call, [](auto x) {
-    return std::numeric_limits<decltype(x)>::has_infinity && std::abs(x) == std::numeric_limits<decltype(x)>::infinity();
+    return std::numeric_limits<decltype(x)>::has_infinity &&
+           std::abs(x) == std::numeric_limits<decltype(x)>::infinity();
   });
 }
 std::vector<Value> eval_logical_not(const Call& call) {
@@ -139,11 +140,13 @@ std::vector<Value> eval_clamp(const Call& call) {
     using T = decltype(type);
     Tensor values = operand(call, call.arg("self"), dtype_of<T>());
     if (call.has("min"))
-      values = map<T>(call, values, operand(call, call.arg("min"), dtype_of<T>()),
-                      [](T x, T low) { return x != x ? x : low != low || x < low ? low : x; });
+      values = map<T>(call, values, operand(call, call.arg("min"), dtype_of<T>()), [](T x, T low) {
+        return x != x ? x : low != low || x < low ? low : x;
+      });
     if (call.has("max"))
-      values = map<T>(call, values, operand(call, call.arg("max"), dtype_of<T>()),
-                      [](T x, T high) { return x != x ? x : high != high || x > high ? high : x; });
+      values = map<T>(call, values, operand(call, call.arg("max"), dtype_of<T>()), [](T x, T high) {
+        return x != x ? x : high != high || x > high ? high : x;
+      });
     return {values.to(result)};
   });
 }

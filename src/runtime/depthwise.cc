@@ -18,14 +18,23 @@ struct Geometry {
   Shape src_strides, dst_strides;
 
   explicit Geometry(const Depthwise& d)
-      : channels(d.src.size(1)), height(d.src.size(2)), width(d.src.size(3)), out_height(d.dst.size(2)),
-        out_width(d.dst.size(3)), kernel_height(d.weight.size(2)), kernel_width(d.weight.size(3)),
-        stride{d.stride[0], d.stride[1]}, padding{d.padding[0], d.padding[1]}, dilation{d.dilation[0], d.dilation[1]},
-        src_strides(d.src.strides()), dst_strides(d.dst.strides()) {}
+      : channels(d.src.size(1)),
+        height(d.src.size(2)),
+        width(d.src.size(3)),
+        out_height(d.dst.size(2)),
+        out_width(d.dst.size(3)),
+        kernel_height(d.weight.size(2)),
+        kernel_width(d.weight.size(3)),
+        stride{d.stride[0], d.stride[1]},
+        padding{d.padding[0], d.padding[1]},
+        dilation{d.dilation[0], d.dilation[1]},
+        src_strides(d.src.strides()),
+        dst_strides(d.dst.strides()) {}
 };
 
 // One row of the output; `weight` is [taps][channels]. Taps that fall into the padding add nothing.
-void compute_row(const Geometry& g, const float* src, const float* weight, const float* bias, float* dst, std::int64_t y) {
+void compute_row(const Geometry& g, const float* src, const float* weight, const float* bias, float* dst,
+                 std::int64_t y) {
   std::array<const float*, kMaxTaps> inputs;
   std::array<const float*, kMaxTaps> weights;
   for (std::int64_t x = 0; x < g.out_width; ++x) {
@@ -40,7 +49,8 @@ void compute_row(const Geometry& g, const float* src, const float* weight, const
         weights[taps++] = weight + (ky * g.kernel_width + kx) * g.channels;
       }
     }
-    kernels().depthwise(dst + x * g.dst_strides[3], bias, inputs.data(), weights.data(), static_cast<std::int64_t>(taps), g.channels);
+    kernels().depthwise(dst + x * g.dst_strides[3], bias, inputs.data(), weights.data(),
+                        static_cast<std::int64_t>(taps), g.channels);
   }
 }
 

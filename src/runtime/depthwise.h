@@ -7,10 +7,10 @@ namespace qdq::runtime {
 
 // A 2d convolution with one filter per channel on channels-last activations.
 struct Depthwise {
-  Tensor src;     // [N, C, H, W], channel stride 1
-  Tensor weight;  // [C, 1, kh, kw]
-  Tensor bias;    // [C] or undefined
-  Tensor dst;     // [N, C, oh, ow], channel stride 1
+  Tensor src;                       // [N, C, H, W], channel stride 1
+  Tensor weight;                    // [C, 1, kh, kw]
+  Tensor bias;                      // [C] or undefined
+  Tensor dst;                       // [N, C, oh, ow], channel stride 1
   Shape stride, padding, dilation;  // two each; padding at the end follows from dst's size
 };
 // The filter has few enough taps.

@@ -28,18 +28,19 @@ void for_each_row(const Loops<N>& loops, const Row& row) {
   }
   std::int64_t rows = 1;
   for (std::size_t d = 0; d < inner; ++d) rows *= loops.sizes[d];
-  parallel_for(rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(n, 1)), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t index = begin; index < end; ++index) {
-      std::array<std::int64_t, N> offset{};
-      std::int64_t rest = index;
-      for (std::size_t d = inner; d-- > 0;) {
-        const std::int64_t at = rest % loops.sizes[d];
-        rest /= loops.sizes[d];
-        for (std::size_t k = 0; k < N; ++k) offset[k] += at * loops.strides[k][d];
-      }
-      row(offset, n);
-    }
-  });
+  parallel_for(rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(n, 1)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t index = begin; index < end; ++index) {
+                   std::array<std::int64_t, N> offset{};
+                   std::int64_t rest = index;
+                   for (std::size_t d = inner; d-- > 0;) {
+                     const std::int64_t at = rest % loops.sizes[d];
+                     rest /= loops.sizes[d];
+                     for (std::size_t k = 0; k < N; ++k) offset[k] += at * loops.strides[k][d];
+                   }
+                   row(offset, n);
+                 }
+               });
 }
 
 template <typename T>
@@ -80,7 +81,8 @@ Step map_step(std::string name, std::string kind, const Tensor& a, const Tensor&
 
 Step unary_step(std::string name, UnaryOp op, const Tensor& a, const Tensor& out, float p0, float p1) {
   auto* const unary = kernels().unary;
-  return map_step<float, float>(std::move(name), "unary", a, out, [=](float* t, const float* f, std::int64_t n) { unary(op, t, f, n, p0, p1); });
+  return map_step<float, float>(std::move(name), "unary", a, out,
+                                [=](float* t, const float* f, std::int64_t n) { unary(op, t, f, n, p0, p1); });
 }
 
 Step binary_step(std::string name, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out, float alpha) {
@@ -89,7 +91,8 @@ Step binary_step(std::string name, BinaryOp op, const Tensor& a, const Tensor& b
     const auto* x = operands[0].data<float>();
     const auto* y = operands[1].data<float>();
     auto* to = operands[2].data<float>();
-    const auto loops = merge_loops<3>(operands[2].sizes(), {&operands[2].strides(), &operands[0].strides(), &operands[1].strides()});
+    const auto loops =
+        merge_loops<3>(operands[2].sizes(), {&operands[2].strides(), &operands[0].strides(), &operands[1].strides()});
     auto* const binary = kernels().binary;
     return [=] {
       const std::int64_t to_step = loops.strides[0].back();
@@ -130,9 +133,11 @@ Step fill_step(std::string name, const Tensor& out, double value) {
 }
 
 Step mask_step(std::string name, const Tensor& seen, const Tensor& out) {
-  return map_step<float, std::uint8_t>(std::move(name), "mask", seen, out, [](float* t, const std::uint8_t* f, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) t[i] = f[i] ? 0.0f : -std::numeric_limits<float>::infinity();
-  });
+  return map_step<float, std::uint8_t>(std::move(name), "mask", seen, out,
+                                       [](float* t, const std::uint8_t* f, std::int64_t n) {
+                                         for (std::int64_t i = 0; i < n; ++i)
+                                           t[i] = f[i] ? 0.0f : -std::numeric_limits<float>::infinity();
+                                       });
 }
 
 Step quantize_step(std::string name, const Tensor& a, const Tensor& out, const AffineParams& params) {
@@ -141,24 +146,26 @@ Step quantize_step(std::string name, const Tensor& a, const Tensor& out, const A
   const auto high = static_cast<float>(params.quant_max);
   const std::int32_t zero = params.zero_point;
   if (out.dtype() == DType::uint8)
-    return map_step<std::uint8_t, float>(std::move(name), "quantize", a, out, [=](std::uint8_t* t, const float* f, std::int64_t n) {
-      kernels().quantize_u8(t, f, n, inverse, zero, low, high);
-    });
-  return map_step<std::int8_t, float>(std::move(name), "quantize", a, out, [=](std::int8_t* t, const float* f, std::int64_t n) {
-    kernels().quantize_i8(t, f, n, inverse, zero, low, high);
-  });
+    return map_step<std::uint8_t, float>(std::move(name), "quantize", a, out,
+                                         [=](std::uint8_t* t, const float* f, std::int64_t n) {
+                                           kernels().quantize_u8(t, f, n, inverse, zero, low, high);
+                                         });
+  return map_step<std::int8_t, float>(std::move(name), "quantize", a, out,
+                                      [=](std::int8_t* t, const float* f, std::int64_t n) {
+                                        kernels().quantize_i8(t, f, n, inverse, zero, low, high);
+                                      });
 }
 
 Step dequantize_step(std::string name, const Tensor& a, const Tensor& out, const AffineParams& params) {
   const auto scale = static_cast<float>(params.scale);
   const std::int32_t zero = params.zero_point;
   if (a.dtype() == DType::uint8)
-    return map_step<float, std::uint8_t>(std::move(name), "dequantize", a, out, [=](float* t, const std::uint8_t* f, std::int64_t n) {
-      kernels().dequantize_u8(t, f, n, scale, zero);
-    });
-  return map_step<float, std::int8_t>(std::move(name), "dequantize", a, out, [=](float* t, const std::int8_t* f, std::int64_t n) {
-    kernels().dequantize_i8(t, f, n, scale, zero);
-  });
+    return map_step<float, std::uint8_t>(
+        std::move(name), "dequantize", a, out,
+        [=](float* t, const std::uint8_t* f, std::int64_t n) { kernels().dequantize_u8(t, f, n, scale, zero); });
+  return map_step<float, std::int8_t>(
+      std::move(name), "dequantize", a, out,
+      [=](float* t, const std::int8_t* f, std::int64_t n) { kernels().dequantize_i8(t, f, n, scale, zero); });
 }
 
 Tensor broadcast_to(const Tensor& tensor, const Shape& sizes) {
@@ -168,7 +175,8 @@ Tensor broadcast_to(const Tensor& tensor, const Shape& sizes) {
   Shape strides(rank, 0);
   for (std::size_t d = 0; d < own; ++d) {
     const bool fits = own <= rank && (tensor.sizes()[d] == 1 || tensor.sizes()[d] == sizes[rank - own + d]);
-    if (!fits) throw InvalidArgumentError("sizes " + to_string(tensor.sizes()) + " do not broadcast to " + to_string(sizes));
+    if (!fits)
+      throw InvalidArgumentError("sizes " + to_string(tensor.sizes()) + " do not broadcast to " + to_string(sizes));
     strides[rank - own + d] = tensor.sizes()[d] == 1 ? 0 : tensor.strides()[d];
   }
   return tensor.as_strided(sizes, std::move(strides), tensor.storage_offset());

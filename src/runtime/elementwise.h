@@ -9,7 +9,8 @@
 namespace qdq::runtime {
 
 Step unary_step(std::string name, UnaryOp op, const Tensor& a, const Tensor& out, float p0 = 0.0f, float p1 = 0.0f);
-Step binary_step(std::string name, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out, float alpha = 1.0f);
+Step binary_step(std::string name, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out,
+                 float alpha = 1.0f);
 Step copy_step(std::string name, const Tensor& from, const Tensor& to);  // any dtypes
 Step fill_step(std::string name, const Tensor& out, double value);       // any dtype
 

@@ -38,8 +38,7 @@ Loops<N> merge_loops(const Shape& sizes, const std::array<const Shape*, N>& stri
   Loops<N> loops;
   for (std::size_t d : order) {
     bool mergeable = !loops.sizes.empty();
-    for (std::size_t k = 0; k < N && mergeable; ++k)
-      mergeable = loops.strides[k].back() == (*strides[k])[d] * sizes[d];
+    for (std::size_t k = 0; k < N && mergeable; ++k) mergeable = loops.strides[k].back() == (*strides[k])[d] * sizes[d];
     if (mergeable) {
       loops.sizes.back() *= sizes[d];
       for (std::size_t k = 0; k < N; ++k) loops.strides[k].back() = (*strides[k])[d];

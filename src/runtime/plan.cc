@@ -67,7 +67,8 @@ Plan::Plan(PlanSpec spec) {
     if (!tensor.defined()) return tensor;
     const auto found = map.find(tensor.storage().get());
     if (found == map.end()) return tensor;
-    auto block = Storage::wrap(arena_->data() + memory.offsets[block_of[found->second.index]], tensor.storage()->size(), arena_);
+    auto block =
+        Storage::wrap(arena_->data() + memory.offsets[block_of[found->second.index]], tensor.storage()->size(), arena_);
     return Tensor(std::move(block), tensor.dtype(), tensor.sizes(), tensor.strides(), tensor.storage_offset());
   };
   kernels_.reserve(spec.steps.size());

@@ -28,8 +28,8 @@ struct Step {
 struct PlanSpec {
   std::vector<std::shared_ptr<Storage>> planned;  // storages that want memory in the arena
   std::vector<Step> steps;
-  std::vector<Tensor> inputs;   // where the user's inputs are copied to; undefined: not used
-  std::vector<Tensor> results;  // copied to new, contiguous tensors after the steps
+  std::vector<Tensor> inputs;                        // where the user's inputs are copied to; undefined: not used
+  std::vector<Tensor> results;                       // copied to new, contiguous tensors after the steps
   std::vector<std::pair<std::string, Tensor>> kept;  // these too, under a name
   // After the results: new values of mutated buffers, (destination, source).
   std::vector<std::pair<Tensor, Tensor>> write_backs;

@@ -24,20 +24,21 @@ Kernel row_kernel(const Tensor& a, const Tensor& out, Fn fn) {
   const auto* from = a.data<float>();
   auto* to = out.data<float>();
   return [=] {
-    parallel_for(rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(n, 1)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t index = begin; index < end; ++index) {
-        std::int64_t rest = index;
-        std::int64_t to_offset = 0;
-        std::int64_t from_offset = 0;
-        for (std::size_t d = loops.rank(); d-- > 0;) {
-          const std::int64_t at = rest % loops.sizes[d];
-          rest /= loops.sizes[d];
-          to_offset += at * loops.strides[0][d];
-          from_offset += at * loops.strides[1][d];
-        }
-        fn(to + to_offset, from + from_offset, n);
-      }
-    });
+    parallel_for(rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(n, 1)),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t index = begin; index < end; ++index) {
+                     std::int64_t rest = index;
+                     std::int64_t to_offset = 0;
+                     std::int64_t from_offset = 0;
+                     for (std::size_t d = loops.rank(); d-- > 0;) {
+                       const std::int64_t at = rest % loops.sizes[d];
+                       rest /= loops.sizes[d];
+                       to_offset += at * loops.strides[0][d];
+                       from_offset += at * loops.strides[1][d];
+                     }
+                     fn(to + to_offset, from + from_offset, n);
+                   }
+                 });
   };
 }
 
@@ -51,11 +52,13 @@ Step softmax_step(std::string name, const Tensor& a, const Tensor& out, bool log
   return step;
 }
 
-Step layer_norm_step(std::string name, const Tensor& a, const Tensor& gamma, const Tensor& beta, const Tensor& out, float eps) {
+Step layer_norm_step(std::string name, const Tensor& a, const Tensor& gamma, const Tensor& beta, const Tensor& out,
+                     float eps) {
   Step step{std::move(name), "layer_norm", {a}, {out}, nullptr};
   if (gamma.defined()) step.reads.push_back(gamma);
   if (beta.defined()) step.reads.push_back(beta);
-  step.bind = [eps, has_gamma = gamma.defined(), has_beta = beta.defined()](std::span<const Tensor> operands) -> Kernel {
+  step.bind = [eps, has_gamma = gamma.defined(),
+               has_beta = beta.defined()](std::span<const Tensor> operands) -> Kernel {
     const float* g = has_gamma ? operands[1].data<float>() : nullptr;
     const float* b = has_beta ? operands[has_gamma ? 2 : 1].data<float>() : nullptr;
     return row_kernel(operands[0], operands.back(), [=](float* to, const float* from, std::int64_t n) {
@@ -133,7 +136,8 @@ Step embedding_step(std::string name, const Tensor& table, const Tensor& index, 
       auto* to = out.data<float>();
       for (std::int64_t i = 0; i < indices.numel(); ++i) {
         if (at[i] < 0 || at[i] >= rows)
-          throw InvalidArgumentError("[run] '" + name + "': index " + std::to_string(at[i]) + " into an embedding of " + std::to_string(rows) + " rows");
+          throw InvalidArgumentError("[run] '" + name + "': index " + std::to_string(at[i]) + " into an embedding of " +
+                                     std::to_string(rows) + " rows");
         std::memcpy(to + i * width, from + at[i] * table.strides()[0], static_cast<std::size_t>(width) * sizeof(float));
       }
     };

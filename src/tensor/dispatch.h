@@ -36,7 +36,9 @@ struct NarrowFloatElement {
   static Value load(Stored s) { return Load(s); }
   static Stored store(Value v) { return Store(v); }
   template <typename V>
-  static Stored store_converted(V v) { return Store(static_cast<float>(v)); }
+  static Stored store_converted(V v) {
+    return Store(static_cast<float>(v));
+  }
 };
 
 using HalfElement = NarrowFloatElement<std::uint16_t, half_to_float, float_to_half>;

@@ -26,21 +26,23 @@ float decode(std::uint32_t bits, Format f) {
   else if (exponent == 0)
     magnitude = std::ldexp(static_cast<float>(mantissa), 1 - f.bias() - f.mantissa);
   else
-    magnitude = std::ldexp(static_cast<float>(mantissa | 1u << f.mantissa), static_cast<int>(exponent) - f.bias() - f.mantissa);
+    magnitude =
+        std::ldexp(static_cast<float>(mantissa | 1u << f.mantissa), static_cast<int>(exponent) - f.bias() - f.mantissa);
   return sign ? -magnitude : magnitude;
 }
 
 std::uint32_t encode(float value, Format f) {
   const std::uint32_t sign = std::signbit(value) ? 1u << (f.exponent + f.mantissa) : 0;
   const std::uint32_t top = (1u << f.exponent) - 1;
-  const std::uint32_t nan = f.has_infinity ? top << f.mantissa | 1u << (f.mantissa - 1) : (1u << (f.exponent + f.mantissa)) - 1;
+  const std::uint32_t nan =
+      f.has_infinity ? top << f.mantissa | 1u << (f.mantissa - 1) : (1u << (f.exponent + f.mantissa)) - 1;
   const std::uint32_t overflow = f.has_infinity ? top << f.mantissa : nan;
   if (std::isnan(value)) return sign | nan;
   const float magnitude = std::fabs(value);
   if (std::isinf(value)) return sign | overflow;
   if (magnitude == 0) return sign;
   int e = 0;
-  std::frexp(magnitude, &e);                                     // magnitude = m * 2^e, m in [0.5, 1)
+  std::frexp(magnitude, &e);                                    // magnitude = m * 2^e, m in [0.5, 1)
   const int unit = std::max(e - 1, 1 - f.bias()) - f.mantissa;  // exponent of the last place
   // Scaling by a power of two is exact in double; nearbyint rounds half to even.
   const double steps = std::nearbyint(std::ldexp(static_cast<double>(magnitude), -unit));

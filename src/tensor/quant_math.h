@@ -24,7 +24,8 @@ T clamp_keeping_nan(T value, T low, T high) {
 // stands for NaN and for whatever does not fit; then the low bits. So NaN is 0 in int8 and the minimum in int32.
 template <typename Integer, typename T>
 Integer float_to_integer(T value) {
-  using Wide = std::conditional_t<(sizeof(Integer) < 4 || std::is_same_v<Integer, std::int32_t>), std::int32_t, std::int64_t>;
+  using Wide =
+      std::conditional_t<(sizeof(Integer) < 4 || std::is_same_v<Integer, std::int32_t>), std::int32_t, std::int64_t>;
   constexpr T limit = static_cast<T>(std::uint64_t{1} << (8 * sizeof(Wide) - 1));
   const bool fits = value >= -limit && value < limit;
   return static_cast<Integer>(fits ? static_cast<Wide>(value) : std::numeric_limits<Wide>::min());

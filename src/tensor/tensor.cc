@@ -49,7 +49,11 @@ std::string to_string(std::span<const std::int64_t> sizes) {
 }
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, Shape sizes, Shape strides, std::int64_t storage_offset)
-    : storage_(std::move(storage)), dtype_(dtype), sizes_(std::move(sizes)), strides_(std::move(strides)), offset_(storage_offset) {
+    : storage_(std::move(storage)),
+      dtype_(dtype),
+      sizes_(std::move(sizes)),
+      strides_(std::move(strides)),
+      offset_(storage_offset) {
   const std::string what = "tensor of sizes " + to_string(sizes_) + ", strides " + to_string(strides_) + ", offset " +
                            std::to_string(offset_);
   if (sizes_.size() != strides_.size()) throw InvalidArgumentError(what + ": as many strides as sizes expected");
@@ -98,7 +102,8 @@ Tensor Tensor::full(DType dtype, Shape sizes, double value) {
 
 std::int64_t Tensor::size(std::int64_t d) const {
   const std::int64_t at = d < 0 ? d + dim() : d;
-  if (at < 0 || at >= dim()) throw InvalidArgumentError("dimension " + std::to_string(d) + " of a tensor of sizes " + to_string(sizes_));
+  if (at < 0 || at >= dim())
+    throw InvalidArgumentError("dimension " + std::to_string(d) + " of a tensor of sizes " + to_string(sizes_));
   return sizes_[static_cast<std::size_t>(at)];
 }
 
@@ -181,7 +186,8 @@ Tensor Tensor::reshape(Shape sizes) const {
     }
   }
   if (free_dim) *free_dim = known == 0 ? 0 : total / known;
-  if (qdq::numel(sizes) != total) throw InvalidArgumentError("reshape of sizes " + to_string(sizes_) + " to " + to_string(sizes));
+  if (qdq::numel(sizes) != total)
+    throw InvalidArgumentError("reshape of sizes " + to_string(sizes_) + " to " + to_string(sizes));
   const Tensor source = contiguous();
   Shape strides = contiguous_strides(sizes);
   return source.as_strided(std::move(sizes), std::move(strides), source.storage_offset());
@@ -193,19 +199,22 @@ Tensor Tensor::permute(std::span<const std::int64_t> dims) const {
   std::vector<bool> seen(sizes_.size(), false);
   for (std::int64_t d : dims) {
     const auto at = static_cast<std::size_t>(d < 0 ? d + dim() : d);
-    if (at >= sizes_.size() || seen[at]) throw InvalidArgumentError("permute " + to_string(dims) + " of sizes " + to_string(sizes_));
+    if (at >= sizes_.size() || seen[at])
+      throw InvalidArgumentError("permute " + to_string(dims) + " of sizes " + to_string(sizes_));
     seen[at] = true;
     sizes.push_back(sizes_[at]);
     strides.push_back(strides_[at]);
   }
-  if (sizes.size() != sizes_.size()) throw InvalidArgumentError("permute " + to_string(dims) + " of sizes " + to_string(sizes_));
+  if (sizes.size() != sizes_.size())
+    throw InvalidArgumentError("permute " + to_string(dims) + " of sizes " + to_string(sizes_));
   return as_strided(std::move(sizes), std::move(strides), offset_);
 }
 
 Tensor Tensor::narrow(std::int64_t d, std::int64_t start, std::int64_t length) const {
   const std::int64_t extent = size(d);
   if (start < 0 || length < 0 || start > extent - length)
-    throw InvalidArgumentError("narrow to [" + std::to_string(start) + ", +" + std::to_string(length) + ") of sizes " + to_string(sizes_));
+    throw InvalidArgumentError("narrow to [" + std::to_string(start) + ", +" + std::to_string(length) + ") of sizes " +
+                               to_string(sizes_));
   const auto at = static_cast<std::size_t>(d < 0 ? d + dim() : d);
   Shape sizes = sizes_;
   sizes[at] = length;
@@ -223,7 +232,8 @@ void Tensor::copy_from(const Tensor& source) const {
   if (dtype_ == source.dtype() && is_complex(dtype_)) {
     const auto width = element_size(dtype_);
     for_each_offset<2>(sizes_, {&strides_, &source.strides_}, [&](std::int64_t to, std::int64_t from) {
-      std::memcpy(raw_data() + to * static_cast<std::int64_t>(width), source.raw_data() + from * static_cast<std::int64_t>(width), width);
+      std::memcpy(raw_data() + to * static_cast<std::int64_t>(width),
+                  source.raw_data() + from * static_cast<std::int64_t>(width), width);
     });
     return;
   }

@@ -47,7 +47,8 @@ Result quantize(const std::string& name, Quantizer& quantizer) {
   Result result{convert(std::move(prepared))};
   const Tensor actual = make_executor(result.program)->run({x})[0];
   for (std::int64_t i = 0; i < actual.numel(); ++i)
-    result.largest_error = std::max<double>(result.largest_error, std::fabs(actual.data<float>()[i] - expected.data<float>()[i]));
+    result.largest_error =
+        std::max<double>(result.largest_error, std::fabs(actual.data<float>()[i] - expected.data<float>()[i]));
   return result;
 }
 
@@ -57,7 +58,8 @@ void expect_own_dequantize_for_annotated_nodes(const Program& program) {
     if (!is_valid_annotation(node)) continue;
     ++annotated;
     for (const Node* input : node.inputs())
-      EXPECT_TRUE(!is_dequantize(*input) || input->num_users() == 1) << input->name() << " is shared by " << node.name();
+      EXPECT_TRUE(!is_dequantize(*input) || input->num_users() == 1)
+          << input->name() << " is shared by " << node.name();
   }
   EXPECT_GE(annotated, 3);
 }

@@ -41,7 +41,8 @@ std::string identifier(const std::string& title) {
 void register_cases(const std::filesystem::path& root) {
   std::map<std::string, int> seen;
   for (const GoldenCase& test : read_golden_files(root)) {
-    const std::string suite = "golden_" + identifier(std::filesystem::relative(test.file, root).replace_extension().string());
+    const std::string suite =
+        "golden_" + identifier(std::filesystem::relative(test.file, root).replace_extension().string());
     std::string name = identifier(test.title);
     if (const int repeated = seen[suite + name]++) name += "_" + std::to_string(repeated);
     testing::RegisterTest(suite.c_str(), name.c_str(), nullptr, nullptr, test.file.c_str(), test.line,

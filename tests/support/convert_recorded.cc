@@ -15,7 +15,8 @@ namespace {
 // Runs annotators by name, as the quantizers of the seed's tests do.
 class AnnotatorListQuantizer : public qdq::Quantizer {
  public:
-  AnnotatorListQuantizer(std::string names, qdq::QuantizationConfig config) : names_(std::move(names)), config_(std::move(config)) {}
+  AnnotatorListQuantizer(std::string names, qdq::QuantizationConfig config)
+      : names_(std::move(names)), config_(std::move(config)) {}
   std::string name() const override { return "annotators"; }
   void annotate(qdq::Program& program) override {
     std::size_t start = 0;
@@ -37,10 +38,14 @@ void run(int argc, char** argv) {
   std::string annotators;
   for (int i = 4; i < argc; ++i) {
     const std::string option = argv[i];
-    if (option == "--per-channel") options.per_channel = true;
-    else if (option == "--dynamic") options.is_dynamic = true;
-    else if (option == "--annotators" && i + 1 < argc) annotators = argv[++i];
-    else throw qdq::InvalidArgumentError("unknown option " + option);
+    if (option == "--per-channel")
+      options.per_channel = true;
+    else if (option == "--dynamic")
+      options.is_dynamic = true;
+    else if (option == "--annotators" && i + 1 < argc)
+      annotators = argv[++i];
+    else
+      throw qdq::InvalidArgumentError("unknown option " + option);
   }
   const qdq::QuantizationConfig config = qdq::symmetric_config(options);
   qdq::XnnpackQuantizer xnnpack;

@@ -92,14 +92,16 @@ std::vector<GoldenCase> read_golden_file(const std::filesystem::path& file) {
       if (cases.empty()) fail(line, "expected a blank line and '// title' before the first graph");
       if (!section) section = &cases.back().before;
       (*section += line.text) += '\n';
-      if (section == &cases.back().after) cases.back().after_end = std::min(line.begin + line.text.size() + 1, text.size());
+      if (section == &cases.back().after)
+        cases.back().after_end = std::min(line.begin + line.text.size() + 1, text.size());
     }
     after_blank = line.text.empty();
   }
   for (const GoldenCase& test : cases) {
     if (test.before.empty()) throw std::runtime_error(where(test) + ": no graph");
     if ((test.kind == GoldenCase::Kind::changes) != (test.after_begin != 0))
-      throw std::runtime_error(where(test) + ": expected '// =>' with a graph, or ': unchanged' or ': error' in the title");
+      throw std::runtime_error(where(test) +
+                               ": expected '// =>' with a graph, or ': unchanged' or ': error' in the title");
   }
   return cases;
 }
@@ -128,7 +130,8 @@ std::string run_golden_case(const GoldenCase& test, std::string& actual) {
     const int changed = (*pass)(program);
     actual = to_text(program, options);
     verify(program, test.pass);
-    if (test.kind == GoldenCase::Kind::error) return "expected an error, the pass made " + std::to_string(changed) + " changes";
+    if (test.kind == GoldenCase::Kind::error)
+      return "expected an error, the pass made " + std::to_string(changed) + " changes";
     if (test.kind == GoldenCase::Kind::changes) {
       if (changed == 0) return "the pass says that it changed nothing";
       const std::string expected = to_text(parse_program(test.after, where(test) + " =>"), options);

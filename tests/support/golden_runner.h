@@ -24,11 +24,11 @@ namespace qdq::test {
 struct GoldenCase {
   enum class Kind { changes, unchanged, error };
   std::filesystem::path file;
-  int line = 0;        // of the title
+  int line = 0;  // of the title
   std::string pass;
-  std::string title;   // as written
+  std::string title;  // as written
   Kind kind = Kind::changes;
-  std::string message; // the reason or the part of the error
+  std::string message;  // the reason or the part of the error
   std::string before;
   std::string after;
   // Where `after` stands in the file, for update mode.

@@ -26,7 +26,9 @@ struct ArgumentPrinter {
   }
   std::string operator()(const Device& value) const { return value.type; }
   template <typename Other>
-  std::string operator()(const Other&) const { return "?"; }
+  std::string operator()(const Other&) const {
+    return "?";
+  }
 };
 
 inline std::string argument_text(const Argument& argument) { return std::visit(ArgumentPrinter{}, argument.variant()); }

@@ -37,17 +37,28 @@ DType parse_dtype(const std::string& text) {
 }
 
 void set_option(ObserverOptions& options, const std::string& key, const std::string& value) {
-  if (key == "dtype") options.dtype = parse_dtype(value);
-  else if (key == "quant_min") options.quant_min = std::stoll(value);
-  else if (key == "quant_max") options.quant_max = std::stoll(value);
-  else if (key == "ch_axis") options.ch_axis = std::stoll(value);
-  else if (key == "is_dynamic") options.is_dynamic = value == "1";
-  else if (key == "reduce_range") options.reduce_range = value == "1";
-  else if (key == "eps") options.eps = std::stod(value);
-  else if (key == "averaging_constant") options.averaging_constant = std::stod(value);
-  else if (key == "bins") options.bins = std::stoll(value);
-  else if (key == "scale") options.scale = std::stod(value);
-  else if (key == "zero_point") options.zero_point = std::stoll(value);
+  if (key == "dtype")
+    options.dtype = parse_dtype(value);
+  else if (key == "quant_min")
+    options.quant_min = std::stoll(value);
+  else if (key == "quant_max")
+    options.quant_max = std::stoll(value);
+  else if (key == "ch_axis")
+    options.ch_axis = std::stoll(value);
+  else if (key == "is_dynamic")
+    options.is_dynamic = value == "1";
+  else if (key == "reduce_range")
+    options.reduce_range = value == "1";
+  else if (key == "eps")
+    options.eps = std::stod(value);
+  else if (key == "averaging_constant")
+    options.averaging_constant = std::stod(value);
+  else if (key == "bins")
+    options.bins = std::stoll(value);
+  else if (key == "scale")
+    options.scale = std::stod(value);
+  else if (key == "zero_point")
+    options.zero_point = std::stoll(value);
   else if (key == "qscheme") {
     for (QScheme qscheme : {QScheme::per_tensor_affine, QScheme::per_tensor_symmetric, QScheme::per_channel_affine,
                             QScheme::per_channel_symmetric, QScheme::per_channel_affine_float_qparams})

@@ -49,19 +49,29 @@ class Generator {
   bool chance(int one_in) { return below(one_in) == 0; }
 
   std::string word() {
-    static const char* const words[] = {"aten.add.Tensor", "conv", "", "0.weight", "get_attr", "a b", "é\"\\", "nan", "x=1", "\x01\x7f\n"};
+    static const char* const words[] = {"aten.add.Tensor", "conv", "",    "0.weight",  "get_attr", "a b",
+                                        "é\"\\",           "nan",  "x=1", "\x01\x7f\n"};
     return words[below(10)];
   }
 
   double real() {
-    static const double values[] = {0.0, -0.0, 1.0, 1e-300, 0.1, -2.5e20, std::numeric_limits<double>::infinity(),
-                                    -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(),
-                                    std::bit_cast<double>(0xfff8000000000001u), std::numeric_limits<double>::denorm_min()};
+    static const double values[] = {0.0,
+                                    -0.0,
+                                    1.0,
+                                    1e-300,
+                                    0.1,
+                                    -2.5e20,
+                                    std::numeric_limits<double>::infinity(),
+                                    -std::numeric_limits<double>::infinity(),
+                                    std::numeric_limits<double>::quiet_NaN(),
+                                    std::bit_cast<double>(0xfff8000000000001u),
+                                    std::numeric_limits<double>::denorm_min()};
     return chance(3) ? std::bit_cast<double>((std::uint64_t{random_()} << 32) | random_()) : values[below(11)];
   }
 
   std::int64_t integer() {
-    static const std::int64_t values[] = {0, 1, -1, std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()};
+    static const std::int64_t values[] = {0, 1, -1, std::numeric_limits<std::int64_t>::max(),
+                                          std::numeric_limits<std::int64_t>::min()};
     return chance(2) ? below(100) : values[below(5)];
   }
 
@@ -100,17 +110,23 @@ class Generator {
 
   Argument argument(const std::vector<Node*>& nodes, int depth) {
     if (!nodes.empty() && chance(2)) return Argument(*nodes[index(nodes.size())]);
-    if (!nodes.empty() && chance(4)) return Argument(Argument::List{*nodes[index(nodes.size())], literal(depth), *nodes[0]});
+    if (!nodes.empty() && chance(4))
+      return Argument(Argument::List{*nodes[index(nodes.size())], literal(depth), *nodes[0]});
     return literal(depth);
   }
 
   SymInt size() {
     static const char* const expressions[] = {
-        "Symbol('s77', positive=True, integer=True)", "Symbol('u0', integer=True)", "Symbol('u0', positive=True, integer=True)",
+        "Symbol('s77', positive=True, integer=True)",
+        "Symbol('u0', integer=True)",
+        "Symbol('u0', positive=True, integer=True)",
         "Mul(Integer(2), Symbol('s0', positive=True, integer=True))",
         "Add(Mul(Integer(-1), Symbol('s0', positive=True, integer=True)), Integer(3))",
-        "Mul(Add(Symbol('s0', positive=True, integer=True), Integer(1)), Pow(Symbol('s1', positive=True, integer=True), Integer(2)))",
-        "Max(Integer(1), FloorDiv(Symbol('u0', integer=True), Integer(8)))", "s0 + `odd`", "Integer(4)",
+        "Mul(Add(Symbol('s0', positive=True, integer=True), Integer(1)), Pow(Symbol('s1', positive=True, "
+        "integer=True), Integer(2)))",
+        "Max(Integer(1), FloorDiv(Symbol('u0', integer=True), Integer(8)))",
+        "s0 + `odd`",
+        "Integer(4)",
         "Add(Symbol('s0', positive=True, integer=True))"};
     if (chance(2)) return below(9);
     return SymInt::symbolic(expressions[below(10)], chance(2) ? std::optional<std::int64_t>(below(50)) : std::nullopt);
@@ -157,7 +173,8 @@ class Generator {
     Node& made = kind == 0   ? graph.placeholder("x")
                  : kind == 1 ? graph.get_attr("a." + std::to_string(below(5)))
                  : kind == 2 ? graph.call_module("observer " + word(), std::move(args))
-                             : graph.call_function(chance(3) ? word() + "w" : "aten.op.default", std::move(args), std::move(kwargs));
+                             : graph.call_function(chance(3) ? word() + "w" : "aten.op.default", std::move(args),
+                                                   std::move(kwargs));
     if (kind != 1) made.type = type(0);
     if (chance(4)) made.meta.set("stack_trace", "File \"m.py\", line 3\n" + word());
     if (chance(9)) made.meta.set(word(), word());
@@ -182,7 +199,8 @@ class Generator {
       }
       default: break;
     }
-    return {"a." + std::to_string(i), static_cast<AttributeKind>(below(4)), value, chance(2), chance(2), chance(3) ? "p_" + word() : ""};
+    return {"a." + std::to_string(i),      static_cast<AttributeKind>(below(4)), value, chance(2), chance(2),
+            chance(3) ? "p_" + word() : ""};
   }
 
   std::mt19937& random_;

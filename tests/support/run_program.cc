@@ -28,8 +28,7 @@ int main(int argc, char** argv) {
     std::vector<qdq::NamedTensor> outputs;
     const auto executor = arguments.size() == 3 ? qdq::make_reference_executor(program)
                                                 : qdq::make_fast_executor(program, std::stoi(arguments[3]));
-    for (const qdq::Tensor& value : executor->run(inputs))
-      outputs.push_back({std::to_string(outputs.size()), value});
+    for (const qdq::Tensor& value : executor->run(inputs)) outputs.push_back({std::to_string(outputs.size()), value});
     qdq::save_tensors(arguments[2], outputs);
   } catch (const qdq::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());

@@ -95,7 +95,8 @@ ZipReader::Directory ZipReader::find_directory() const {
   Directory directory{u32(record + 16), u32(record + 12), u16(record + 10), end};
   if (u16(record + 8) != u16(record + 10)) fail(end, "the archive is split over several disks");
 
-  const bool has_locator = end >= zip::kZip64LocatorSize && u32(base + end - zip::kZip64LocatorSize) == zip::kZip64Locator;
+  const bool has_locator =
+      end >= zip::kZip64LocatorSize && u32(base + end - zip::kZip64LocatorSize) == zip::kZip64Locator;
   if (has_locator) {
     const std::size_t locator = end - zip::kZip64LocatorSize;
     const std::uint64_t at = u64(base + locator + 8);
@@ -138,13 +139,15 @@ void ZipReader::read_directory(const Directory& directory) {
 
     ZipEntry entry;
     entry.name.assign(reinterpret_cast<const char*>(record + zip::kDirectoryHeaderSize), name_length);
-    if (const char* problem = zip::name_problem(entry.name)) fail(at, "entry " + in_quotes(entry.name) + ": " + problem);
+    if (const char* problem = zip::name_problem(entry.name))
+      fail(at, "entry " + in_quotes(entry.name) + ": " + problem);
     const std::uint16_t flags = u16(record + 8);
     if (flags & (zip::kFlagEncrypted | zip::kFlagPatch | zip::kFlagStrongEncryption | zip::kFlagMasked))
       fail(at, "entry " + in_quotes(entry.name) + " is encrypted or a patch");
     const std::uint16_t method = u16(record + 10);
     if (method != 0 && method != 8)
-      fail(at, "entry " + in_quotes(entry.name) + ": expected method 0 (stored) or 8 (deflated), found " + std::to_string(method));
+      fail(at, "entry " + in_quotes(entry.name) + ": expected method 0 (stored) or 8 (deflated), found " +
+                   std::to_string(method));
     entry.method = static_cast<ZipMethod>(method);
     entry.crc32 = u32(record + 16);
     entry.compressed_size = u32(record + 20);

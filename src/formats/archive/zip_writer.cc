@@ -11,8 +11,8 @@ namespace qdq {
 namespace {
 
 constexpr std::uint64_t kAlignment = 64;
-constexpr std::uint16_t kVersion = 20;    // "needed to extract": folders and stored entries
-constexpr std::uint16_t kVersion64 = 45;  // zip64
+constexpr std::uint16_t kVersion = 20;     // "needed to extract": folders and stored entries
+constexpr std::uint16_t kVersion64 = 45;   // zip64
 constexpr std::uint16_t kFirstDay = 0x21;  // 1980-01-01, the earliest date that the format can say
 
 class Record {
@@ -103,7 +103,14 @@ void ZipWriter::finish() {
   }
   const std::uint64_t short_count = std::min<std::uint64_t>(count, zip::kIn64Short);
   Record end;
-  end.u32(zip::kEndOfDirectory).u16(0).u16(0).u16(short_count).u16(short_count).u32(clipped(size)).u32(clipped(start)).u16(0);
+  end.u32(zip::kEndOfDirectory)
+      .u16(0)
+      .u16(0)
+      .u16(short_count)
+      .u16(short_count)
+      .u32(clipped(size))
+      .u32(clipped(start))
+      .u16(0);
   sink_.write(end.bytes());
 }
 

@@ -9,7 +9,8 @@ namespace qdq::json {
 
 Document::Document(std::span<const std::byte> text) {
   const auto* bytes = reinterpret_cast<const char*>(text.data());
-  if (text.size() >= simdjson::SIMDJSON_MAXSIZE_BYTES) fail("a JSON text of " + std::to_string(text.size()) + " bytes is too long");
+  if (text.size() >= simdjson::SIMDJSON_MAXSIZE_BYTES)
+    fail("a JSON text of " + std::to_string(text.size()) + " bytes is too long");
   simdjson::error_code error = parser_.allocate(text.size(), kMaxDepth);
   if (!error) error = parser_.parse(bytes, text.size()).get(root_);
   if (!error) return;

@@ -49,8 +49,8 @@ std::pair<std::string_view, Element> single(Element element);
 [[noreturn]] void fail(std::string what);
 std::string describe(Element element);  // "an object", "the string 'abc'": for messages
 
-std::string member(std::string_view name);     // ".name" for paths
-std::string item(std::size_t index);           // "[3]"
+std::string member(std::string_view name);  // ".name" for paths
+std::string item(std::size_t index);        // "[3]"
 
 // Runs fn(); an Error that leaves it gets `segment()` in front of its path.
 template <typename Segment, typename Fn>

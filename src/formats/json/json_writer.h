@@ -36,7 +36,7 @@ class Writer {
   void separate();
 
   std::string text_;
-  std::string closing_;         // brackets still open
+  std::string closing_;  // brackets still open
   bool needs_comma_ = false;
 };
 

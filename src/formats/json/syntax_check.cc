@@ -18,7 +18,9 @@ class Checker {
       // Close and continue as far as the brackets allow.
       while (true) {
         skip_spaces();
-        if (open_.empty()) return problem(at_ == text_.size() ? "the text is not UTF-8, or a number is out of range" : "expected the end");
+        if (open_.empty())
+          return problem(at_ == text_.size() ? "the text is not UTF-8, or a number is out of range"
+                                             : "expected the end");
         if (at_ == text_.size()) return problem("expected ',' or a closing bracket, found the end");
         const char c = text_[at_];
         if (c == open_.back()) {
@@ -123,6 +125,8 @@ class Checker {
 
 }  // namespace
 
-SyntaxProblem find_syntax_problem(std::string_view text, std::size_t max_depth) { return Checker(text, max_depth).run(); }
+SyntaxProblem find_syntax_problem(std::string_view text, std::size_t max_depth) {
+  return Checker(text, max_depth).run();
+}
 
 }  // namespace qdq::json

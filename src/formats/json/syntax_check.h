@@ -5,7 +5,7 @@
 namespace qdq::json {
 
 struct SyntaxProblem {
-  std::size_t offset;      // of the first byte that cannot belong to a JSON text
+  std::size_t offset;  // of the first byte that cannot belong to a JSON text
   std::string_view what;
 };
 

@@ -15,7 +15,8 @@ std::string_view text_of(const ZipReader& zip, const ZipEntry& entry) {
 void expect_text(const ZipReader& zip, const ZipEntry& entry, std::string_view expected) {
   const std::string_view found = text_of(zip, entry);
   if (found != expected)
-    throw zip.error(entry, "expected '" + std::string(expected) + "', found '" + std::string(found.substr(0, 40)) + "'");
+    throw zip.error(entry,
+                    "expected '" + std::string(expected) + "', found '" + std::string(found.substr(0, 40)) + "'");
 }
 
 // The one "<root>models/<name>.json".
@@ -29,7 +30,8 @@ std::string model_name(const ZipReader& zip, const std::string& root) {
     found = entry.name.substr(prefix.size(), entry.name.size() - prefix.size() - suffix.size());
     if (found.empty()) throw zip.error(entry, "the model has no name");
   }
-  if (found.empty()) throw FormatError("[load] " + zip.file()->path().string() + ": expected an entry '" + prefix + "*.json'");
+  if (found.empty())
+    throw FormatError("[load] " + zip.file()->path().string() + ": expected an entry '" + prefix + "*.json'");
   return found;
 }
 
@@ -37,7 +39,8 @@ std::string model_name(const ZipReader& zip, const std::string& root) {
 
 Program load_pt2(const std::filesystem::path& path, const LoadOptions& options) {
   const ZipReader zip(MappedFile::open(path));
-  if (zip.entries().empty()) throw FormatError("[load] " + path.string() + ": expected a torch.export archive, found an empty zip");
+  if (zip.entries().empty())
+    throw FormatError("[load] " + path.string() + ": expected a torch.export archive, found an empty zip");
   const std::string& first = zip.entries().front().name;
   const std::string root = first.substr(0, first.find('/')) + "/";
   expect_text(zip, pt2::require_entry(zip, root + "archive_format"), "pt2");
@@ -46,13 +49,15 @@ Program load_pt2(const std::filesystem::path& path, const LoadOptions& options) 
 
   const std::string model = model_name(zip, root);
   pt2::Payloads weights(zip, root + std::string(pt2::kWeights), model + "_weights_config.json", options.verify_weights);
-  pt2::Payloads constants(zip, root + std::string(pt2::kConstants), model + "_constants_config.json", options.verify_weights);
+  pt2::Payloads constants(zip, root + std::string(pt2::kConstants), model + "_constants_config.json",
+                          options.verify_weights);
   Program program;
   pt2::read_json_entry(zip, pt2::require_entry(zip, root + "models/" + model + ".json"),
                        [&](json::Element element) { program = pt2::read_program(element, weights, constants); });
   constants.keep_pickled_objects(program.passthrough);
   for (const ZipEntry& entry : zip.entries())
-    if (entry.name.starts_with(root + "extra/")) program.passthrough[entry.name.substr(root.size())] = text_of(zip, entry);
+    if (entry.name.starts_with(root + "extra/"))
+      program.passthrough[entry.name.substr(root.size())] = text_of(zip, entry);
   return program;
 }
 

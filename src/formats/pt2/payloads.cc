@@ -9,7 +9,9 @@ namespace qdq::pt2 {
 namespace {
 
 // What torch calls the pickles of custom objects (TorchScript objects, opaque Python values).
-bool is_object_file(std::string_view path) { return path.starts_with("custom_obj_") || path.starts_with("opaque_obj_"); }
+bool is_object_file(std::string_view path) {
+  return path.starts_with("custom_obj_") || path.starts_with("opaque_obj_");
+}
 
 Shape concrete(const std::vector<SymInt>& values) {
   Shape result;
@@ -46,17 +48,19 @@ Payloads::Payloads(const ZipReader& zip, std::string folder, std::string_view co
 void Payloads::read_config(json::Element root) {
   json::at(json::object(root), "config", [&](json::Element config) {
     for (const auto& [name, element] : json::object(config))
-      json::within([&, key = name] { return json::member(key); }, [&, key = name, value = element] {
-        const json::Object object = json::object(value);
-        Meta meta;
-        meta.path = json::at(object, "path_name", json::string);
-        meta.pickled = json::at(object, "use_pickle", json::boolean);
-        if (const auto tensor = json::find(object, "tensor_meta")) {
-          meta.meta = json::within([] { return std::string(".tensor_meta"); }, [&] { return read_tensor_meta(*tensor); });
-          meta.is_tensor = true;
-        }
-        if (!config_.emplace(key, std::move(meta)).second) json::fail("this name occurs twice");
-      });
+      json::within([&, key = name] { return json::member(key); },
+                   [&, key = name, value = element] {
+                     const json::Object object = json::object(value);
+                     Meta meta;
+                     meta.path = json::at(object, "path_name", json::string);
+                     meta.pickled = json::at(object, "use_pickle", json::boolean);
+                     if (const auto tensor = json::find(object, "tensor_meta")) {
+                       meta.meta = json::within([] { return std::string(".tensor_meta"); },
+                                                [&] { return read_tensor_meta(*tensor); });
+                       meta.is_tensor = true;
+                     }
+                     if (!config_.emplace(key, std::move(meta)).second) json::fail("this name occurs twice");
+                   });
   });
 }
 
@@ -83,7 +87,8 @@ std::shared_ptr<Storage> Payloads::storage(const ZipEntry& entry, std::size_t al
 Payload Payloads::tensor(const std::string& name) {
   const auto found = config_.find(name);
   if (found == config_.end())
-    throw FormatError("[load] " + zip_.file()->path().string() + ", entry '" + config_path_ + "': expected a member '" + name + "'");
+    throw FormatError("[load] " + zip_.file()->path().string() + ", entry '" + config_path_ + "': expected a member '" +
+                      name + "'");
   const Meta& meta = found->second;
   const ZipEntry& entry = entry_of(name, meta);
   if (meta.pickled || !meta.is_tensor)

@@ -52,8 +52,12 @@ Argument read_enum(json::Element element, const char* tag) {
   if (const auto value = decode(json::integer(element))) return wrap(*value);
   return wrap(Argument::Opaque{tag, std::string(simdjson::minify(element))});
 }
-Argument read_dtype(json::Element element, const Scope&) { return read_enum<dtype_from_scalar_type>(element, "as_scalar_type"); }
-Argument read_layout(json::Element element, const Scope&) { return read_enum<layout_from_number>(element, "as_layout"); }
+Argument read_dtype(json::Element element, const Scope&) {
+  return read_enum<dtype_from_scalar_type>(element, "as_scalar_type");
+}
+Argument read_layout(json::Element element, const Scope&) {
+  return read_enum<layout_from_number>(element, "as_layout");
+}
 Argument read_memory_format(json::Element element, const Scope&) {
   return read_enum<memory_format_from_number>(element, "as_memory_format");
 }
@@ -61,7 +65,8 @@ Argument read_device_argument(json::Element element, const Scope&) { return wrap
 
 Argument read_complex(json::Element element, const Scope&) {
   const json::Object object = json::object(element);
-  return wrap(std::complex<double>(json::number(json::field(object, "real")), json::number(json::field(object, "imag"))));
+  return wrap(
+      std::complex<double>(json::number(json::field(object, "real")), json::number(json::field(object, "imag"))));
 }
 
 Argument read_operator(json::Element element, const Scope&) {
@@ -94,7 +99,8 @@ void read_body_input(std::size_t index, json::Element element, const ValueTable&
     scope.define(produced.name, node);
   } else {
     Argument literal = read_argument(element, scope);
-    if (literal.list() || literal.get_if<Argument::Dict>()) json::fail("expected a value or a literal as the input of a body");
+    if (literal.list() || literal.get_if<Argument::Dict>())
+      json::fail("expected a value or a literal as the input of a body");
     const std::string name = "arg" + std::to_string(index);
     graph.create(NodeKind::placeholder, name, {std::move(literal)}, {}, name);
   }
@@ -163,7 +169,8 @@ Argument read_argument(json::Element element, const Scope& scope) {
   const auto [tag, value] = json::single(element);
   for (const Row& row : kReaders)
     if (row.tag == tag)
-      return json::within([tag = tag] { return json::member(tag); }, [&, value = value] { return row.read(value, scope); });
+      return json::within([tag = tag] { return json::member(tag); },
+                          [&, value = value] { return row.read(value, scope); });
   json::fail("unknown kind of argument '" + std::string(tag) + "'");
 }
 

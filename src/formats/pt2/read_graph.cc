@@ -22,7 +22,9 @@ class NodeReader {
     const json::Object object = json::object(element);
     const std::string_view text = json::at(object, "target", json::string);
     const auto target = target_from_file(text);
-    if (!target) json::fail("expected an operator of torch.ops, torch, _operator, math or an extension, found '" + std::string(text) + "'");
+    if (!target)
+      json::fail("expected an operator of torch.ops, torch, _operator, math or an extension, found '" +
+                 std::string(text) + "'");
     read_inputs(*target, json::field(object, "inputs"));
     if (const auto flag = json::find(object, "is_hop_single_tensor_return")) single_return_ = json::boolean(*flag);
     if (const auto name = json::find(object, "name")) name_ = json::string(*name);
@@ -36,21 +38,24 @@ class NodeReader {
 
  private:
   void read_inputs(const std::string& target, json::Element inputs) {
-    json::within([] { return std::string(".inputs"); }, [&] {
-      json::each(inputs, [&](json::Element element) {
-        const json::Object input = json::object(element);
-        std::string name(json::at(input, "name", json::string));
-        Argument argument = json::at(input, "arg", [&](json::Element value) { return read_argument(value, scope_); });
-        const auto kind = json::find(input, "kind");
-        if (kind && json::integer(*kind) == kKeyword && !name.empty()) {
-          kwargs_.emplace_back(std::move(name), std::move(argument));
-          return;
-        }
-        if (!kwargs_.empty() && !is_higher_order(target)) json::fail("a positional argument follows keyword arguments");
-        args_.push_back(std::move(argument));
-        arg_names_.push_back(std::move(name));
-      });
-    });
+    json::within([] { return std::string(".inputs"); },
+                 [&] {
+                   json::each(inputs, [&](json::Element element) {
+                     const json::Object input = json::object(element);
+                     std::string name(json::at(input, "name", json::string));
+                     Argument argument =
+                         json::at(input, "arg", [&](json::Element value) { return read_argument(value, scope_); });
+                     const auto kind = json::find(input, "kind");
+                     if (kind && json::integer(*kind) == kKeyword && !name.empty()) {
+                       kwargs_.emplace_back(std::move(name), std::move(argument));
+                       return;
+                     }
+                     if (!kwargs_.empty() && !is_higher_order(target))
+                       json::fail("a positional argument follows keyword arguments");
+                     args_.push_back(std::move(argument));
+                     arg_names_.push_back(std::move(name));
+                   });
+                 });
   }
 
   // True when the one output is the call's own value rather than the only item of a list.
@@ -164,7 +169,8 @@ Node& Scope::lookup(std::string_view name) const {
 }
 
 bool names_a_value(std::string_view tag) {
-  return tag == "as_tensor" || tag == "as_sym_int" || tag == "as_sym_float" || tag == "as_sym_bool" || tag == "as_custom_obj";
+  return tag == "as_tensor" || tag == "as_sym_int" || tag == "as_sym_float" || tag == "as_sym_bool" ||
+         tag == "as_custom_obj";
 }
 
 Produced read_produced(std::string_view tag, json::Element value, const ValueTable& values) {
@@ -203,7 +209,8 @@ void read_nodes_and_outputs(json::Object json, const ValueTable& values, Scope& 
     json::each(outputs, [&](json::Element output) { results.push_back(read_argument(output, scope)); });
   });
   graph.output(std::move(results));
-  if (const auto flag = json::find(json, "is_single_tensor_return")) graph.is_single_tensor_return = json::boolean(*flag);
+  if (const auto flag = json::find(json, "is_single_tensor_return"))
+    graph.is_single_tensor_return = json::boolean(*flag);
 }
 
 }  // namespace qdq::pt2

@@ -64,11 +64,14 @@ class InputReader {
 
  private:
   Node& define(NodeKind kind, std::string_view target, std::string_view expected_name) {
-    if (!names_a_value(tag_)) json::fail("the signature expects a tensor here, the graph's input is '" + std::string(tag_) + "'");
+    if (!names_a_value(tag_))
+      json::fail("the signature expects a tensor here, the graph's input is '" + std::string(tag_) + "'");
     Produced produced = read_produced(tag_, input_, values_);
     if (produced.name != expected_name)
-      json::fail("the signature calls this input '" + std::string(expected_name) + "', the graph '" + std::string(produced.name) + "'");
-    Node& node = create_named(program_.graph(), kind, kind == NodeKind::get_attr ? target : produced.name, {}, produced.name);
+      json::fail("the signature calls this input '" + std::string(expected_name) + "', the graph '" +
+                 std::string(produced.name) + "'");
+    Node& node =
+        create_named(program_.graph(), kind, kind == NodeKind::get_attr ? target : produced.name, {}, produced.name);
     node.type = std::move(produced.type);
     scope_.define(produced.name, node);
     return node;
@@ -87,8 +90,9 @@ class InputReader {
 
   void constant_input(json::Object object) {
     const json::Element value = json::field(object, "value");
-    program_.inputs.push_back({InputSpec::Kind::constant_input, std::string(json::string(json::field(object, "name"))),
-                               json::within([] { return std::string(".value"); }, [&] { return read_literal(value, scope_); })});
+    program_.inputs.push_back(
+        {InputSpec::Kind::constant_input, std::string(json::string(json::field(object, "name"))),
+         json::within([] { return std::string(".value"); }, [&] { return read_literal(value, scope_); })});
   }
 
   void token(json::Object object) {
@@ -110,11 +114,13 @@ class InputReader {
       attribute.requires_grad = payload.requires_grad;
     }
     const std::string_view expected = kind == AttributeKind::custom_obj ? "as_custom_obj" : "as_tensor";
-    if (tag_ != expected) json::fail("expected '" + std::string(expected) + "' as the graph's input, found '" + std::string(tag_) + "'");
+    if (tag_ != expected)
+      json::fail("expected '" + std::string(expected) + "' as the graph's input, found '" + std::string(tag_) + "'");
     Node& node = define(NodeKind::get_attr, attribute.name, attribute.lifted_name);
     if (const TensorMeta* type = node.type.tensor()) check_agreement(*type, attribute.value);
     lifted_.push_back(&node);
-    if (program_.attributes.contains(attribute.name)) json::fail("a second input has the name '" + attribute.name + "'");
+    if (program_.attributes.contains(attribute.name))
+      json::fail("a second input has the name '" + attribute.name + "'");
     program_.attributes.add(std::move(attribute));
   }
 
@@ -151,7 +157,8 @@ OutputSpec read_output_spec(json::Element element, const Argument& result, const
     const json::Object object = json::object(body);
     // The argument is a union for user outputs, else {"name": ...}.
     const json::Element arg = json::field(object, "arg");
-    const Argument named = row.kind == OutputSpec::Kind::user_output ? read_argument(arg, scope) : Argument(scope.lookup(name_member(arg)));
+    const Argument named = row.kind == OutputSpec::Kind::user_output ? read_argument(arg, scope)
+                                                                     : Argument(scope.lookup(name_member(arg)));
     if (named.node() != result.node()) json::fail("signature and graph name two different results");
     OutputSpec spec{row.kind, ""};
     if (!row.target_key.empty()) spec.target = json::at(object, row.target_key, json::string);
@@ -161,8 +168,10 @@ OutputSpec read_output_spec(json::Element element, const Argument& result, const
 }
 
 void check_mutation_target(const OutputSpec& spec, const Program& program) {
-  const bool attribute = spec.kind == OutputSpec::Kind::buffer_mutation || spec.kind == OutputSpec::Kind::parameter_mutation;
-  if (attribute && !program.attributes.contains(spec.target)) json::fail("the program has no tensor '" + spec.target + "'");
+  const bool attribute =
+      spec.kind == OutputSpec::Kind::buffer_mutation || spec.kind == OutputSpec::Kind::parameter_mutation;
+  if (attribute && !program.attributes.contains(spec.target))
+    json::fail("the program has no tensor '" + spec.target + "'");
   if (spec.kind == OutputSpec::Kind::user_input_mutation) {
     const Node* node = program.graph().find(spec.target);
     if (!node || node->kind() != NodeKind::placeholder) json::fail("the program has no input '" + spec.target + "'");
@@ -175,30 +184,37 @@ void read_graph_module(json::Object module, Program& program, Payloads& weights,
   const ValueTable values = json::within([] { return std::string(".graph"); }, [&] { return ValueTable(graph); });
   Scope scope;
   InputReader inputs(program, values, scope, weights, constants);
-  json::within([] { return std::string(".signature"); }, [&] {
-    json::at(signature, "input_specs", [&](json::Element specs) {
-      const json::Array graph_inputs = json::within([] { return std::string("<graph>"); }, [&] { return json::array(json::field(graph, "inputs")); });
-      auto input = graph_inputs.begin();
-      json::each(specs, [&](json::Element spec) {
-        if (input == graph_inputs.end()) json::fail("the graph has fewer inputs than the signature");
-        inputs.read(*input, spec);
-        ++input;
-      });
-      if (input != graph_inputs.end()) json::fail("the graph has more inputs than the signature");
-    });
-  });
-  json::within([] { return std::string(".graph"); }, [&] { read_nodes_and_outputs(graph, values, scope, program.graph()); });
-  json::within([] { return std::string(".signature"); }, [&] {
-    json::at(signature, "output_specs", [&](json::Element specs) {
-      const Argument::List& results = *program.graph().output_node()->arg(0).list();
-      json::each(specs, [&](json::Element spec) {
-        if (program.outputs.size() == results.size()) json::fail("the graph has fewer outputs than the signature");
-        program.outputs.push_back(read_output_spec(spec, results[program.outputs.size()], scope));
-        check_mutation_target(program.outputs.back(), program);
-      });
-      if (program.outputs.size() != results.size()) json::fail("the graph has more outputs than the signature");
-    });
-  });
+  json::within([] { return std::string(".signature"); },
+               [&] {
+                 json::at(signature, "input_specs", [&](json::Element specs) {
+                   const json::Array graph_inputs =
+                       json::within([] { return std::string("<graph>"); },
+                                    [&] { return json::array(json::field(graph, "inputs")); });
+                   auto input = graph_inputs.begin();
+                   json::each(specs, [&](json::Element spec) {
+                     if (input == graph_inputs.end()) json::fail("the graph has fewer inputs than the signature");
+                     inputs.read(*input, spec);
+                     ++input;
+                   });
+                   if (input != graph_inputs.end()) json::fail("the graph has more inputs than the signature");
+                 });
+               });
+  json::within([] { return std::string(".graph"); },
+               [&] { read_nodes_and_outputs(graph, values, scope, program.graph()); });
+  json::within([] { return std::string(".signature"); },
+               [&] {
+                 json::at(signature, "output_specs", [&](json::Element specs) {
+                   const Argument::List& results = *program.graph().output_node()->arg(0).list();
+                   json::each(specs, [&](json::Element spec) {
+                     if (program.outputs.size() == results.size())
+                       json::fail("the graph has fewer outputs than the signature");
+                     program.outputs.push_back(read_output_spec(spec, results[program.outputs.size()], scope));
+                     check_mutation_target(program.outputs.back(), program);
+                   });
+                   if (program.outputs.size() != results.size())
+                     json::fail("the graph has more outputs than the signature");
+                 });
+               });
   inputs.name_lifted_nodes();
 }
 
@@ -220,16 +236,20 @@ Program read_program(json::Element root, Payloads& weights, Payloads& constants)
   });
   Program program;
   const json::Object module = json::at(object, "graph_module", json::object);
-  json::within([] { return std::string(".graph_module"); }, [&] { read_graph_module(module, program, weights, constants); });
+  json::within([] { return std::string(".graph_module"); },
+               [&] { read_graph_module(module, program, weights, constants); });
   json::at(object, "range_constraints", [&](json::Element ranges) {
     for (const auto& [name, range] : json::object(ranges))
-      json::within([key = name] { return json::member(key); }, [&, key = name, value = range] {
-        const json::Object bounds = json::object(value);
-        program.range_constraints[std::string(key)] = {optional_integer(bounds, "min_val"), optional_integer(bounds, "max_val")};
-      });
+      json::within([key = name] { return json::member(key); },
+                   [&, key = name, value = range] {
+                     const json::Object bounds = json::object(value);
+                     program.range_constraints[std::string(key)] = {optional_integer(bounds, "min_val"),
+                                                                    optional_integer(bounds, "max_val")};
+                   });
   });
   for (const auto& [name, value] : object)
-    if (name != "graph_module" && name != "range_constraints") program.passthrough[std::string(name)] = simdjson::minify(value);
+    if (name != "graph_module" && name != "range_constraints")
+      program.passthrough[std::string(name)] = simdjson::minify(value);
   for (const auto& [name, value] : module)
     if (name != "graph" && name != "signature") program.passthrough[std::string(name)] = simdjson::minify(value);
   return program;

@@ -17,7 +17,9 @@ constexpr std::array<Section, 5> kSections = {{{"tensor_values", ValueTable::Kin
                                                {"sym_bool_values", ValueTable::Kind::sym_bool},
                                                {"custom_obj_values", ValueTable::Kind::custom_obj}}};
 
-std::string expression(json::Element expr) { return std::string(json::string(json::field(json::object(expr), "expr_str"))); }
+std::string expression(json::Element expr) {
+  return std::string(json::string(json::field(json::object(expr), "expr_str")));
+}
 
 // The hint of a SymExpr decoded by `read`, nothing when there is none.
 template <typename Read>
@@ -100,11 +102,12 @@ ValueTable::ValueTable(json::Object graph) {
   for (const Section& section : kSections) {
     const auto values = json::find(graph, section.name);
     if (!values) continue;
-    json::within([&] { return json::member(section.name); }, [&] {
-      for (const auto& [name, element] : json::object(*values))
-        if (!entries_.emplace(name, Entry{section.kind, element}).second)
-          json::fail("a second value has the name '" + std::string(name) + "'");
-    });
+    json::within([&] { return json::member(section.name); },
+                 [&] {
+                   for (const auto& [name, element] : json::object(*values))
+                     if (!entries_.emplace(name, Entry{section.kind, element}).second)
+                       json::fail("a second value has the name '" + std::string(name) + "'");
+                 });
   }
 }
 
@@ -113,20 +116,22 @@ ValueType ValueTable::type(std::string_view name, Kind kind) const {
   const auto found = entries_.find(name);
   if (found == entries_.end() || found->second.kind != kind)
     json::fail("'" + std::string(name) + "' is not in " + section);
-  return json::within([&] { return "<" + std::string(section) + "." + std::string(name) + ">"; }, [&] {
-    const json::Element element = found->second.element;
-    ValueType type;
-    switch (kind) {
-      case Kind::tensor: type.v = read_tensor_meta(element); break;
-      case Kind::sym_int: type.v = ValueType::SymIntValue{read_sym_int(element)}; break;
-      case Kind::sym_float: type.v = read_sym_float(element); break;
-      case Kind::sym_bool: type.v = read_sym_bool(element); break;
-      case Kind::custom_obj:
-        type.v = ValueType::CustomObject{std::string(json::string(json::field(json::object(element), "class_fqn")))};
-        break;
-    }
-    return type;
-  });
+  return json::within([&] { return "<" + std::string(section) + "." + std::string(name) + ">"; },
+                      [&] {
+                        const json::Element element = found->second.element;
+                        ValueType type;
+                        switch (kind) {
+                          case Kind::tensor: type.v = read_tensor_meta(element); break;
+                          case Kind::sym_int: type.v = ValueType::SymIntValue{read_sym_int(element)}; break;
+                          case Kind::sym_float: type.v = read_sym_float(element); break;
+                          case Kind::sym_bool: type.v = read_sym_bool(element); break;
+                          case Kind::custom_obj:
+                            type.v = ValueType::CustomObject{
+                                std::string(json::string(json::field(json::object(element), "class_fqn")))};
+                            break;
+                        }
+                        return type;
+                      });
 }
 
 }  // namespace qdq::pt2

@@ -20,8 +20,8 @@ void save_pt2(const Program& program, const std::filesystem::path& path) {
   pt2::PayloadWriter constants(root + std::string(pt2::kConstants), pt2::kConstantPrefix);
   for (const Attribute& attribute : program.attributes) {
     if (attribute.kind == AttributeKind::custom_obj) continue;
-    const bool in_state = attribute.kind == AttributeKind::parameter ||
-                          (attribute.kind == AttributeKind::buffer && attribute.persistent);
+    const bool in_state =
+        attribute.kind == AttributeKind::parameter || (attribute.kind == AttributeKind::buffer && attribute.persistent);
     (in_state ? weights : constants).add(attribute);
   }
   AtomicFile file(path);

@@ -11,10 +11,26 @@ namespace {
 
 using D = DType;
 constexpr std::array<std::pair<std::int64_t, DType>, 20> kScalarTypes = {{
-    {1, D::uint8},     {2, D::int8},      {3, D::int16},      {4, D::int32},          {5, D::int64},
-    {6, D::float16},   {7, D::float32},   {8, D::float64},    {9, D::complex32},      {10, D::complex64},
-    {11, D::complex128}, {12, D::bool_},  {13, D::bfloat16},  {28, D::uint16},        {29, D::float8_e4m3fn},
-    {30, D::float8_e5m2}, {31, D::float8_e4m3fnuz}, {32, D::float8_e5m2fnuz}, {34, D::uint32}, {35, D::uint64},
+    {1, D::uint8},
+    {2, D::int8},
+    {3, D::int16},
+    {4, D::int32},
+    {5, D::int64},
+    {6, D::float16},
+    {7, D::float32},
+    {8, D::float64},
+    {9, D::complex32},
+    {10, D::complex64},
+    {11, D::complex128},
+    {12, D::bool_},
+    {13, D::bfloat16},
+    {28, D::uint16},
+    {29, D::float8_e4m3fn},
+    {30, D::float8_e5m2},
+    {31, D::float8_e4m3fnuz},
+    {32, D::float8_e5m2fnuz},
+    {34, D::uint32},
+    {35, D::uint64},
 }};
 
 constexpr std::array<std::pair<std::int64_t, Layout>, 7> kLayouts = {{{1, Layout::sparse_coo},
@@ -25,8 +41,10 @@ constexpr std::array<std::pair<std::int64_t, Layout>, 7> kLayouts = {{{1, Layout
                                                                       {6, Layout::mkldnn},
                                                                       {7, Layout::strided}}};
 
-constexpr std::array<std::pair<std::int64_t, MemoryFormat>, 4> kMemoryFormats = {
-    {{1, MemoryFormat::contiguous}, {2, MemoryFormat::channels_last}, {3, MemoryFormat::channels_last_3d}, {4, MemoryFormat::preserve}}};
+constexpr std::array<std::pair<std::int64_t, MemoryFormat>, 4> kMemoryFormats = {{{1, MemoryFormat::contiguous},
+                                                                                  {2, MemoryFormat::channels_last},
+                                                                                  {3, MemoryFormat::channels_last_3d},
+                                                                                  {4, MemoryFormat::preserve}}};
 
 template <typename Table>
 auto by_number(const Table& table, std::int64_t number) -> std::optional<decltype(table[0].second)> {

@@ -67,7 +67,8 @@ std::string_view literal_tag(unsigned kind) {
 
 }  // namespace
 
-void GraphWriter::write_list(json::Writer& json, const Node& user, const Argument::List& list, std::string_view type) const {
+void GraphWriter::write_list(json::Writer& json, const Node& user, const Argument::List& list,
+                             std::string_view type) const {
   const unsigned kinds = kinds_of(list);
   auto names = [&](const Argument::List& nodes) {
     for (const Argument& item : nodes) json.begin_object().member("name", name_of(*item.node())).end();
@@ -88,7 +89,8 @@ void GraphWriter::write_list(json::Writer& json, const Node& user, const Argumen
   };
   // A list of lists, all of whose items are of the kinds `allowed`.
   auto inner_lists = [&](unsigned allowed) {
-    return kinds == kList && std::all_of(list.begin(), list.end(), [&](const Argument& item) { return only(kinds_of(*item.list()), allowed); });
+    return kinds == kList && std::all_of(list.begin(), list.end(),
+                                         [&](const Argument& item) { return only(kinds_of(*item.list()), allowed); });
   };
   auto nested = [&](auto&& write_inner) {
     for (const Argument& item : list) {
@@ -124,7 +126,8 @@ void GraphWriter::write_list(json::Writer& json, const Node& user, const Argumen
   fail_saving(user, "the format has no list that mixes these kinds of items");
 }
 
-void GraphWriter::write_argument(json::Writer& json, const Node& user, const Argument& argument, std::string_view type) const {
+void GraphWriter::write_argument(json::Writer& json, const Node& user, const Argument& argument,
+                                 std::string_view type) const {
   if (const Node* node = argument.node()) return write_reference_to(json, *node);
   if (const auto* list = argument.list()) return write_list(json, user, *list, type);
   json.begin_object();

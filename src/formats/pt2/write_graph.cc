@@ -11,7 +11,9 @@ bool is_value(const ValueType& type) { return type.known() && !type.list(); }
 
 }  // namespace
 
-void fail_saving(const Node& node, const std::string& what) { throw FormatError("[save] " + node.describe() + ": " + what); }
+void fail_saving(const Node& node, const std::string& what) {
+  throw FormatError("[save] " + node.describe() + ": " + what);
+}
 
 std::string_view GraphWriter::name_of(const Node& node) const {
   const auto renamed = renamed_.find(&node);
@@ -32,7 +34,8 @@ void GraphWriter::add_placeholder(json::Writer& inputs, const Node& placeholder)
     write_argument(inputs, placeholder, placeholder.arg(0));
     return;
   }
-  if (!is_value(placeholder.type)) fail_saving(placeholder, "the type of this input is not known, which the format needs");
+  if (!is_value(placeholder.type))
+    fail_saving(placeholder, "the type of this input is not known, which the format needs");
   values_.add(placeholder.name(), placeholder.type);
   write_reference_to(inputs, placeholder);
 }
@@ -61,7 +64,8 @@ void GraphWriter::collect_getitems(const Node& node) {
   if (!types) fail_saving(node, "getitem of " + list->describe() + ", whose type is not known to be a list");
   const auto size = static_cast<std::int64_t>(types->size());
   const std::int64_t at = *index < 0 ? *index + size : *index;
-  if (at < 0 || at >= size) fail_saving(node, "index " + std::to_string(*index) + " of a list of " + std::to_string(size));
+  if (at < 0 || at >= size)
+    fail_saving(node, "index " + std::to_string(*index) + " of a list of " + std::to_string(size));
   const auto [first, inserted] = items_[list].emplace(static_cast<std::size_t>(at), &node);
   if (!inserted) renamed_[&node] = first->second->name();
 }
@@ -145,7 +149,8 @@ void GraphWriter::write_outputs(json::Writer& json, const Node& node) {
     return;
   }
   if (schema && schema->returns.size() > 1)
-    fail_saving(node, "the types of its " + std::to_string(schema->returns.size()) + " results are not known, which the format needs");
+    fail_saving(node, "the types of its " + std::to_string(schema->returns.size()) +
+                          " results are not known, which the format needs");
   if (node.type.known()) {
     values_.add(node.name(), node.type);
     write_reference_to(json, node);
@@ -157,8 +162,8 @@ void GraphWriter::write_outputs(json::Writer& json, const Node& node) {
 }
 
 // The results of `list`: {"as_tensor": {...}} and the like when `tagged`, else bare {"name": ...}.
-void GraphWriter::write_items(json::Writer& json, const Node& list, const std::string& unused_prefix, const ValueType::List& types,
-                              bool tagged) {
+void GraphWriter::write_items(json::Writer& json, const Node& list, const std::string& unused_prefix,
+                              const ValueType::List& types, bool tagged) {
   for (std::size_t i = 0; i < types.size(); ++i) {
     const Node* item = item_of(list, i);
     if (const ValueType::List* inner = types[i].list()) {
@@ -170,11 +175,13 @@ void GraphWriter::write_items(json::Writer& json, const Node& list, const std::s
     }
     const ValueType& type = item && item->type.known() ? item->type : types[i];
     if (!type.known()) {
-      if (!tagged) fail_saving(list, "the type of its result " + std::to_string(i) + " is not known, which the format needs");
+      if (!tagged)
+        fail_saving(list, "the type of its result " + std::to_string(i) + " is not known, which the format needs");
       json.begin_object().member("as_none", true).end();
       continue;
     }
-    if (!is_value(type) || (!tagged && !type.tensor())) fail_saving(list, "its result " + std::to_string(i) + " is of a kind that the format does not have here");
+    if (!is_value(type) || (!tagged && !type.tensor()))
+      fail_saving(list, "its result " + std::to_string(i) + " is of a kind that the format does not have here");
     const std::string name = output_name(item, unused_prefix + std::to_string(i));
     values_.add(name, type);
     if (tagged)

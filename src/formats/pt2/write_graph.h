@@ -36,7 +36,8 @@ class GraphWriter {
   void write_inputs(json::Writer& json, const Node& node) const;
   void write_list(json::Writer& json, const Node& user, const Argument::List& list, std::string_view type) const;
   void write_outputs(json::Writer& json, const Node& node);
-  void write_items(json::Writer& json, const Node& list, const std::string& unused_prefix, const ValueType::List& types, bool tagged);
+  void write_items(json::Writer& json, const Node& list, const std::string& unused_prefix, const ValueType::List& types,
+                   bool tagged);
   std::string output_name(const Node* item, const std::string& otherwise) const;
   const Node* item_of(const Node& list, std::size_t index) const;
 

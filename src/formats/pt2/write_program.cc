@@ -28,9 +28,7 @@ constexpr std::string_view lifted_prefix(AttributeKind kind) {
 }
 
 // torch's order of lifted inputs; the program's order within each.
-int rank(AttributeKind kind) {
-  return kind == AttributeKind::parameter ? 0 : kind == AttributeKind::buffer ? 1 : 2;
-}
+int rank(AttributeKind kind) { return kind == AttributeKind::parameter ? 0 : kind == AttributeKind::buffer ? 1 : 2; }
 
 std::string lifted_name(const Attribute& attribute, std::unordered_set<std::string>& taken) {
   std::string name = attribute.lifted_name;
@@ -65,7 +63,9 @@ ValueType lifted_type(const Attribute& attribute, const Node* reader) {
 
 class ProgramWriter {
  public:
-  explicit ProgramWriter(const Program& program) : program_(program), graph_(program.graph()), writer_(graph_) { collect_lifted(); }
+  explicit ProgramWriter(const Program& program) : program_(program), graph_(program.graph()), writer_(graph_) {
+    collect_lifted();
+  }
 
   std::string write() {
     json_.begin_object().key("graph_module").begin_object().key("graph").begin_object();
@@ -193,7 +193,15 @@ class ProgramWriter {
   void write_signature() {
     json_.key("input_specs").begin_array();
     each_input(true, [&](const InputSpec& input) {
-      json_.begin_object().key("token").begin_object().key("arg").begin_object().member("name", input.name).end().end().end();
+      json_.begin_object()
+          .key("token")
+          .begin_object()
+          .key("arg")
+          .begin_object()
+          .member("name", input.name)
+          .end()
+          .end()
+          .end();
     });
     for (const LiftedInput& input : lifted_) write_lifted_spec(input);
     each_input(false, [&](const InputSpec& input) { write_input_spec(input); });
@@ -201,7 +209,8 @@ class ProgramWriter {
     const Node& output = *graph_.output_node();
     const Argument::List& results = *output.arg(0).list();
     if (results.size() != program_.outputs.size())
-      fail_saving(output, std::to_string(results.size()) + " results, but " + std::to_string(program_.outputs.size()) + " output specs");
+      fail_saving(output, std::to_string(results.size()) + " results, but " + std::to_string(program_.outputs.size()) +
+                              " output specs");
     for (std::size_t i = 0; i < results.size(); ++i) write_output_spec(program_.outputs[i], results[i]);
     json_.end();
   }
@@ -210,17 +219,25 @@ class ProgramWriter {
     const Attribute& attribute = *input.attribute;
     json_.begin_object();
     switch (attribute.kind) {
-      case AttributeKind::parameter: json_.key("parameter").begin_object().member("parameter_name", attribute.name); break;
+      case AttributeKind::parameter:
+        json_.key("parameter").begin_object().member("parameter_name", attribute.name);
+        break;
       case AttributeKind::buffer:
-        json_.key("buffer").begin_object().member("buffer_name", attribute.name).member("persistent", attribute.persistent);
+        json_.key("buffer")
+            .begin_object()
+            .member("buffer_name", attribute.name)
+            .member("persistent", attribute.persistent);
         break;
       case AttributeKind::constant:
         json_.key("tensor_constant").begin_object().member("tensor_constant_name", attribute.name);
         break;
-      case AttributeKind::custom_obj: json_.key("custom_obj").begin_object().member("custom_obj_name", attribute.name); break;
+      case AttributeKind::custom_obj:
+        json_.key("custom_obj").begin_object().member("custom_obj_name", attribute.name);
+        break;
     }
     json_.key("arg").begin_object().member("name", input.name);
-    if (const auto* object = std::get_if<ValueType::CustomObject>(&input.type.v)) json_.member("class_fqn", object->class_fqn);
+    if (const auto* object = std::get_if<ValueType::CustomObject>(&input.type.v))
+      json_.member("class_fqn", object->class_fqn);
     json_.end().end().end();
   }
 
@@ -237,9 +254,14 @@ class ProgramWriter {
 
   void write_output_spec(const OutputSpec& spec, const Argument& result) {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kTags = {
-        {{"user_output", ""}, {"loss_output", ""}, {"buffer_mutation", "buffer_name"}, {"user_input_mutation", "user_input_name"},
-         {"parameter_mutation", "parameter_name"}, {"gradient_to_parameter", "parameter_name"},
-         {"gradient_to_user_input", "user_input_name"}, {"token", ""}}};
+        {{"user_output", ""},
+         {"loss_output", ""},
+         {"buffer_mutation", "buffer_name"},
+         {"user_input_mutation", "user_input_name"},
+         {"parameter_mutation", "parameter_name"},
+         {"gradient_to_parameter", "parameter_name"},
+         {"gradient_to_user_input", "user_input_name"},
+         {"token", ""}}};
     const auto& [tag, target_key] = kTags[static_cast<std::size_t>(spec.kind)];
     json_.begin_object().key(tag).begin_object().key("arg");
     if (spec.kind == OutputSpec::Kind::user_output) {
@@ -263,9 +285,10 @@ class ProgramWriter {
     };
     std::size_t inputs = 0;
     each_input(false, [&](const InputSpec&) { ++inputs; });
-    const auto results = static_cast<std::size_t>(std::count_if(program_.outputs.begin(), program_.outputs.end(), [](const OutputSpec& spec) {
-      return spec.kind == OutputSpec::Kind::user_output || spec.kind == OutputSpec::Kind::loss_output;
-    }));
+    const auto results = static_cast<std::size_t>(
+        std::count_if(program_.outputs.begin(), program_.outputs.end(), [](const OutputSpec& spec) {
+          return spec.kind == OutputSpec::Kind::user_output || spec.kind == OutputSpec::Kind::loss_output;
+        }));
     json_.key("module_call_graph").begin_array().begin_object().member("fqn", "").key("signature").begin_object();
     json_.key("inputs").begin_array().end().key("outputs").begin_array().end();
     json_.member("in_spec", R"([1,{"type":"builtins.tuple","context":"null","children_spec":[)" + tuple(inputs) +

@@ -6,8 +6,8 @@
 namespace qdq::pt2 {
 namespace {
 
-constexpr std::array<std::string_view, 5> kSections = {"tensor_values", "sym_int_values", "sym_float_values", "sym_bool_values",
-                                                       "custom_obj_values"};
+constexpr std::array<std::string_view, 5> kSections = {"tensor_values", "sym_int_values", "sym_float_values",
+                                                       "sym_bool_values", "custom_obj_values"};
 
 void write_sym_int(json::Writer& json, const SymInt& value) {
   json.begin_object();

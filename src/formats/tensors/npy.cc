@@ -139,7 +139,8 @@ DType dtype_of_descr(const std::string& descr, std::size_t offset) {
   std::string normal = descr;
   if (!normal.empty() && normal[0] == '=') normal[0] = '<';  // "native": we only run on little-endian machines
   for (const Row& row : kTypes)
-    if (row.descr == normal || (row.descr[0] == '|' && normal.size() > 1 && normal[0] != '>' && row.descr.substr(1) == normal.substr(1)))
+    if (row.descr == normal ||
+        (row.descr[0] == '|' && normal.size() > 1 && normal[0] != '>' && row.descr.substr(1) == normal.substr(1)))
       return row.dtype;
   std::string why = "unknown dtype '" + descr + "'";
   if (descr.find('O') != std::string::npos) why += ": Python objects are pickles, which are never opened";
@@ -172,8 +173,9 @@ Tensor parse(std::span<std::byte> bytes, std::shared_ptr<void> owner) {
   }
   const auto needed = checked_mul(count, static_cast<std::int64_t>(element_size(dtype)));
   if (!needed || static_cast<std::size_t>(*needed) != bytes.size() - data)
-    throw Error{data, "expected " + std::to_string(count) + " elements of " + std::string(name(dtype)) + " for the shape " +
-                          to_string(header.shape) + ", found " + std::to_string(bytes.size() - data) + " bytes"};
+    throw Error{data, "expected " + std::to_string(count) + " elements of " + std::string(name(dtype)) +
+                          " for the shape " + to_string(header.shape) + ", found " +
+                          std::to_string(bytes.size() - data) + " bytes"};
   Shape strides = contiguous_strides(header.shape);
   if (header.fortran_order) {
     std::int64_t stride = 1;
@@ -195,9 +197,11 @@ Tensor parse(std::span<std::byte> bytes, std::shared_ptr<void> owner) {
 }
 
 std::string header(const Tensor& tensor, const std::string& name) {
-  const auto row = std::find_if(kTypes.begin(), kTypes.end(), [&](const Row& r) { return r.dtype == plain_dtype(tensor.dtype()); });
+  const auto row =
+      std::find_if(kTypes.begin(), kTypes.end(), [&](const Row& r) { return r.dtype == plain_dtype(tensor.dtype()); });
   if (row == kTypes.end())
-    throw InvalidArgumentError("tensor '" + name + "': numpy has no " + std::string(qdq::name(tensor.dtype())) + "; save it as .safetensors");
+    throw InvalidArgumentError("tensor '" + name + "': numpy has no " + std::string(qdq::name(tensor.dtype())) +
+                               "; save it as .safetensors");
   std::string dict = "{'descr': '" + std::string(row->descr) + "', 'fortran_order': False, 'shape': (";
   for (std::size_t d = 0; d < tensor.sizes().size(); ++d) dict += (d ? ", " : "") + std::to_string(tensor.sizes()[d]);
   dict += tensor.sizes().size() == 1 ? ",), }" : "), }";

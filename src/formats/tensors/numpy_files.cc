@@ -28,7 +28,8 @@ std::vector<NamedTensor> load_npy(const std::filesystem::path& path, const LoadO
 
 void save_npy(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
   if (tensors.size() != 1)
-    throw InvalidArgumentError("[save] " + path.string() + ": a .npy holds one tensor, got " + std::to_string(tensors.size()));
+    throw InvalidArgumentError("[save] " + path.string() + ": a .npy holds one tensor, got " +
+                               std::to_string(tensors.size()));
   const Tensor value = tensors[0].value.contiguous();
   AtomicFile file(path);
   file.write(npy::header(value, tensors[0].name));
@@ -52,7 +53,8 @@ std::vector<NamedTensor> load_npz(const std::filesystem::path& path, const LoadO
       owner = std::move(inflated);
     }
     try {
-      tensors.push_back({entry.name.substr(0, entry.name.size() - kSuffix.size()), npy::parse(bytes, std::move(owner))});
+      tensors.push_back(
+          {entry.name.substr(0, entry.name.size() - kSuffix.size()), npy::parse(bytes, std::move(owner))});
     } catch (const npy::Error& error) {
       throw zip.error(entry, "at byte " + std::to_string(error.offset) + " of the entry: " + error.what);
     }

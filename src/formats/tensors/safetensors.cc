@@ -55,17 +55,19 @@ struct Extent {
 
 class Reader {
  public:
-  Reader(std::shared_ptr<MappedFile> file, std::size_t data_offset) : file_(std::move(file)), data_offset_(data_offset) {}
+  Reader(std::shared_ptr<MappedFile> file, std::size_t data_offset)
+      : file_(std::move(file)), data_offset_(data_offset) {}
 
   std::vector<NamedTensor> read(json::Element root) {
     std::vector<NamedTensor> tensors;
     std::unordered_set<std::string_view> names;
     for (const auto& [key, element] : json::object(root)) {
       if (key == "__metadata__") continue;
-      json::within([name = key] { return json::member(name); }, [&, name = key, value = element] {
-        if (!names.insert(name).second) json::fail("this name occurs twice");
-        tensors.push_back({std::string(name), read_tensor(name, json::object(value))});
-      });
+      json::within([name = key] { return json::member(name); },
+                   [&, name = key, value = element] {
+                     if (!names.insert(name).second) json::fail("this name occurs twice");
+                     tensors.push_back({std::string(name), read_tensor(name, json::object(value))});
+                   });
     }
     check_cover();
     return tensors;
@@ -84,7 +86,8 @@ class Reader {
     });
     const auto available = static_cast<std::int64_t>(file_->size() - data_offset_);
     if (offsets.size() != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > available)
-      json::fail("expected two data_offsets between 0 and " + std::to_string(available) + ", found " + to_string(offsets));
+      json::fail("expected two data_offsets between 0 and " + std::to_string(available) + ", found " +
+                 to_string(offsets));
     std::optional<std::int64_t> needed;
     try {
       needed = checked_mul(numel(shape), static_cast<std::int64_t>(element_size(dtype)));
@@ -120,7 +123,8 @@ class Reader {
       at = extent.end;
     }
     if (at != file_->size() - data_offset_)
-      json::fail("the tensors take " + std::to_string(at) + " bytes, the file has " + std::to_string(file_->size() - data_offset_));
+      json::fail("the tensors take " + std::to_string(at) + " bytes, the file has " +
+                 std::to_string(file_->size() - data_offset_));
   }
 
   std::shared_ptr<MappedFile> file_;
@@ -133,11 +137,13 @@ class Reader {
 std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions&) {
   auto file = MappedFile::open(path);
   auto fail = [&](const std::string& what) { return FormatError("[load] " + path.string() + ": " + what); };
-  if (file->size() < 8) throw fail("expected a .safetensors, found a file of " + std::to_string(file->size()) + " bytes");
+  if (file->size() < 8)
+    throw fail("expected a .safetensors, found a file of " + std::to_string(file->size()) + " bytes");
   std::uint64_t length = 0;
   std::memcpy(&length, file->data(), 8);
   if (length > kMaxHeader || length > file->size() - 8)
-    throw fail("a header of " + std::to_string(length) + " bytes does not fit a file of " + std::to_string(file->size()));
+    throw fail("a header of " + std::to_string(length) + " bytes does not fit a file of " +
+               std::to_string(file->size()));
   try {
     const json::Document document({file->data() + 8, length});
     return Reader(file, 8 + length).read(document.root());
@@ -163,7 +169,8 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   header.begin_object();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, value] = tensors[i];
-    const auto row = std::find_if(kTypes.begin(), kTypes.end(), [&](const Row& r) { return r.dtype == plain_dtype(value.dtype()); });
+    const auto row =
+        std::find_if(kTypes.begin(), kTypes.end(), [&](const Row& r) { return r.dtype == plain_dtype(value.dtype()); });
     if (row == kTypes.end())
       throw InvalidArgumentError("tensor '" + name + "': .safetensors has no " + std::string(qdq::name(value.dtype())));
     if (name == "__metadata__") throw InvalidArgumentError("'__metadata__' cannot name a tensor in a .safetensors");

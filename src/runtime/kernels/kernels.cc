@@ -2,9 +2,15 @@
 
 namespace qdq::runtime {
 
-namespace plain { extern const Kernels kKernels; }
-namespace avx2 { extern const Kernels kKernels; }
-namespace avx512 { extern const Kernels kKernels; }
+namespace plain {
+extern const Kernels kKernels;
+}
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
 
 const Kernels* const* all_kernels(int* count) {
   static const Kernels* const sets[] = {&plain::kKernels, &avx2::kKernels, &avx512::kKernels};

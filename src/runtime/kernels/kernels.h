@@ -4,8 +4,24 @@
 namespace qdq::runtime {
 
 enum class UnaryOp : std::uint8_t {
-  relu, clamp, leaky_relu, hardswish, hardsigmoid, sigmoid, silu, tanh, gelu_erf, gelu_tanh, exp, erf, neg, abs, sqrt,
-  rsqrt, reciprocal, square,
+  relu,
+  clamp,
+  leaky_relu,
+  hardswish,
+  hardsigmoid,
+  sigmoid,
+  silu,
+  tanh,
+  gelu_erf,
+  gelu_tanh,
+  exp,
+  erf,
+  neg,
+  abs,
+  sqrt,
+  rsqrt,
+  reciprocal,
+  square,
 };
 
 enum class BinaryOp : std::uint8_t { add, sub, mul, div, maximum, minimum };
@@ -28,12 +44,14 @@ struct Kernels {
   void (*scale_shift)(float* out, const float* a, const float* scale, const float* shift, std::int64_t n);
   // One pixel of a depthwise convolution: out[c] = bias[c] + sum over t of src[t][c] * weight[t][c], fused multiply-adds in
   // the order of the taps. bias may be null.
-  void (*depthwise)(float* out, const float* bias, const float* const* src, const float* const* weight, std::int64_t taps,
-                    std::int64_t channels);
+  void (*depthwise)(float* out, const float* bias, const float* const* src, const float* const* weight,
+                    std::int64_t taps, std::int64_t channels);
   // quantized_decomposed.quantize_per_tensor: clamp(round(a * inverse_scale) + zero_point, quant_min, quant_max), ties to
   // even. quant_min and quant_max must be within +-2^20.
-  void (*quantize_u8)(std::uint8_t* out, const float* a, std::int64_t n, float inverse_scale, std::int32_t zero_point, float quant_min, float quant_max);
-  void (*quantize_i8)(std::int8_t* out, const float* a, std::int64_t n, float inverse_scale, std::int32_t zero_point, float quant_min, float quant_max);
+  void (*quantize_u8)(std::uint8_t* out, const float* a, std::int64_t n, float inverse_scale, std::int32_t zero_point,
+                      float quant_min, float quant_max);
+  void (*quantize_i8)(std::int8_t* out, const float* a, std::int64_t n, float inverse_scale, std::int32_t zero_point,
+                      float quant_min, float quant_max);
   // (q - zero_point) * scale
   void (*dequantize_u8)(float* out, const std::uint8_t* a, std::int64_t n, float scale, std::int32_t zero_point);
   void (*dequantize_i8)(float* out, const std::int8_t* a, std::int64_t n, float scale, std::int32_t zero_point);

@@ -116,11 +116,11 @@ void scale_shift(float* out, const float* a, const float* scale, const float* sh
   for (int64_t i = 0; i < n; ++i) out[i] = a[i] * scale[i] + shift[i];
 }
 
-#define QDQ_LOOP(expression)           \
-  for (int64_t i = 0; i < n; ++i) {    \
-    const float x = a[i];              \
-    out[i] = (expression);             \
-  }                                    \
+#define QDQ_LOOP(expression)        \
+  for (int64_t i = 0; i < n; ++i) { \
+    const float x = a[i];           \
+    out[i] = (expression);          \
+  }                                 \
   return
 
 void unary(UnaryOp op, float* out, const float* a, int64_t n, float p0, float p1) {
@@ -165,7 +165,8 @@ void unary(UnaryOp op, float* out, const float* a, int64_t n, float p0, float p1
 
 // One loop per combination of steps: the compiler must see constants.
 template <typename Fn>
-QDQ_INLINE void binary_loop(float* out, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t n, Fn f) {
+QDQ_INLINE void binary_loop(float* out, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t n,
+                            Fn f) {
   if (a_step == 1 && b_step == 1) {
     for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], b[i]);
   } else if (a_step == 1) {
@@ -180,7 +181,8 @@ QDQ_INLINE void binary_loop(float* out, const float* a, int64_t a_step, const fl
   }
 }
 
-void binary(BinaryOp op, float* out, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t n, float alpha) {
+void binary(BinaryOp op, float* out, const float* a, int64_t a_step, const float* b, int64_t b_step, int64_t n,
+            float alpha) {
   const auto loop = [&](auto f) __attribute__((always_inline)) { binary_loop(out, a, a_step, b, b_step, n, f); };
   switch (op) {
     case BinaryOp::add:
@@ -196,7 +198,8 @@ void binary(BinaryOp op, float* out, const float* a, int64_t a_step, const float
 
 // out[c] = start[c] + src[0][c] * weight[0][c] + ... for a number of taps that the compiler knows; start may be out.
 template <int kTaps>
-QDQ_INLINE void add_taps(float* out, const float* start, const float* const* src, const float* const* weight, int64_t channels) {
+QDQ_INLINE void add_taps(float* out, const float* start, const float* const* src, const float* const* weight,
+                         int64_t channels) {
   const float* s[9];
   const float* w[9];
   for (int t = 0; t < kTaps; ++t) {
@@ -212,7 +215,8 @@ QDQ_INLINE void add_taps(float* out, const float* start, const float* const* src
   }
 }
 
-void depthwise(float* out, const float* bias, const float* const* src, const float* const* weight, int64_t taps, int64_t channels) {
+void depthwise(float* out, const float* bias, const float* const* src, const float* const* weight, int64_t taps,
+               int64_t channels) {
   const float* start = bias;
   int64_t t = 0;
   for (; t + 9 <= taps; t += 9, start = out) add_taps<9>(out, start, src + t, weight + t, channels);
@@ -222,7 +226,8 @@ void depthwise(float* out, const float* bias, const float* const* src, const flo
 }
 
 template <typename T>
-QDQ_INLINE void quantize(T* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
+QDQ_INLINE void quantize(T* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min,
+                         float quant_max) {
   const float zero = static_cast<float>(zero_point);
   for (int64_t i = 0; i < n; ++i) {
     float v = a[i] * inverse_scale;
@@ -235,10 +240,12 @@ QDQ_INLINE void quantize(T* out, const float* a, int64_t n, float inverse_scale,
   }
 }
 
-void quantize_u8(uint8_t* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
+void quantize_u8(uint8_t* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min,
+                 float quant_max) {
   quantize(out, a, n, inverse_scale, zero_point, quant_min, quant_max);
 }
-void quantize_i8(int8_t* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min, float quant_max) {
+void quantize_i8(int8_t* out, const float* a, int64_t n, float inverse_scale, int32_t zero_point, float quant_min,
+                 float quant_max) {
   quantize(out, a, n, inverse_scale, zero_point, quant_min, quant_max);
 }
 
@@ -247,13 +254,17 @@ QDQ_INLINE void dequantize(float* out, const T* a, int64_t n, float scale, int32
   for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(static_cast<int32_t>(a[i]) - zero_point) * scale;
 }
 
-void dequantize_u8(float* out, const uint8_t* a, int64_t n, float scale, int32_t zero_point) { dequantize(out, a, n, scale, zero_point); }
-void dequantize_i8(float* out, const int8_t* a, int64_t n, float scale, int32_t zero_point) { dequantize(out, a, n, scale, zero_point); }
+void dequantize_u8(float* out, const uint8_t* a, int64_t n, float scale, int32_t zero_point) {
+  dequantize(out, a, n, scale, zero_point);
+}
+void dequantize_i8(float* out, const int8_t* a, int64_t n, float scale, int32_t zero_point) {
+  dequantize(out, a, n, scale, zero_point);
+}
 
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary, binary, softmax, log_softmax, layer_norm, sum, scale_shift,
-                          depthwise, quantize_u8, quantize_i8, dequantize_u8, dequantize_i8};
+const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary,     binary,      softmax,     log_softmax,   layer_norm,   sum,
+                          scale_shift,         depthwise, quantize_u8, quantize_i8, dequantize_u8, dequantize_i8};
 
 }  // namespace qdq::runtime::QDQ_ISA

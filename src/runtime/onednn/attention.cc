@@ -62,7 +62,8 @@ Step attention_step(std::string name, const Attention& attention) {
   const std::int64_t keys = t.key.size(2);
   Step step{std::move(name), "attention", {t.query, t.key, t.value}, {t.out}, nullptr};
   if (t.mask.defined()) step.reads.push_back(t.mask);
-  step.bind = [=, scale = t.scale, causal = t.causal, has_mask = t.mask.defined()](std::span<const Tensor> operands) -> Kernel {
+  step.bind = [=, scale = t.scale, causal = t.causal,
+               has_mask = t.mask.defined()](std::span<const Tensor> operands) -> Kernel {
     const Tensor q = operands[0];
     const Tensor k = operands[1];
     const Tensor v = operands[2];
@@ -81,7 +82,9 @@ Step attention_step(std::string name, const Attention& attention) {
           const std::int64_t row = task % blocks * kRows;
           const std::int64_t rows = std::min(kRows, queries - row);
           float* s = scores.data();
-          const auto start = [&](const Tensor& x, std::int64_t h) { return batch * x.strides()[0] + h * x.strides()[1]; };
+          const auto start = [&](const Tensor& x, std::int64_t h) {
+            return batch * x.strides()[0] + h * x.strides()[1];
+          };
           const std::int64_t seen = causal ? std::min(keys, row + rows) : keys;  // keys beyond are masked for all rows
           Matrix query = matrix_at(q, start(q, head) + row * q.strides()[2]);
           Matrix key = matrix_at(k, start(k, head / per_group));
@@ -100,7 +103,9 @@ Step attention_step(std::string name, const Attention& attention) {
             }
             const std::int64_t visible = causal ? std::min(seen, row + r + 1) : seen;
             // A query that sees no key at all gives zeros, as torch does.
-            const bool sees_none = has_mask && std::all_of(line, line + visible, [](float x) { return x == -std::numeric_limits<float>::infinity(); });
+            const bool sees_none = has_mask && std::all_of(line, line + visible, [](float x) {
+                                     return x == -std::numeric_limits<float>::infinity();
+                                   });
             if (sees_none) {
               std::fill_n(line, visible, 0.0f);
             } else {
@@ -109,7 +114,8 @@ Step attention_step(std::string name, const Attention& attention) {
             for (std::int64_t j = visible; j < seen; ++j) line[j] = 0.0f;
           }
           float* to = out.data<float>() + start(out, head) + row * out.strides()[2];
-          gemm(rows, v.size(3), seen, 1.0f, {s, keys, 1}, matrix_at(v, start(v, head / per_group)), 0.0f, to, out.strides()[2]);
+          gemm(rows, v.size(3), seen, 1.0f, {s, keys, 1}, matrix_at(v, start(v, head / per_group)), 0.0f, to,
+               out.strides()[2]);
         }
       });
     };

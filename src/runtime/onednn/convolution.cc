@@ -47,19 +47,18 @@ Step convolution_step(std::string name, const Convolution& c, const Context& con
       add_post_op_operands(step, c.post_ops);
       step.writes.push_back({DNNL_ARG_DST, dst, c.dst});
       add_scratchpad(step, pd.scratchpad_desc(), context);
-      return to_step(name, std::string(c.transposed ? "deconvolution:" : "convolution:") + pd.impl_info_str(), std::move(step));
+      return to_step(name, std::string(c.transposed ? "deconvolution:" : "convolution:") + pd.impl_info_str(),
+                     std::move(step));
     };
     if (c.transposed) {
-      const dnnl::deconvolution_forward::primitive_desc pd(cpu_engine(), dnnl::prop_kind::forward_inference,
-                                                           dnnl::algorithm::deconvolution_direct, src, wanted, bias, dst,
-                                                           dims_of(c.stride), dilates(c.dilation), dims_of(c.padding_begin),
-                                                           dims_of(c.padding_end), attributes);
+      const dnnl::deconvolution_forward::primitive_desc pd(
+          cpu_engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src, wanted, bias,
+          dst, dims_of(c.stride), dilates(c.dilation), dims_of(c.padding_begin), dims_of(c.padding_end), attributes);
       return finish(pd, dnnl::deconvolution_forward(pd));
     }
-    const dnnl::convolution_forward::primitive_desc pd(cpu_engine(), dnnl::prop_kind::forward_inference,
-                                                       dnnl::algorithm::convolution_direct, src, wanted, bias, dst,
-                                                       dims_of(c.stride), dilates(c.dilation), dims_of(c.padding_begin),
-                                                       dims_of(c.padding_end), attributes);
+    const dnnl::convolution_forward::primitive_desc pd(
+        cpu_engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, wanted, bias, dst,
+        dims_of(c.stride), dilates(c.dilation), dims_of(c.padding_begin), dims_of(c.padding_end), attributes);
     return finish(pd, dnnl::convolution_forward(pd));
   });
 }

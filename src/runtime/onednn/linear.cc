@@ -12,7 +12,8 @@ Step linear_step(std::string name, const Linear& linear, const Context& context)
     Tensor bias = linear.bias;
     if (bias.defined()) bias = bias.as_strided({1, n}, {n, bias.strides()[0]}, bias.storage_offset());
     const auto bias_desc = bias.defined() ? describe(bias) : dnnl::memory::desc();
-    const dnnl::matmul::primitive_desc pd(cpu_engine(), src, any_layout({k, n}), bias_desc, dst, attributes_with(linear.post_ops));
+    const dnnl::matmul::primitive_desc pd(cpu_engine(), src, any_layout({k, n}), bias_desc, dst,
+                                          attributes_with(linear.post_ops));
     PrimitiveStep step;
     step.primitive = dnnl::matmul(pd);
     step.reads.push_back({DNNL_ARG_SRC, src, linear.src});

@@ -27,15 +27,15 @@ class WeightCache {
 // What making a step needs besides its operands.
 struct Context {
   WeightCache& weights;
-  std::function<bool(const Tensor&)> is_constant;  // the tensor's values are known and never change
+  std::function<bool(const Tensor&)> is_constant;    // the tensor's values are known and never change
   std::function<Tensor(std::size_t bytes)> scratch;  // uint8, planned, for one step
 };
 
 struct Convolution {
-  Tensor src;     // [N, C, spatial...]: 1 to 3 spatial dimensions
-  Tensor weight;  // [O, C / groups, k...], transposed: [C, O / groups, k...]
-  Tensor bias;    // [O] or undefined
-  Tensor dst;     // any strides; channels-last is fast
+  Tensor src;                                          // [N, C, spatial...]: 1 to 3 spatial dimensions
+  Tensor weight;                                       // [O, C / groups, k...], transposed: [C, O / groups, k...]
+  Tensor bias;                                         // [O] or undefined
+  Tensor dst;                                          // any strides; channels-last is fast
   Shape stride, padding_begin, padding_end, dilation;  // per spatial dimension
   std::int64_t groups = 1;
   bool transposed = false;
@@ -65,6 +65,7 @@ struct Matrix {
   std::int64_t row_stride;
   std::int64_t column_stride;
 };
-void gemm(std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix a, Matrix b, float beta, float* c, std::int64_t c_row_stride);
+void gemm(std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix a, Matrix b, float beta, float* c,
+          std::int64_t c_row_stride);
 
 }  // namespace qdq::runtime::onednn

@@ -56,7 +56,8 @@ dnnl::primitive_attr attributes_with(const std::vector<PostOp>& post_ops) {
   return attributes;
 }
 
-dnnl::memory packed_weights(WeightCache& cache, const Tensor& source, const dnnl::memory::desc& from, const dnnl::memory::desc& wanted) {
+dnnl::memory packed_weights(WeightCache& cache, const Tensor& source, const dnnl::memory::desc& from,
+                            const dnnl::memory::desc& wanted) {
   const WeightCache::Impl::Key key{source.storage()->data(), source.storage_offset()};
   const auto [first, last] = cache.impl().packed.equal_range(key);
   for (auto it = first; it != last; ++it)
@@ -88,7 +89,8 @@ void add_post_op_operands(PrimitiveStep& step, const std::vector<PostOp>& post_o
   for (std::size_t i = 0; i < post_ops.size(); ++i)
     if (post_ops[i].operand.defined()) {
       const Tensor& operand = post_ops[i].operand;
-      step.reads.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(static_cast<int>(i)) | DNNL_ARG_SRC_1, describe(operand), operand});
+      step.reads.push_back(
+          {DNNL_ARG_ATTR_MULTIPLE_POST_OP(static_cast<int>(i)) | DNNL_ARG_SRC_1, describe(operand), operand});
     }
 }
 
@@ -119,21 +121,24 @@ Step to_step(std::string name, std::string kind, PrimitiveStep primitive) {
     };
     std::size_t at = 0;
     std::vector<dnnl::memory> sources;
-    for (const Argument& read : primitive.reads) add(read.id, dnnl::memory(read.desc, cpu_engine(), operands[at++].raw_data()));
-    for (const auto& reorder : primitive.reorders) sources.emplace_back(reorder.from, cpu_engine(), operands[at++].raw_data());
-    for (const Argument& write : primitive.writes) add(write.id, dnnl::memory(write.desc, cpu_engine(), operands[at++].raw_data()));
+    for (const Argument& read : primitive.reads)
+      add(read.id, dnnl::memory(read.desc, cpu_engine(), operands[at++].raw_data()));
+    for (const auto& reorder : primitive.reorders)
+      sources.emplace_back(reorder.from, cpu_engine(), operands[at++].raw_data());
+    for (const Argument& write : primitive.writes)
+      add(write.id, dnnl::memory(write.desc, cpu_engine(), operands[at++].raw_data()));
     for (std::size_t i = 0; i < primitive.reorders.size(); ++i) {
       dnnl::memory to(primitive.reorders[i].to.desc, cpu_engine(), operands[at++].raw_data());
-      bound->reorders.emplace_back(dnnl::reorder(sources[i], to),
-                                   std::unordered_map<int, dnnl::memory>{{DNNL_ARG_FROM, sources[i]}, {DNNL_ARG_TO, to}});
+      bound->reorders.emplace_back(dnnl::reorder(sources[i], to), std::unordered_map<int, dnnl::memory>{
+                                                                      {DNNL_ARG_FROM, sources[i]}, {DNNL_ARG_TO, to}});
       add(primitive.reorders[i].to.id, to);
     }
     for (const auto& [id, memory] : primitive.constants) add(id, memory);
     return [bound, label] {
       dnnl::stream& stream = cpu_stream();
       for (const auto& [reorder, arguments] : bound->reorders) reorder.execute(stream, arguments);
-      const auto status = dnnl_primitive_execute(bound->primitive.get(), stream.get(), static_cast<int>(bound->arguments.size()),
-                                                 bound->arguments.data());
+      const auto status = dnnl_primitive_execute(bound->primitive.get(), stream.get(),
+                                                 static_cast<int>(bound->arguments.size()), bound->arguments.data());
       if (status != dnnl_success) throw InternalError("[run] '" + label + "': oneDNN status " + std::to_string(status));
     };
   };

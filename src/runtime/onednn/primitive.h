@@ -32,7 +32,8 @@ struct WeightCache::Impl {
 };
 
 // `source` reordered to `wanted`, from the cache or made now.
-dnnl::memory packed_weights(WeightCache& cache, const Tensor& source, const dnnl::memory::desc& from, const dnnl::memory::desc& wanted);
+dnnl::memory packed_weights(WeightCache& cache, const Tensor& source, const dnnl::memory::desc& from,
+                            const dnnl::memory::desc& wanted);
 
 // A step that runs `primitive` on tensors. Arguments are (DNNL_ARG_..., memory description, operand), outputs last.
 struct Argument {

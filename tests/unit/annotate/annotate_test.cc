@@ -7,7 +7,8 @@ namespace qdq {
 namespace {
 
 std::string spec_text(const QuantizationSpecBase& spec) {
-  if (std::holds_alternative<QuantizationSpec>(spec)) return std::get<QuantizationSpec>(spec).observer_or_fake_quant_ctr.kind();
+  if (std::holds_alternative<QuantizationSpec>(spec))
+    return std::get<QuantizationSpec>(spec).observer_or_fake_quant_ctr.kind();
   if (const auto* shared = std::get_if<SharedQuantizationSpec>(&spec)) {
     const EdgeOrNode& place = shared->edge_or_node;
     return "shared(" + place.producer->name() + (place.is_edge() ? "->" + place.consumer->name() : "") + ")";
@@ -21,7 +22,8 @@ std::string annotations(const Program& program) {
   for (const Node& node : program.graph().nodes()) {
     if (!is_valid_annotation(node)) continue;
     text += node.name() + " by " + node.annotation->rule + ":";
-    for (const auto& [input, spec] : node.annotation->input_qspec_map) text += " " + input->name() + "=" + spec_text(spec);
+    for (const auto& [input, spec] : node.annotation->input_qspec_map)
+      text += " " + input->name() + "=" + spec_text(spec);
     if (has_spec(node.annotation->output_qspec)) text += " -> " + spec_text(node.annotation->output_qspec);
     text += "\n";
   }
@@ -76,8 +78,7 @@ TEST(XnnpackQuantizer, ModuleNamesWinOverTheGlobalConfiguration) {
   quantizer.set_global(per_channel()).set_module_name("features", symmetric_config());
   quantizer.annotate(program);
   // Convolution and ReLU lie in different modules, so only the convolution is in "features".
-  EXPECT_EQ(annotations(program),
-            "conv by conv: x=HistogramObserver w=MinMaxObserver b=none -> HistogramObserver\n");
+  EXPECT_EQ(annotations(program), "conv by conv: x=HistogramObserver w=MinMaxObserver b=none -> HistogramObserver\n");
 }
 
 TEST(XnnpackQuantizer, ModuleTypesSelectByClass) {
@@ -111,7 +112,8 @@ graph(x: f32[1, 2]) {
   quantizer.transform_for_annotation(program);
   quantizer.annotate(program);
   EXPECT_EQ(program.attributes.tensor("_tensor_constant_0").item(), 2.0);
-  EXPECT_EQ(annotations(program), "mul by mul: x=HistogramObserver _tensor_constant_0=HistogramObserver -> HistogramObserver\n");
+  EXPECT_EQ(annotations(program),
+            "mul by mul: x=HistogramObserver _tensor_constant_0=HistogramObserver -> HistogramObserver\n");
 }
 
 TEST(XnnpackQuantizer, LeavesIntegerAndHugeOperandsAlone) {

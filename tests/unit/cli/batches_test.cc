@@ -46,7 +46,8 @@ std::string failure(const Program& program, const Arrays& arrays, std::optional<
 
 TEST(Batches, FindsArraysByName) {
   const Program program = dynamic_program();
-  const Batches batches(program, {{"other", ramp({1})}, {"y", counts(5)}, {"x", ramp({5, 2})}}, 2, Batches::Remainder::pad, "");
+  const Batches batches(program, {{"other", ramp({1})}, {"y", counts(5)}, {"x", ramp({5, 2})}}, 2,
+                        Batches::Remainder::pad, "");
   EXPECT_EQ(batches.samples(), 5);
   EXPECT_EQ(batches.count(), 3);
   const std::vector<Tensor> second = batches.batch(1);
@@ -58,7 +59,8 @@ TEST(Batches, FindsArraysByName) {
 
 TEST(Batches, TakesArraysInOrderWhenNoNameFits) {
   const Program program = dynamic_program();
-  const Batches batches(program, {{"arr_0", ramp({3, 2})}, {"arr_1", counts(3)}}, std::nullopt, Batches::Remainder::pad, "");
+  const Batches batches(program, {{"arr_0", ramp({3, 2})}, {"arr_1", counts(3)}}, std::nullopt, Batches::Remainder::pad,
+                        "");
   EXPECT_EQ(batches.batch_size(), 8);
   EXPECT_EQ(batches.count(), 1);
   EXPECT_EQ(batches.batch(0)[1].size(0), 3);

@@ -15,7 +15,7 @@ TEST(ErrorStats, GathersOverBatches) {
   stats.add(Tensor::from<float>({4.0F}, {1}), Tensor::from<float>({4.0F}, {1}));
   EXPECT_EQ(stats.count(), 3);
   EXPECT_EQ(stats.max_abs(), 1.0);
-  EXPECT_DOUBLE_EQ(stats.sqnr_db(), 10 * std::log10(25.0));       // 9 + 16 against an error of 1
+  EXPECT_DOUBLE_EQ(stats.sqnr_db(), 10 * std::log10(25.0));  // 9 + 16 against an error of 1
   EXPECT_DOUBLE_EQ(stats.cosine(), 25.0 / std::sqrt(25.0 * 26.0));
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 std::vector<std::string> described(const Program& a, const Program& b) {
   std::vector<std::string> lines;
-  for (const NodePair& pair : matching_nodes(a, b)) lines.push_back(pair.reference + " = " + pair.other + " " + pair.op);
+  for (const NodePair& pair : matching_nodes(a, b))
+    lines.push_back(pair.reference + " = " + pair.other + " " + pair.op);
   return lines;
 }
 

@@ -52,7 +52,8 @@ TEST(InsertQDQ, WritesPerChannelParametersAsBuffers) {
   EXPECT_TRUE(bit_equal(program.attributes.tensor("_scale_0"), Tensor::from<float>({1.0f, 0.5f}, {2})));
   EXPECT_TRUE(bit_equal(program.attributes.tensor("_zero_point_0"), Tensor::from<std::int64_t>({0, 0}, {2})));
   EXPECT_NE(to_text(program).find("quantize_per_channel.default(%x, %_scale_0, %_zero_point_0, 0, -127, 127, i8)"),
-            std::string::npos) << to_text(program);
+            std::string::npos)
+      << to_text(program);
 }
 
 TEST(InsertQDQ, ChoosesDynamicParametersAtRunTime) {
@@ -77,7 +78,8 @@ TEST(InsertQDQ, ReturnsToTheObservedDtype) {
   const std::string text = converted(R"(graph(x: bf16[2]) {
   %obs: bf16[2] = call_module @obs(%x)
   return (%obs)
-})", {{"obs", observer}});
+})",
+                                     {{"obs", observer}});
   EXPECT_NE(text.find("out_dtype=bf16)"), std::string::npos) << text;
   EXPECT_NE(text.find("%dequantize_per_tensor_default: bf16[2]"), std::string::npos) << text;
 }

@@ -40,9 +40,8 @@ TEST(JsonReader, SaysWhatItExpectedAndWhere) {
   const std::string good = R"({"a": [{"b": 1}, {"b": "x"}]})";
   const Document document(std::as_bytes(std::span(good)));
   try {
-    at(object(document.root()), "a", [](Element list) {
-      each(list, [](Element item) { at(object(item), "b", integer); });
-    });
+    at(object(document.root()), "a",
+       [](Element list) { each(list, [](Element item) { at(object(item), "b", integer); }); });
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.path, ".a[1].b");
@@ -74,7 +73,8 @@ TEST(JsonWriter, WritesDoublesThatReadBackExactly) {
   for (double value : {1.0, -0.0, 0.1, 1e-5, 1e22, 5e-324, 1.7976931348623157e308}) json.number(value);
   json.number(std::numeric_limits<double>::infinity()).number(-std::numeric_limits<double>::infinity());
   json.number(std::numeric_limits<double>::quiet_NaN()).end();
-  EXPECT_EQ(json.text(), "[1.0,-0.0,0.1,1e-05,1e+22,5e-324,1.7976931348623157e+308,\"Infinity\",\"-Infinity\",\"NaN\"]");
+  EXPECT_EQ(json.text(),
+            "[1.0,-0.0,0.1,1e-05,1e+22,5e-324,1.7976931348623157e+308,\"Infinity\",\"-Infinity\",\"NaN\"]");
 }
 
 }  // namespace

@@ -27,7 +27,9 @@ class StringSink : public ByteSink {
   std::string text;
 
  protected:
-  void append(std::span<const std::byte> bytes) override { text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size()); }
+  void append(std::span<const std::byte> bytes) override {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
 };
 
 class Pt2Damage : public testing::Test {
@@ -38,9 +40,9 @@ class Pt2Damage : public testing::Test {
       const Program program = load(path, {.verify_weights = true});
       verify(program, "load");
       if (loaded_++ % 16 == 0) try {  // not each: a save waits for the disk
-        save(program, folder_ / "again.pt2");
-      } catch (const FormatError&) {
-      }
+          save(program, folder_ / "again.pt2");
+        } catch (const FormatError&) {
+        }
       return "";
     } catch (const FormatError& error) {
       return error.what();
@@ -67,7 +69,8 @@ class Pt2Damage : public testing::Test {
     writer.finish();
     return outcome_of_bytes(sink.text);
   }
-  std::string outcome_of_replacement(const std::string& name, const std::string& suffix, const std::string& from, const std::string& to) {
+  std::string outcome_of_replacement(const std::string& name, const std::string& suffix, const std::string& from,
+                                     const std::string& to) {
     bool found = false;
     const std::string result = outcome_of_edit(name, suffix, [&](std::string& text) {
       const auto at = text.find(from);
@@ -101,7 +104,8 @@ TEST_F(Pt2Damage, EveryFlippedBitIsRefusedOrHarmless) {
 // Bytes of the graph itself, with a correct checksum: the reader's own checks have to hold.
 TEST_F(Pt2Damage, EveryEditedGraphIsRefusedOrConsistent) {
   std::mt19937 random(2);
-  for (const char* name : {"conv_net", "control_flow", "dict_outputs_decomposed", "symbols", "keywords", "shared_weights"})
+  for (const char* name :
+       {"conv_net", "control_flow", "dict_outputs_decomposed", "symbols", "keywords", "shared_weights"})
     for (int i = 0; i < 400; ++i) {
       std::string edited;
       EXPECT_NO_THROW(outcome_of_edit(name, ".json", [&](std::string& text) {
@@ -122,7 +126,8 @@ TEST_F(Pt2Damage, EveryEditedGraphIsRefusedOrConsistent) {
           }
           default: {  // another number
             const auto digit = text.find_first_of("0123456789", at);
-            if (digit != std::string::npos) text.replace(digit, 1, std::to_string(static_cast<std::int64_t>(random()) - 99));
+            if (digit != std::string::npos)
+              text.replace(digit, 1, std::to_string(static_cast<std::int64_t>(random()) - 99));
           }
         }
         edited = text;
@@ -131,9 +136,11 @@ TEST_F(Pt2Damage, EveryEditedGraphIsRefusedOrConsistent) {
 }
 
 TEST_F(Pt2Damage, MessagesSayFileEntryPathAndWhatWasExpected) {
-  const std::string message = outcome_of_replacement("conv_net", "models/model.json", R"("name": "x"}}, "kind": 1)", R"("name": "y"}}, "kind": 1)");
+  const std::string message = outcome_of_replacement("conv_net", "models/model.json", R"("name": "x"}}, "kind": 1)",
+                                                     R"("name": "y"}}, "kind": 1)");
   EXPECT_NE(message.find("damaged.pt2, entry 'conv_net/models/model.json' at byte "), std::string::npos) << message;
-  EXPECT_NE(message.find(": graph_module.graph.nodes[0] 'conv2d'.inputs[0].arg.as_tensor: 'y' is not defined before this use"),
+  EXPECT_NE(message.find(
+                ": graph_module.graph.nodes[0] 'conv2d'.inputs[0].arg.as_tensor: 'y' is not defined before this use"),
             std::string::npos)
       << message;
 }
@@ -145,26 +152,36 @@ TEST_F(Pt2Damage, SyntaxErrorsHaveTheirByte) {
 }
 
 TEST_F(Pt2Damage, OtherSchemasArchivesAndByteOrdersAreRefused) {
-  EXPECT_NE(outcome_of_replacement("counter", "models/model.json", R"("major": 8)", R"("major": 9)").find("expected schema version 8, found 9"),
+  EXPECT_NE(outcome_of_replacement("counter", "models/model.json", R"("major": 8)", R"("major": 9)")
+                .find("expected schema version 8, found 9"),
             std::string::npos);
-  EXPECT_NE(outcome_of_replacement("counter", "archive_format", "pt2", "pt3").find("expected 'pt2', found 'pt3'"), std::string::npos);
-  EXPECT_NE(outcome_of_replacement("counter", "archive_version", "0", "1").find("expected '0', found '1'"), std::string::npos);
-  EXPECT_NE(outcome_of_replacement("counter", "byteorder", "little", "big").find("expected 'little', found 'big'"), std::string::npos);
+  EXPECT_NE(outcome_of_replacement("counter", "archive_format", "pt2", "pt3").find("expected 'pt2', found 'pt3'"),
+            std::string::npos);
+  EXPECT_NE(outcome_of_replacement("counter", "archive_version", "0", "1").find("expected '0', found '1'"),
+            std::string::npos);
+  EXPECT_NE(outcome_of_replacement("counter", "byteorder", "little", "big").find("expected 'little', found 'big'"),
+            std::string::npos);
 }
 
 TEST_F(Pt2Damage, TensorsThatDoNotFitTheirBytesAreRefused) {
   const char* config = "weights_config.json";
-  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("as_int": 4})", R"("as_int": 400000})").find("reaches beyond its storage"),
-            std::string::npos);
-  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("storage_offset": {"as_int": 0})", R"("storage_offset": {"as_int": 1})")
+  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("as_int": 4})", R"("as_int": 400000})")
                 .find("reaches beyond its storage"),
             std::string::npos);
-  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("as_int": 4})", R"("as_int": -4})").find("negative size"), std::string::npos);
-  EXPECT_NE(outcome_of_replacement("conv_net", config, "weight_0", "weight_99").find("which is absent"), std::string::npos);
-  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("use_pickle": false)", R"("use_pickle": true)").find("never opened"),
+  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("storage_offset": {"as_int": 0})",
+                                   R"("storage_offset": {"as_int": 1})")
+                .find("reaches beyond its storage"),
+            std::string::npos);
+  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("as_int": 4})", R"("as_int": -4})").find("negative size"),
+            std::string::npos);
+  EXPECT_NE(outcome_of_replacement("conv_net", config, "weight_0", "weight_99").find("which is absent"),
+            std::string::npos);
+  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("use_pickle": false)", R"("use_pickle": true)")
+                .find("never opened"),
             std::string::npos);
   EXPECT_NE(outcome_of_replacement("conv_net", config, R"("dtype": 7)", R"("dtype": 5)"), "");
-  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("conv.weight")", R"("conv.height")").find("expected a member 'conv.weight'"),
+  EXPECT_NE(outcome_of_replacement("conv_net", config, R"("conv.weight")", R"("conv.height")")
+                .find("expected a member 'conv.weight'"),
             std::string::npos);
 }
 

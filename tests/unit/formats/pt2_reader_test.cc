@@ -28,10 +28,11 @@ TEST(Pt2Reader, TurnsLiftedInputsIntoGetAttrNodesNamedAsTorchDoes) {
     if (node.kind() != NodeKind::get_attr) break;
     names += node.name() + "=" + node.target() + " ";
   }
-  EXPECT_EQ(names,
-            "conv_weight=conv.weight conv_bias=conv.bias bn_weight=bn.weight bn_bias=bn.bias linear_weight=linear.weight "
-            "linear_bias=linear.bias bn_running_mean=bn.running_mean bn_running_var=bn.running_var "
-            "bn_num_batches_tracked=bn.num_batches_tracked ");
+  EXPECT_EQ(
+      names,
+      "conv_weight=conv.weight conv_bias=conv.bias bn_weight=bn.weight bn_bias=bn.bias linear_weight=linear.weight "
+      "linear_bias=linear.bias bn_running_mean=bn.running_mean bn_running_var=bn.running_var "
+      "bn_num_batches_tracked=bn.num_batches_tracked ");
   EXPECT_EQ(program.attributes.find("conv.weight")->lifted_name, "p_conv_weight");
   EXPECT_TRUE(program.attributes.find("conv.weight")->requires_grad);
   EXPECT_EQ(program.attributes.tensor("conv.weight").sizes(), (Shape{4, 3, 3, 3}));
@@ -139,7 +140,8 @@ TEST(Pt2Reader, SaysWhatExtensionsItKnows) {
     load("model.bin");
     FAIL();
   } catch (const InvalidArgumentError& error) {
-    EXPECT_NE(std::string(error.what()).find("'model.bin': expected a file name that ends in one of .pt2"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("'model.bin': expected a file name that ends in one of .pt2"),
+              std::string::npos);
   }
   EXPECT_THROW(load("no_such_file.pt2"), IoError);
   EXPECT_THROW(load(QDQ_TESTS_DIR "/unit/x.pt2/"), Error);

@@ -120,13 +120,17 @@ TEST_F(Pt2Writer, FoldsGetItemsOfOneIndexIntoOne) {
 TEST_F(Pt2Writer, RefusesWhatTheFormatCannotSay) {
   Program program = scaled();
   program.graph().find("mul_tensor")->type = {};
-  EXPECT_EQ(refusal(program), "[save] 'mul_tensor' (aten.mul.Tensor): the type of its result is not known, which the format needs");
+  EXPECT_EQ(refusal(program),
+            "[save] 'mul_tensor' (aten.mul.Tensor): the type of its result is not known, which the format needs");
   program = scaled();
   program.graph().find("mul_tensor")->set_target("mylib.op.default");
-  EXPECT_EQ(refusal(program), "[save] 'mul_tensor' (mylib.op.default): neither the operator's schema nor the names of its arguments are known");
+  EXPECT_EQ(
+      refusal(program),
+      "[save] 'mul_tensor' (mylib.op.default): neither the operator's schema nor the names of its arguments are known");
   program = scaled();
   program.graph().find("mul_tensor")->set_arg(1, Argument::List{1, "a"});
-  EXPECT_EQ(refusal(program), "[save] 'mul_tensor' (aten.mul.Tensor): the format has no list that mixes these kinds of items");
+  EXPECT_EQ(refusal(program),
+            "[save] 'mul_tensor' (aten.mul.Tensor): the format has no list that mixes these kinds of items");
   program = scaled();
   program.graph().find("mul_tensor")->set_kwargs({{"alpha", 1}});
   EXPECT_NE(refusal(program).find("no argument 'alpha'"), std::string::npos);

@@ -85,7 +85,8 @@ TEST_F(TensorFiles, GiveTheSameBytesForTheSameTensors) {
 }
 
 TEST_F(TensorFiles, ReadFortranOrderAndOddHeaders) {
-  write("f.npy", npy_bytes("{\"shape\": (2, 2L), 'fortran_order': True, 'descr': '=i2'}\n", std::string("\1\0\2\0\3\0\4\0", 8)));
+  write("f.npy",
+        npy_bytes("{\"shape\": (2, 2L), 'fortran_order': True, 'descr': '=i2'}\n", std::string("\1\0\2\0\3\0\4\0", 8)));
   const Tensor t = load_tensors(folder_ / "f.npy").at(0).value;
   EXPECT_TRUE(bit_equal(t, Tensor::from<std::int16_t>({1, 3, 2, 4}, {2, 2})));
   write("s.npy", npy_bytes("{'descr': '|u1', 'fortran_order': False, 'shape': (), }\n", "\x2a"));
@@ -99,7 +100,8 @@ TEST_F(TensorFiles, RefuseDamagedNpy) {
     EXPECT_NE(refusal("cut.npy"), "loaded") << length;
   }
   write("o.npy", npy_bytes("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "........"));
-  EXPECT_NE(refusal("o.npy").find("unknown dtype '|O': Python objects are pickles, which are never opened"), std::string::npos);
+  EXPECT_NE(refusal("o.npy").find("unknown dtype '|O': Python objects are pickles, which are never opened"),
+            std::string::npos);
   write("b.npy", npy_bytes("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "...."));
   EXPECT_NE(refusal("b.npy").find("big-endian data is not read"), std::string::npos);
   write("h.npy", npy_bytes("{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 2), }", ""));
@@ -115,15 +117,29 @@ std::string safetensors_bytes(const std::string& header, const std::string& data
 }
 
 TEST_F(TensorFiles, RefuseDamagedSafetensors) {
-  write("h.safetensors", safetensors_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})", "xyz"));
-  EXPECT_NE(refusal("h.safetensors").find("the data of 'b' starts at 2, expected 1: overlaps and holes are not allowed"), std::string::npos);
-  write("o.safetensors", safetensors_bytes(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"));
+  write(
+      "h.safetensors",
+      safetensors_bytes(
+          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
+          "xyz"));
+  EXPECT_NE(
+      refusal("h.safetensors").find("the data of 'b' starts at 2, expected 1: overlaps and holes are not allowed"),
+      std::string::npos);
+  write(
+      "o.safetensors",
+      safetensors_bytes(
+          R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+          "xy"));
   EXPECT_NE(refusal("o.safetensors"), "loaded");
   write("s.safetensors", safetensors_bytes(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,2]}})", "xy"));
   EXPECT_NE(refusal("s.safetensors").find(".a: shape [2] of float32 does not take the 2 bytes"), std::string::npos);
   write("e.safetensors", safetensors_bytes(R"({"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}})", "xy"));
   EXPECT_NE(refusal("e.safetensors"), "loaded");
-  write("d.safetensors", safetensors_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"));
+  write(
+      "d.safetensors",
+      safetensors_bytes(
+          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+          "xy"));
   EXPECT_NE(refusal("d.safetensors").find("occurs twice"), std::string::npos);
   write("t.safetensors", std::string(8, '\xff'));
   EXPECT_NE(refusal("t.safetensors"), "loaded");

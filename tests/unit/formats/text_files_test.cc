@@ -12,7 +12,8 @@ namespace {
 class TextFiles : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / ("qdq_text_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    folder_ = std::filesystem::path(testing::TempDir()) /
+              ("qdq_text_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -32,11 +33,12 @@ class TextFiles : public testing::Test {
 };
 
 TEST_F(TextFiles, LoadWhatWasSaved) {
-  Program program = parse_program("attribute @w: parameter f32[2] = [1.0, 2.5]\n"
-                                  "graph(x: f32[s0:3, 2]) {\n"
-                                  "  %w: f32[2] = get_attr @w\n"
-                                  "  %y: f32[s0:3, 2] = aten.mul.Tensor(%x, %w)\n    @stack_trace \"here\"\n"
-                                  "  return (%y) }");
+  Program program = parse_program(
+      "attribute @w: parameter f32[2] = [1.0, 2.5]\n"
+      "graph(x: f32[s0:3, 2]) {\n"
+      "  %w: f32[2] = get_attr @w\n"
+      "  %y: f32[s0:3, 2] = aten.mul.Tensor(%x, %w)\n    @stack_trace \"here\"\n"
+      "  return (%y) }");
   Tensor table = Tensor::empty(DType::int8, {100});
   for (int i = 0; i < 100; ++i) table.data<std::int8_t>()[i] = static_cast<std::int8_t>(i - 50);
   program.attributes.add({"table", AttributeKind::buffer, table, true, false, ""});

@@ -47,7 +47,14 @@ struct Entry {
 
 std::string local_part(const Entry& e) {
   Bytes b;
-  b.u32(zip::kLocalHeader).u16(20).u16(e.flags).u16(e.method).u32(0).u32(checksum(e.data)).u32(e.data.size()).u32(e.data.size());
+  b.u32(zip::kLocalHeader)
+      .u16(20)
+      .u16(e.flags)
+      .u16(e.method)
+      .u32(0)
+      .u32(checksum(e.data))
+      .u32(e.data.size())
+      .u32(e.data.size());
   b.u16(e.local_name.size()).u16(0).add(e.local_name).add(e.data);
   return b.text;
 }
@@ -61,7 +68,15 @@ std::string directory_part(const Entry& e) {
 
 std::string end_part(std::size_t count, std::size_t size, std::size_t offset, const std::string& comment = "") {
   Bytes b;
-  b.u32(zip::kEndOfDirectory).u16(0).u16(0).u16(count).u16(count).u32(size).u32(offset).u16(comment.size()).add(comment);
+  b.u32(zip::kEndOfDirectory)
+      .u16(0)
+      .u16(0)
+      .u16(count)
+      .u16(count)
+      .u32(size)
+      .u32(offset)
+      .u16(comment.size())
+      .add(comment);
   return b.text;
 }
 
@@ -97,7 +112,9 @@ class Zip : public testing::Test {
   int count_ = 0;
 };
 
-std::string text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 TEST_F(Zip, ReadsStoredEntriesInPlace) {
   const ZipReader zip = open(archive({Entry{}}));
@@ -130,7 +147,8 @@ TEST_F(Zip, WritesWhatItReads) {
 
 TEST_F(Zip, RefusesEveryTruncation) {
   const std::string good = archive({Entry{}});
-  for (std::size_t length = 0; length < good.size(); ++length) EXPECT_NE(refusal(good.substr(0, length)), "opened") << length;
+  for (std::size_t length = 0; length < good.size(); ++length)
+    EXPECT_NE(refusal(good.substr(0, length)), "opened") << length;
   EXPECT_NE(refusal(good + "x"), "opened");
   EXPECT_NE(refusal("x" + good), "opened");
 }
@@ -163,18 +181,21 @@ TEST_F(Zip, RefusesEntriesThatOverlap) {
   // The second entry's header lies inside the first one's data.
   Entry inner{.name = "b", .local_name = "b"};
   const std::string inner_bytes = local_part(inner);
-  Entry outer{.data = inner_bytes, .size = static_cast<std::uint32_t>(inner_bytes.size()), .crc = checksum(inner_bytes)};
+  Entry outer{
+      .data = inner_bytes, .size = static_cast<std::uint32_t>(inner_bytes.size()), .crc = checksum(inner_bytes)};
   inner.offset = 31;
   const std::string locals = local_part(outer);
   const std::string directory = directory_part(outer) + directory_part(inner);
-  EXPECT_NE(refusal(locals + directory + end_part(2, directory.size(), locals.size())).find("overlaps"), std::string::npos);
+  EXPECT_NE(refusal(locals + directory + end_part(2, directory.size(), locals.size())).find("overlaps"),
+            std::string::npos);
 }
 
 TEST_F(Zip, RefusesDirectoriesThatCannotBe) {
   const std::string local = local_part({});
   const std::string directory = directory_part({});
-  EXPECT_NE(refusal(local + directory + end_part(60000, directory.size(), local.size())).find("cannot hold 60000 entries"),
-            std::string::npos);
+  EXPECT_NE(
+      refusal(local + directory + end_part(60000, directory.size(), local.size())).find("cannot hold 60000 entries"),
+      std::string::npos);
   EXPECT_NE(refusal(local + directory + end_part(1, directory.size() - 1, local.size())), "opened");
   EXPECT_NE(refusal(local + directory + end_part(1, directory.size(), local.size() + 1)), "opened");
   EXPECT_NE(refusal(local + directory + end_part(0, directory.size(), local.size())), "opened");
@@ -188,7 +209,16 @@ TEST_F(Zip, ReadsZip64AndRefusesDamagedOnes) {
   const std::string directory = directory_part(entry);
   auto end64 = [&](std::uint64_t count, std::uint64_t at) {
     Bytes b;
-    b.u32(zip::kZip64End).u64(44).u16(45).u16(45).u32(0).u32(0).u64(count).u64(count).u64(directory.size()).u64(local.size());
+    b.u32(zip::kZip64End)
+        .u64(44)
+        .u16(45)
+        .u16(45)
+        .u32(0)
+        .u32(0)
+        .u64(count)
+        .u64(count)
+        .u64(directory.size())
+        .u64(local.size());
     b.u32(zip::kZip64Locator).u32(0).u64(at).u32(1);
     return b.text + end_part(0xffff, 0xffffffff, 0xffffffff);
   };

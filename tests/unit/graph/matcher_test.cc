@@ -8,7 +8,8 @@ namespace qdq {
 namespace {
 
 // The reason why `pattern` does not match the node `anchor` of `graph`, "" when it does.
-std::string reason(const std::string& pattern, const std::string& graph, const std::string& anchor = "y", MatchOptions options = {}) {
+std::string reason(const std::string& pattern, const std::string& graph, const std::string& anchor = "y",
+                   MatchOptions options = {}) {
   const auto parsed = parse_graph(graph);
   return Pattern(pattern, options).match(*parsed->find(anchor)).reason.reason();
 }
@@ -40,25 +41,31 @@ TEST(Matcher, BindsInputsAndNodes) {
 TEST(Matcher, SaysWhyThereIsNoMatch) {
   EXPECT_EQ(reason(kConvRelu, "graph(x) { %y = aten.neg.default(%x) return (%y) }"),
             "'y' (aten.neg.default): expected aten.relu.default|aten.relu_.default");
-  EXPECT_EQ(reason(kConvRelu, "graph(x) { %y = aten.relu.default(%x) return (%y) }"), "'x' (placeholder): expected aten.conv2d.default");
+  EXPECT_EQ(reason(kConvRelu, "graph(x) { %y = aten.relu.default(%x) return (%y) }"),
+            "'x' (placeholder): expected aten.conv2d.default");
   EXPECT_EQ(reason(kConvRelu, "graph(x) { %y = aten.relu.default(3) return (%y) }"),
             "'y' (aten.relu.default): expected the result of aten.conv2d.default, found 3");
-  EXPECT_EQ(reason(kConvRelu, "graph(x, w) { %c = aten.conv2d.default(%x, %w) %y = aten.relu.default(%c) return (%y) }"),
-            "'c' (aten.conv2d.default): expected 3 arguments, found 2");
-  EXPECT_EQ(reason(kConvRelu, "graph(x, w) { %c = aten.conv2d.default(%x, %w, none) %y = aten.relu.default(%c) return (%y, %c) }"),
+  EXPECT_EQ(
+      reason(kConvRelu, "graph(x, w) { %c = aten.conv2d.default(%x, %w) %y = aten.relu.default(%c) return (%y) }"),
+      "'c' (aten.conv2d.default): expected 3 arguments, found 2");
+  EXPECT_EQ(reason(kConvRelu,
+                   "graph(x, w) { %c = aten.conv2d.default(%x, %w, none) %y = aten.relu.default(%c) return (%y, %c) }"),
             "'c' (aten.conv2d.default): is also used by 'output', outside of the pattern");
 }
 
 TEST(Matcher, LiteralsMatchExactlyAndUnderscoreAnything) {
   const std::string pattern = "graph(x) { %y = aten.op.default(%x, 0.5, [1, _], _, flag=true) return (%y) }";
-  const auto with = [&](const std::string& rest) { return reason(pattern, "graph(x) { %y = aten.op.default(%x, " + rest + ") return (%y) }"); };
+  const auto with = [&](const std::string& rest) {
+    return reason(pattern, "graph(x) { %y = aten.op.default(%x, " + rest + ") return (%y) }");
+  };
   EXPECT_EQ(with("0.5, [1, 7], \"a\", flag=true"), "");
   EXPECT_EQ(with("0.5, [1, 7], flag=true"), "");
   EXPECT_EQ(with("0.25, [1, 7], flag=true"), "'y' (aten.op.default): expected 0.5, found 0.25");
   EXPECT_EQ(with("0.5, [2, 7], flag=true"), "'y' (aten.op.default): expected 1, found 2");
   EXPECT_EQ(with("0.5, [1], flag=true"), "'y' (aten.op.default): expected [1, _], found [1]");
   EXPECT_EQ(with("0.5, [1, 7]"), "'y' (aten.op.default): expected an argument flag");
-  EXPECT_EQ(with("0.5, [1, 7], flag=true, more=1"), "'y' (aten.op.default): has an argument more, which the pattern does not");
+  EXPECT_EQ(with("0.5, [1, 7], flag=true, more=1"),
+            "'y' (aten.op.default): has an argument more, which the pattern does not");
   EXPECT_EQ(with("0.5, [1, 7], 1, 2, flag=true"), "'y' (aten.op.default): expected 4 arguments, found 5");
 }
 
@@ -70,7 +77,9 @@ TEST(Matcher, OneInputStandsForOneValue) {
   // and one operator for one node
   const std::string shared = "graph(x) { %r = aten.relu.default(%x) %y = aten.sub.Tensor(%r, %r) return (%y) }";
   EXPECT_EQ(reason(shared, "graph(a) { %r = aten.relu.default(%a) %y = aten.sub.Tensor(%r, %r) return (%y) }"), "");
-  EXPECT_EQ(reason(shared, "graph(a) { %r = aten.relu.default(%a) %s = aten.relu.default(%a) %y = aten.sub.Tensor(%r, %s) return (%y) }"),
+  EXPECT_EQ(reason(shared,
+                   "graph(a) { %r = aten.relu.default(%a) %s = aten.relu.default(%a) %y = aten.sub.Tensor(%r, %s) "
+                   "return (%y) }"),
             "'s' (aten.relu.default): the pattern wants 'r' here again");
 }
 
@@ -80,14 +89,16 @@ TEST(Matcher, SwapsTheOperandsOfSums) {
   EXPECT_EQ(reason(pattern, swapped), "");
   EXPECT_EQ(reason(pattern, swapped, "y", {.commutative = false}), "'b' (placeholder): expected aten.relu.default");
   // Not with alpha: x + 2*y is another value than y + 2*x.
-  EXPECT_EQ(reason(pattern, "graph(a, b) { %c = aten.relu.default(%a) %y = aten.add.Tensor(%b, %c, alpha=2) return (%y) }"),
-            "'b' (placeholder): expected aten.relu.default");
+  EXPECT_EQ(
+      reason(pattern, "graph(a, b) { %c = aten.relu.default(%a) %y = aten.add.Tensor(%b, %c, alpha=2) return (%y) }"),
+      "'b' (placeholder): expected aten.relu.default");
 }
 
 TEST(Matcher, MatchesAnyGetAttrWhenAsked) {
   const std::string graph = "graph(x) { %w = get_attr @w %y = aten.mul.Tensor(%x, %w) return (%y, %w) }";
   EXPECT_EQ(reason("graph(x) { %w = get_attr @_ %y = aten.mul.Tensor(%x, %w) return (%y) }", graph), "");
-  EXPECT_EQ(reason("graph(x) { %w = get_attr @v %y = aten.mul.Tensor(%x, %w) return (%y) }", graph, "y", {.commutative = false}),
+  EXPECT_EQ(reason("graph(x) { %w = get_attr @v %y = aten.mul.Tensor(%x, %w) return (%y) }", graph, "y",
+                   {.commutative = false}),
             "'w' (w): expected v");
 }
 
@@ -100,7 +111,8 @@ TEST(Matcher, FindsMatchesThatDoNotOverlap) {
     %e = aten.relu.default(%d)
     return (%e)
   })");
-  const auto matches = Pattern("graph(x) { %r = aten.relu.default(%x) %s = aten.relu.default(%r) return (%s) }").find_all(*graph);
+  const auto matches =
+      Pattern("graph(x) { %r = aten.relu.default(%x) %s = aten.relu.default(%r) return (%s) }").find_all(*graph);
   ASSERT_EQ(matches.size(), 2u);
   EXPECT_EQ(matches[0].anchor->name(), "b");
   EXPECT_EQ(matches[1].anchor->name(), "d");

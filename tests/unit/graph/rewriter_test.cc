@@ -8,7 +8,8 @@
 namespace qdq {
 namespace {
 
-const char* const kClampPattern = "graph(x, lo, hi) { %a = aten.clamp_min.default(%x, %lo) %y = aten.clamp_max.default(%a, %hi) return (%y) }";
+const char* const kClampPattern =
+    "graph(x, lo, hi) { %a = aten.clamp_min.default(%x, %lo) %y = aten.clamp_max.default(%a, %hi) return (%y) }";
 const char* const kClamp = "graph(x, lo, hi) { %clamp = aten.clamp.default(%x, %lo, %hi) return (%clamp) }";
 
 TEST(Rewriter, ReplacesAMatchAndErasesWhatIsDead) {
@@ -50,8 +51,10 @@ TEST(Rewriter, NotesWhyAMatchStays) {
 }
 
 TEST(Rewriter, TakesValuesThatTheGuardComputes) {
-  const auto graph = parse_graph("graph(x) { %m = aten.mul.Tensor(%x, 2.0) %y = aten.mul.Tensor(%m, 3.0) return (%y) }");
-  const Pattern pattern("graph(x, a, b) { %m = aten.mul.Tensor(%x, %a) %y = aten.mul.Tensor(%m, %b) return (%y) }", {.commutative = false});
+  const auto graph =
+      parse_graph("graph(x) { %m = aten.mul.Tensor(%x, 2.0) %y = aten.mul.Tensor(%m, 3.0) return (%y) }");
+  const Pattern pattern("graph(x, a, b) { %m = aten.mul.Tensor(%x, %a) %y = aten.mul.Tensor(%m, %b) return (%y) }",
+                        {.commutative = false});
   const Replacement replacement("graph(x, product) { %y = aten.mul.Tensor(%x, %product) return (%y) }");
   const Guard guard = [](const Match& match, Replacement::Values& values) {
     values["product"] = match.input("a").to_double() * match.input("b").to_double();
@@ -78,7 +81,8 @@ TEST(Rewriter, MayKeepTheAnchorAndWrapIt) {
 }
 
 TEST(Rewriter, MayReturnAnInput) {
-  const auto graph = parse_graph("graph(x) { %a = aten.neg.default(%x) %b = aten.neg.default(%a) %c = aten.relu.default(%b) return (%c) }");
+  const auto graph = parse_graph(
+      "graph(x) { %a = aten.neg.default(%x) %b = aten.neg.default(%a) %c = aten.relu.default(%b) return (%c) }");
   const Pattern pattern("graph(x) { %a = aten.neg.default(%x) %b = aten.neg.default(%a) return (%b) }");
   EXPECT_EQ(replace_all(*graph, "cancel", pattern, Replacement("graph(x) { return (%x) }")), 1);
   EXPECT_EQ(to_text(*graph), "graph(x) {\n  %c = aten.relu.default(%x)\n  return (%c)\n}\n");
@@ -87,7 +91,9 @@ TEST(Rewriter, MayReturnAnInput) {
 TEST(Rewriter, DoesNotReplaceItsOwnReplacement) {
   const auto graph = parse_graph("graph(x) { %a = aten.relu.default(%x) return (%a) }");
   const Pattern pattern("graph(x) { %r = aten.relu.default(%x) return (%r) }");
-  EXPECT_EQ(replace_all(*graph, "grow", pattern, Replacement("graph(x) { %p = aten.relu.default(%x) %q = aten.relu.default(%p) return (%q) }")), 1);
+  EXPECT_EQ(replace_all(*graph, "grow", pattern,
+                        Replacement("graph(x) { %p = aten.relu.default(%x) %q = aten.relu.default(%p) return (%q) }")),
+            1);
   EXPECT_EQ(graph->size(), 4u);
 }
 

@@ -77,7 +77,8 @@ TEST(Text, LeavesOutTheStridesOfContiguousTensors) {
 }
 
 TEST(Text, PrintsEveryKindOfLine) {
-  constexpr const char* text = R"(attribute @0.weight: parameter f32[2, 2] requires_grad lifted "p_weight" = [1.0, -0.0, 0.1, nan]
+  constexpr const char* text =
+      R"(attribute @0.weight: parameter f32[2, 2] requires_grad lifted "p_weight" = [1.0, -0.0, 0.1, nan]
 attribute @big: buffer f16[4, 8] non_persistent = full(0.5)
 attribute @"odd name": constant i64[3] = [1, -2, 3]
 attribute @torchbind: custom_obj
@@ -151,9 +152,11 @@ TEST(Text, ErrorsSayWhereAndWhat) {
   EXPECT_EQ(parse_error("graph(x) {\n  %y = aten.relu.default(%z)\n}"),
             "[parse] text:2:26: no node named 'z' before this one");
   EXPECT_EQ(parse_error("graph(x) {\n  %x = f(1)\n}"), "[parse] text:2:3: a second node named 'x'");
-  EXPECT_EQ(parse_error("graph(x) { return (%x) "), "[parse] text:1:24: expected '%name = ...', 'return', 'note' or '}', found the end");
-  EXPECT_EQ(parse_error("grap(x)"), "[parse] text:1:1: expected 'graph' or a line that begins with attribute, range, input, "
-                                    "output or passthrough, found 'grap'");
+  EXPECT_EQ(parse_error("graph(x) { return (%x) "),
+            "[parse] text:1:24: expected '%name = ...', 'return', 'note' or '}', found the end");
+  EXPECT_EQ(parse_error("grap(x)"),
+            "[parse] text:1:1: expected 'graph' or a line that begins with attribute, range, input, "
+            "output or passthrough, found 'grap'");
   EXPECT_EQ(parse_error("graph() {} x"), "[parse] text:1:12: expected the end of the text, found 'x'");
   EXPECT_EQ(parse_error("graph(x: f33[2]) {}"),
             "[parse] text:1:10: expected a type, as f32[2, s0], symint(s0), (f32[2], f32[3]) or unknown, found 'f33'");
@@ -162,8 +165,10 @@ TEST(Text, ErrorsSayWhereAndWhat) {
             "[parse] text:1:18: the number '99999999999999999999' does not fit 64 bits");
   EXPECT_EQ(parse_error("graph() { %a = f(\"abc) }"), "[parse] text:1:18: the string does not end on its line");
   EXPECT_EQ(parse_error("graph() { %a = f(k=1, k=2) }"), "[parse] text:1:23: argument 'k' given twice");
-  EXPECT_EQ(parse_error("attribute @w: buffer i8[2] = [1, 300]\ngraph() {}"), "[parse] text:1:34: 300 does not fit int8");
-  EXPECT_EQ(parse_error("attribute @w: buffer i8[2] = [1]\ngraph() {}"), "[parse] text:1:32: expected 2 values, found 1");
+  EXPECT_EQ(parse_error("attribute @w: buffer i8[2] = [1, 300]\ngraph() {}"),
+            "[parse] text:1:34: 300 does not fit int8");
+  EXPECT_EQ(parse_error("attribute @w: buffer i8[2] = [1]\ngraph() {}"),
+            "[parse] text:1:32: expected 2 values, found 1");
 }
 
 TEST(Text, BoundsWhatHostileTextMayAskFor) {
@@ -176,9 +181,12 @@ TEST(Text, BoundsWhatHostileTextMayAskFor) {
   for (int i = 0; i < 10000; ++i) graphs += "subgraph \"s\" graph() { %a = f(";
   EXPECT_NE(parse_error(graphs).find("nested deeper than 100"), std::string::npos);
 
-  EXPECT_NE(parse_error("attribute @w: buffer f32[99999999999] = full(1.0)\ngraph() {}").find("more memory"), std::string::npos);
-  EXPECT_NE(parse_error("attribute @w: buffer f32[9223372036854775807, 4] = []\ngraph() {}").find("[parse] text:1:22"), std::string::npos);
-  EXPECT_NE(parse_error("attribute @w: buffer f32[2] strides [99999999999] = [1, 2]\ngraph() {}").find("more memory"), std::string::npos);
+  EXPECT_NE(parse_error("attribute @w: buffer f32[99999999999] = full(1.0)\ngraph() {}").find("more memory"),
+            std::string::npos);
+  EXPECT_NE(parse_error("attribute @w: buffer f32[9223372036854775807, 4] = []\ngraph() {}").find("[parse] text:1:22"),
+            std::string::npos);
+  EXPECT_NE(parse_error("attribute @w: buffer f32[2] strides [99999999999] = [1, 2]\ngraph() {}").find("more memory"),
+            std::string::npos);
   EXPECT_NE(parse_error("attribute @w: buffer f32[-2] = []\ngraph() {}").find("negative"), std::string::npos);
 }
 

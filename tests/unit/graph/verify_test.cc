@@ -56,20 +56,25 @@ TEST(Verify, WantsAnAttributeOfTheRightTypeBehindEachGetAttr) {
 }
 
 TEST(Verify, WantsSpecsThatAgreeWithTheGraph) {
-  EXPECT_EQ(complaint("inputs none\ngraph(x) { return (%x) }"), "[verify after some_pass] 'x' (placeholder): no input names it");
+  EXPECT_EQ(complaint("inputs none\ngraph(x) { return (%x) }"),
+            "[verify after some_pass] 'x' (placeholder): no input names it");
   EXPECT_EQ(complaint("input user_input \"y\"\ngraph(x) { return (%x) }"),
             "[verify after some_pass] the input 'y' has no placeholder");
   EXPECT_EQ(complaint("outputs none\ngraph(x) { return (%x) }"),
             "[verify after some_pass] 'output' (output): 1 results, but 0 output specs");
   EXPECT_EQ(complaint("output buffer_mutation \"b\"\ngraph(x) { return (%x) }"),
-            "[verify after some_pass] 'output' (output): a result goes back to 'b', an attribute that the program does not have");
+            "[verify after some_pass] 'output' (output): a result goes back to 'b', an attribute that the program does "
+            "not have");
 }
 
 TEST(Verify, LooksIntoSubgraphs) {
-  Program program = parse_program("graph(x) { %a = higher_order.f(%x, subgraph \"body\" graph(y) { %b = aten.relu.default(%y) return (%b) }) return (%a) }");
+  Program program = parse_program(
+      "graph(x) { %a = higher_order.f(%x, subgraph \"body\" graph(y) { %b = aten.relu.default(%y) return (%b) }) "
+      "return (%a) }");
   Graph& body = *program.graph().find("a")->arg(1).get_if<Argument::Subgraph>()->graph;
   body.move_before(*body.find("b"), *body.find("y"));
-  EXPECT_EQ(complaint(program), "[verify after some_pass, subgraph 'body'] 'b' (aten.relu.default): reads 'y', which comes after it");
+  EXPECT_EQ(complaint(program),
+            "[verify after some_pass, subgraph 'body'] 'b' (aten.relu.default): reads 'y', which comes after it");
 }
 
 }  // namespace

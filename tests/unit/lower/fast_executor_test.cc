@@ -6,7 +6,8 @@ namespace {
 using P = TestProgram;
 
 // One op on one input.
-void check_op(const std::string& target, const Shape& sizes, std::vector<Argument> more = {}, Argument::Dict kwargs = {}) {
+void check_op(const std::string& target, const Shape& sizes, std::vector<Argument> more = {},
+              Argument::Dict kwargs = {}) {
   SCOPED_TRACE(target);
   P t;
   Argument::List args = {t.input("x", sizes)};
@@ -16,9 +17,9 @@ void check_op(const std::string& target, const Shape& sizes, std::vector<Argumen
 }
 
 TEST(FastExecutor, ElementwiseOpsOnOddSizes) {
-  for (const char* target : {"aten.relu.default", "aten.sigmoid.default", "aten.tanh.default", "aten.gelu.default", "aten.silu.default",
-                             "aten.hardswish.default", "aten.hardsigmoid.default", "aten.exp.default", "aten.neg.default", "aten.abs.default",
-                             "aten.erf.default"})
+  for (const char* target : {"aten.relu.default", "aten.sigmoid.default", "aten.tanh.default", "aten.gelu.default",
+                             "aten.silu.default", "aten.hardswish.default", "aten.hardsigmoid.default",
+                             "aten.exp.default", "aten.neg.default", "aten.abs.default", "aten.erf.default"})
     check_op(target, {3, 5, 7});
   check_op("aten.clamp.default", {33}, {-0.5, 0.75});
   check_op("aten.pow.Tensor_Scalar", {17, 3}, {2});
@@ -28,7 +29,8 @@ TEST(FastExecutor, ElementwiseOpsOnOddSizes) {
 
 TEST(FastExecutor, PoolsSoftmaxAndReductions) {
   check_op("aten.max_pool2d.default", {2, 3, 9, 11}, {P::ints({3, 3}), P::ints({2, 2}), P::ints({1, 1})});
-  check_op("aten.max_pool2d.default", {1, 5, 8, 8}, {P::ints({3, 3}), P::ints({2, 2}), P::ints({0, 0}), P::ints({1, 1}), true});
+  check_op("aten.max_pool2d.default", {1, 5, 8, 8},
+           {P::ints({3, 3}), P::ints({2, 2}), P::ints({0, 0}), P::ints({1, 1}), true});
   check_op("aten.avg_pool2d.default", {2, 3, 9, 11}, {P::ints({3, 2}), P::ints({2, 2}), P::ints({1, 1}), false, false});
   check_op("aten.adaptive_avg_pool2d.default", {2, 3, 9, 6}, {P::ints({1, 1})});
   check_op("aten.adaptive_avg_pool2d.default", {2, 3, 9, 6}, {P::ints({3, 2})});
@@ -90,7 +92,8 @@ TEST(FastExecutor, LinearMatmulAndAttention) {
   Node& causal = t.g.call_function("aten.scaled_dot_product_attention.default", {q, k, k, Argument(), 0.0, true});
   Node& turned = t.g.call_function("aten.transpose.int", {k, -2, -1});
   Node& scores = t.g.call_function("aten.matmul.default", {q, turned});
-  Node& back = t.g.call_function("aten.reshape.default", {t.g.call_function("aten.transpose.int", {attended, 1, 2}), P::ints({2, 9, 24})});
+  Node& back = t.g.call_function("aten.reshape.default",
+                                 {t.g.call_function("aten.transpose.int", {attended, 1, 2}), P::ints({2, 9, 24})});
   Node& gamma = t.weight("gamma", random_tensor({24}, 3));
   Node& norm = t.g.call_function("aten.layer_norm.default", {back, P::ints({24}), gamma, b});
   t.output({&norm, &causal, &scores});
@@ -100,14 +103,17 @@ TEST(FastExecutor, LinearMatmulAndAttention) {
 TEST(FastExecutor, GroupedDilatedStridedAndOneDimensionalConvolutions) {
   P t;
   Node& x = t.input("x", {2, 6, 13, 11});
-  const auto conv = [&](const std::string& name, const Shape& w, std::int64_t s, std::int64_t d, std::int64_t groups) -> Node* {
+  const auto conv = [&](const std::string& name, const Shape& w, std::int64_t s, std::int64_t d,
+                        std::int64_t groups) -> Node* {
     Node& weight = t.weight(name, random_tensor(w, 21));
-    return &t.g.call_function("aten.conv2d.default", {x, weight, Argument(), P::ints({s, s}), P::ints({1, 1}), P::ints({d, d}), groups});
+    return &t.g.call_function("aten.conv2d.default",
+                              {x, weight, Argument(), P::ints({s, s}), P::ints({1, 1}), P::ints({d, d}), groups});
   };
   Node& row = t.g.call_function("aten.mean.dim", {x, P::ints({3})});
   Node& w1 = t.weight("w1", random_tensor({5, 6, 3}, 22));
   Node& line = t.g.call_function("aten.conv1d.default", {row, w1, Argument(), P::ints({2}), P::ints({1})});
-  t.output({conv("depthwise", {6, 1, 3, 3}, 2, 1, 6), conv("grouped", {4, 3, 3, 3}, 1, 1, 2), conv("dilated", {5, 6, 3, 3}, 1, 2, 1), &line});
+  t.output({conv("depthwise", {6, 1, 3, 3}, 2, 1, 6), conv("grouped", {4, 3, 3, 3}, 1, 1, 2),
+            conv("dilated", {5, 6, 3, 3}, 1, 2, 1), &line});
   expect_like_reference(t.program, {random_tensor({2, 6, 13, 11}, 5)});
 }
 
@@ -164,8 +170,10 @@ TEST(FastExecutor, QuantizeAndDequantizeGiveTheReferenceBits) {
     P t;
     const std::int64_t low = dtype == DType::int8 ? -128 : 0;
     Node& x = t.input("x", {3, 37});
-    Node& q = t.g.call_function("quantized_decomposed.quantize_per_tensor.default", {x, 0.0173, 3, low, low + 255, Argument(dtype)});
-    Node& dq = t.g.call_function("quantized_decomposed.dequantize_per_tensor.default", {q, 0.0173, 3, low, low + 255, Argument(dtype)});
+    Node& q = t.g.call_function("quantized_decomposed.quantize_per_tensor.default",
+                                {x, 0.0173, 3, low, low + 255, Argument(dtype)});
+    Node& dq = t.g.call_function("quantized_decomposed.dequantize_per_tensor.default",
+                                 {q, 0.0173, 3, low, low + 255, Argument(dtype)});
     t.output({&q, &dq});
     expect_like_reference(t.program, {random_tensor({3, 37}, 5, -4.0f, 4.0f)}, 0.0);
   }

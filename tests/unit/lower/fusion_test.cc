@@ -24,9 +24,10 @@ TEST(FuseActivation, PutsReluIntoTheConvolution) {
 }
 
 TEST(FuseActivation, EveryActivationGivesTheReferenceResult) {
-  for (const char* target : {"aten.relu6.default", "aten.hardswish.default", "aten.hardsigmoid.default", "aten.sigmoid.default",
-                             "aten.silu.default", "aten.tanh.default", "aten.gelu.default", "aten.leaky_relu.default",
-                             "aten.hardtanh.default", "aten.relu_.default", "aten.silu_.default"}) {
+  for (const char* target :
+       {"aten.relu6.default", "aten.hardswish.default", "aten.hardsigmoid.default", "aten.sigmoid.default",
+        "aten.silu.default", "aten.tanh.default", "aten.gelu.default", "aten.leaky_relu.default",
+        "aten.hardtanh.default", "aten.relu_.default", "aten.silu_.default"}) {
     TestProgram t;
     Node& conv = t.conv(t.input("x", kSizes), 3, 4, 1);
     t.output({&t.g.call_function(target, {conv})});
@@ -124,8 +125,9 @@ TEST(FoldBatchNorm, ScalesTheOutputChannelsOfATransposedConvolution) {
   TestProgram t;
   Node& x = t.input("x", {2, 4, 5, 3});
   Node& w = t.weight("w", random_tensor({4, 3, 2, 2}, 1));
-  Node& conv = t.g.call_function("aten.conv_transpose2d.input",
-                                 {x, w, Argument(), TestProgram::ints({2, 2}), TestProgram::ints({0, 0}), TestProgram::ints({0, 0}), 2});
+  Node& conv = t.g.call_function(
+      "aten.conv_transpose2d.input",
+      {x, w, Argument(), TestProgram::ints({2, 2}), TestProgram::ints({0, 0}), TestProgram::ints({0, 0}), 2});
   t.output({&batch_norm(t, conv, 6)});
   const Tensor input = random_tensor({2, 4, 5, 3}, 5);
   EXPECT_EQ(step_kinds(t.program, {input}), Kinds{"deconvolution"});

@@ -74,7 +74,9 @@ inline std::vector<std::string> step_kinds(const Program& program, const std::ve
   return kinds;
 }
 
-inline std::string only_reason(const std::vector<Graph::Note>& notes) { return notes.size() == 1 ? notes[0].reason : std::to_string(notes.size()) + " notes"; }
+inline std::string only_reason(const std::vector<Graph::Note>& notes) {
+  return notes.size() == 1 ? notes[0].reason : std::to_string(notes.size()) + " notes";
+}
 
 // The fast executor's results against the interpreter's, element by element, within `tolerance` of the largest.
 inline void expect_like_reference(const Program& program, const std::vector<Tensor>& inputs, double tolerance = 1e-5) {
@@ -91,7 +93,8 @@ inline void expect_like_reference(const Program& program, const std::vector<Tens
     double largest = 1e-3;
     double worst = 0;
     for (std::int64_t k = 0; k < b.numel(); ++k) largest = std::max(largest, std::abs(b.data<double>()[k]));
-    for (std::int64_t k = 0; k < b.numel(); ++k) worst = std::max(worst, std::abs(a.data<double>()[k] - b.data<double>()[k]));
+    for (std::int64_t k = 0; k < b.numel(); ++k)
+      worst = std::max(worst, std::abs(a.data<double>()[k] - b.data<double>()[k]));
     EXPECT_LE(worst / largest, tolerance) << "result " << i;
   }
 }

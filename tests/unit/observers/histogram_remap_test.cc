@@ -21,9 +21,11 @@ std::vector<float> linspace(float start, float end, std::int64_t points) {
 }
 
 // Part by part, as the definition says.
-std::vector<float> remapped_slowly(const std::vector<float>& old, float old_min, float old_max, float new_min, float new_max) {
+std::vector<float> remapped_slowly(const std::vector<float>& old, float old_min, float old_max, float new_min,
+                                   float new_max) {
   const auto bins = static_cast<std::int64_t>(old.size());
-  const std::vector<float> parts = linspace(old_min, old_max, 16 * bins + 1), edges = linspace(new_min, new_max, bins + 1);
+  const std::vector<float> parts = linspace(old_min, old_max, 16 * bins + 1),
+                           edges = linspace(new_min, new_max, bins + 1);
   const float half = 0.5f * ((old_max - old_min) / static_cast<float>(16 * bins));
   std::vector<float> result(old.size(), 0.0f);
   for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
@@ -31,8 +33,10 @@ std::vector<float> remapped_slowly(const std::vector<float>& old, float old_min,
     std::int64_t low = 0, high = bins + 1;
     while (low < high) {
       const std::int64_t middle = (low + high) / 2;
-      if (edges[static_cast<std::size_t>(middle)] <= centre) low = middle + 1;
-      else high = middle;
+      if (edges[static_cast<std::size_t>(middle)] <= centre)
+        low = middle + 1;
+      else
+        high = middle;
     }
     result[static_cast<std::size_t>(std::clamp<std::int64_t>(low - 1, 0, bins - 1))] += old[i / 16] / 16.0f;
   }
@@ -41,7 +45,9 @@ std::vector<float> remapped_slowly(const std::vector<float>& old, float old_min,
 
 TEST(AddRemapped, EqualsAddingPartByPart) {
   std::mt19937 generator(11);
-  const auto uniform = [&](float low, float high) { return std::uniform_real_distribution<float>(low, high)(generator); };
+  const auto uniform = [&](float low, float high) {
+    return std::uniform_real_distribution<float>(low, high)(generator);
+  };
   for (int trial = 0; trial < 100; ++trial) {
     std::vector<float> old(trial % 4 == 0 ? 100 : 2048);
     // Counts of every history: whole, of halves of halves ..., rounded; few or many; beyond 2^24.
@@ -52,7 +58,8 @@ TEST(AddRemapped, EqualsAddingPartByPart) {
     // Down to ranges whose bins are narrower than float32 resolves.
     const float range = std::max(std::fabs(centre) * std::exp2(uniform(-23, 3)), 1e-6f);
     const float min = centre - range / 2, max = centre + range / 2;
-    const float new_min = min - (trial % 3 == 0 ? 0 : range * uniform(0, 2)), new_max = max + (trial % 3 == 1 ? 0 : range * uniform(0, 2));
+    const float new_min = min - (trial % 3 == 0 ? 0 : range * uniform(0, 2)),
+                new_max = max + (trial % 3 == 1 ? 0 : range * uniform(0, 2));
     if (!(min < max)) continue;
     std::vector<float> found(old.size(), 0.0f);
     add_remapped(old, min, max, new_min, new_max, found);

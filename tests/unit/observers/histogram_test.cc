@@ -106,7 +106,8 @@ TEST(Histogram, IgnoresInfinitiesAndEmptyTensors) {
 TEST(Histogram, RefusesNaNAndKeepsItsState) {
   auto observer = with_bins(4);
   observer->observe(Tensor::from<float>({0, 4}, {2}));
-  EXPECT_THROW(observer->observe(Tensor::from<float>({9, std::numeric_limits<float>::quiet_NaN()}, {2})), InvalidArgumentError);
+  EXPECT_THROW(observer->observe(Tensor::from<float>({9, std::numeric_limits<float>::quiet_NaN()}, {2})),
+               InvalidArgumentError);
   EXPECT_EQ(counts(*observer), (std::vector<float>{1, 0, 0, 1}));
   EXPECT_EQ(buffer(*observer, "max_val"), 4);
 }

@@ -54,8 +54,8 @@ TEST_P(EveryKernelSet, ExtremesOfNothingAreInverted) {
   EXPECT_EQ(found.max, -std::numeric_limits<float>::infinity());
 }
 
-void expect_same_counts(const ObserverKernels& kernels, const ObserverKernels& baseline, const std::vector<float>& values,
-                        std::int64_t bins) {
+void expect_same_counts(const ObserverKernels& kernels, const ObserverKernels& baseline,
+                        const std::vector<float>& values, std::int64_t bins) {
   const auto [low, high] = std::ranges::minmax(values);
   if (low == high) return;  // not a range
   const Bins range{low, high, bins};
@@ -100,12 +100,17 @@ TEST_P(EveryKernelSet, LevelErrorsHaveTheBitsOfTheBaseline) {
     const double width = std::exp2(static_cast<double>(generator() % 2000) / 40.0 - 35.0);
     const std::size_t start = generator() % bins, end = start + generator() % (bins - start);
     const double level_width = width * static_cast<double>(end - start + 1) / levels;
-    const LevelFit fit{density, static_cast<float>(width), static_cast<std::int64_t>(start), static_cast<float>(level_width),
-                       static_cast<float>(level_width / 2), static_cast<float>(levels - 1)};
+    const LevelFit fit{density,
+                       static_cast<float>(width),
+                       static_cast<std::int64_t>(start),
+                       static_cast<float>(level_width),
+                       static_cast<float>(level_width / 2),
+                       static_cast<float>(levels - 1)};
     std::vector<float> found(bins), expected(bins);
     kernels().level_errors(fit, found);
     baseline().level_errors(fit, expected);
-    for (std::size_t i = 0; i < bins; ++i) ASSERT_EQ(found[i], expected[i]) << "bin " << i << ", width " << width << ", " << start << ".." << end;
+    for (std::size_t i = 0; i < bins; ++i)
+      ASSERT_EQ(found[i], expected[i]) << "bin " << i << ", width " << width << ", " << start << ".." << end;
   }
 }
 

@@ -20,13 +20,14 @@ QParams observed(const ObserverFactory& factory, std::initializer_list<Tensor> v
 
 void expect_qparams(const QParams& found, const Tensor& scale, const Tensor& zero_point) {
   EXPECT_TRUE(bit_equal(found.scale, scale)) << found.scale.item() << " instead of " << scale.item();
-  EXPECT_TRUE(bit_equal(found.zero_point, zero_point)) << found.zero_point.item() << " instead of " << zero_point.item();
+  EXPECT_TRUE(bit_equal(found.zero_point, zero_point))
+      << found.zero_point.item() << " instead of " << zero_point.item();
 }
 
 TEST(MinMax, SpreadsTheRangeOverTheLevels) {
   // (3 - -1) / 255; round(-1 / scale) = -64
-  expect_qparams(observed(min_max_observer(), {Tensor::from<float>({-1, 3}, {2})}), Tensor::from<float>({4.0f / 255.0f}, {1}),
-                 Tensor::from<std::int32_t>({64}, {1}));
+  expect_qparams(observed(min_max_observer(), {Tensor::from<float>({-1, 3}, {2})}),
+                 Tensor::from<float>({4.0f / 255.0f}, {1}), Tensor::from<std::int32_t>({64}, {1}));
 }
 
 TEST(MinMax, RemembersTheWidestRange) {
@@ -36,29 +37,33 @@ TEST(MinMax, RemembersTheWidestRange) {
 }
 
 TEST(MinMax, AlwaysIncludesZero) {
-  expect_qparams(observed(min_max_observer(), {Tensor::from<float>({2, 5}, {2})}), Tensor::from<float>({5.0f / 255.0f}, {1}),
-                 Tensor::from<std::int32_t>({0}, {1}));
+  expect_qparams(observed(min_max_observer(), {Tensor::from<float>({2, 5}, {2})}),
+                 Tensor::from<float>({5.0f / 255.0f}, {1}), Tensor::from<std::int32_t>({0}, {1}));
   expect_qparams(observed(min_max_observer({.dtype = DType::int8}), {Tensor::from<float>({-5, -2}, {2})}),
                  Tensor::from<float>({5.0f / 255.0f}, {1}), Tensor::from<std::int32_t>({127}, {1}));
 }
 
 TEST(MinMax, WithoutValuesHasScaleOne) {
   const auto nothing = {Tensor::empty(DType::float32, {0, 3})};
-  expect_qparams(observed(min_max_observer(), nothing), Tensor::from<float>({1}, {1}), Tensor::from<std::int64_t>({0}, {1}));
+  expect_qparams(observed(min_max_observer(), nothing), Tensor::from<float>({1}, {1}),
+                 Tensor::from<std::int64_t>({0}, {1}));
   expect_qparams(observed(per_channel_min_max_observer(), nothing), Tensor::from<float>({1}, {1}),
                  Tensor::from<std::int64_t>({0}, {1}));
 }
 
 TEST(MinMax, ScaleOfZerosIsEps) {
   const auto zeros = {Tensor::from<float>({0, 0}, {2})};
-  expect_qparams(observed(min_max_observer(), zeros), Tensor::from<float>({kEps}, {1}), Tensor::from<std::int32_t>({0}, {1}));
+  expect_qparams(observed(min_max_observer(), zeros), Tensor::from<float>({kEps}, {1}),
+                 Tensor::from<std::int32_t>({0}, {1}));
   expect_qparams(observed(min_max_observer({.eps = 0.25}), zeros), Tensor::from<float>({0.25f}, {1}),
                  Tensor::from<std::int32_t>({0}, {1}));
 }
 
 TEST(MinMax, SymmetricTakesTheLargerMagnitude) {
   const auto values = {Tensor::from<float>({-2, 1}, {2})};
-  const auto of = [&](DType dtype) { return min_max_observer({.dtype = dtype, .qscheme = QScheme::per_tensor_symmetric}); };
+  const auto of = [&](DType dtype) {
+    return min_max_observer({.dtype = dtype, .qscheme = QScheme::per_tensor_symmetric});
+  };
   const Tensor scale = Tensor::from<float>({2.0f / 127.5f}, {1});
   expect_qparams(observed(of(DType::int8), values), scale, Tensor::from<std::int64_t>({0}, {1}));
   expect_qparams(observed(of(DType::uint8), values), scale, Tensor::from<std::int64_t>({128}, {1}));
@@ -67,7 +72,8 @@ TEST(MinMax, SymmetricTakesTheLargerMagnitude) {
 }
 
 TEST(MinMax, SymmetricUint8WithItsOwnRangeIsCentredInIt) {
-  const ObserverOptions options{.dtype = DType::uint8, .qscheme = QScheme::per_tensor_symmetric, .quant_min = 0, .quant_max = 127};
+  const ObserverOptions options{
+      .dtype = DType::uint8, .qscheme = QScheme::per_tensor_symmetric, .quant_min = 0, .quant_max = 127};
   expect_qparams(observed(min_max_observer(options), {Tensor::from<float>({-2, 1}, {2})}),
                  Tensor::from<float>({2.0f / 63.5f}, {1}), Tensor::from<std::int64_t>({63}, {1}));
 }
@@ -106,7 +112,8 @@ TEST(MinMax, MergedShardsEqualTheWhole) {
   one->observe(Tensor::from<float>({-1}, {1}));
   two->observe(Tensor::from<float>({3}, {1}));
   one->merge(*two);
-  expect_qparams(one->calculate_qparams(), Tensor::from<float>({4.0f / 255.0f}, {1}), Tensor::from<std::int32_t>({64}, {1}));
+  expect_qparams(one->calculate_qparams(), Tensor::from<float>({4.0f / 255.0f}, {1}),
+                 Tensor::from<std::int32_t>({64}, {1}));
   EXPECT_THROW(one->merge(*histogram_observer()()), InvalidArgumentError);
 }
 
@@ -118,7 +125,8 @@ TEST(MinMax, RefusesWhatPyTorchRefuses) {
   EXPECT_THROW(min_max_observer({.quant_min = 0, .quant_max = 0})(), InvalidArgumentError);
   EXPECT_THROW(min_max_observer({.dtype = DType::int8, .quant_min = -128, .quant_max = 128})(), InvalidArgumentError);
   EXPECT_NO_THROW(min_max_observer({.dtype = DType::int8, .quant_min = 0, .quant_max = 255})());
-  EXPECT_THROW(min_max_observer({.qscheme = QScheme::per_tensor_symmetric, .reduce_range = true})(), InvalidArgumentError);
+  EXPECT_THROW(min_max_observer({.qscheme = QScheme::per_tensor_symmetric, .reduce_range = true})(),
+               InvalidArgumentError);
   EXPECT_THROW(per_channel_min_max_observer({.is_dynamic = true})(), InvalidArgumentError);
   EXPECT_THROW(moving_average_min_max_observer({.is_dynamic = true})(), InvalidArgumentError);
   EXPECT_NO_THROW(moving_average_min_max_observer({.is_dynamic = true, .averaging_constant = 1})());
@@ -136,7 +144,8 @@ TEST(MinMax, DefaultRanges) {
   EXPECT_EQ(range({.dtype = DType::int32}), std::pair(-2147483648L, 2147483647L));
   EXPECT_EQ(range({.dtype = DType::float8_e5m2}), std::pair(0L, 15L));
   EXPECT_EQ(range({.dtype = DType::int8, .quant_min = -127}), std::pair(-128L, 127L)) << "one bound alone is no range";
-  EXPECT_EQ(range({.dtype = DType::int8, .quant_min = -127, .quant_max = 127, .reduce_range = true}), std::pair(-64L, 63L));
+  EXPECT_EQ(range({.dtype = DType::int8, .quant_min = -127, .quant_max = 127, .reduce_range = true}),
+            std::pair(-64L, 63L));
 }
 
 TEST(MovingAverage, StartsAtTheFirstBatchAndFollowsSlowly) {
@@ -151,15 +160,17 @@ TEST(MovingAverage, StartsAtTheFirstBatchAndFollowsSlowly) {
 
 TEST(PerChannel, KeepsABoundForEveryChannel) {
   const Tensor weight = Tensor::from<float>({-1, 2, /**/ 3, 4, /**/ -5, -6}, {3, 2});
-  const QParams found = observed(per_channel_min_max_observer({.dtype = DType::int8, .qscheme = QScheme::per_channel_symmetric}), {weight});
-  expect_qparams(found, Tensor::from<float>({2.0f / 127.5f, 4.0f / 127.5f, 6.0f / 127.5f}, {3}), Tensor::from<std::int64_t>({0, 0, 0}, {3}));
+  const QParams found = observed(
+      per_channel_min_max_observer({.dtype = DType::int8, .qscheme = QScheme::per_channel_symmetric}), {weight});
+  expect_qparams(found, Tensor::from<float>({2.0f / 127.5f, 4.0f / 127.5f, 6.0f / 127.5f}, {3}),
+                 Tensor::from<std::int64_t>({0, 0, 0}, {3}));
 }
 
 TEST(PerChannel, CountsChannelsAlongItsAxis) {
   const Tensor value = Tensor::from<float>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 3, 2});
   const std::int64_t last_first[] = {2, 0, 1};
   for (const auto& [x, axis] : {std::pair(value, 1L), std::pair(value, -2L), std::pair(value.permute(last_first), 2L),
-                               std::pair(value.permute(last_first).narrow(0, 0, 1), 2L)}) {
+                                std::pair(value.permute(last_first).narrow(0, 0, 1), 2L)}) {
     auto observer = per_channel_min_max_observer({.ch_axis = axis})();
     observer->observe(x);
     const bool narrowed = x.numel() == 6;
@@ -171,8 +182,10 @@ TEST(PerChannel, CountsChannelsAlongItsAxis) {
 
 TEST(PerChannel, FloatQParamsUseTheRawRange) {
   const ObserverOptions options{.qscheme = QScheme::per_channel_affine_float_qparams};
-  const QParams found = observed(per_channel_min_max_observer(options), {Tensor::from<float>({1, 2, /**/ 3, 3}, {2, 2})});
-  expect_qparams(found, Tensor::from<float>({1.0f / 255.0f, 1.0f}, {2}), Tensor::from<float>({-1.0f / (1.0f / 255.0f), -3.0f}, {2}));
+  const QParams found =
+      observed(per_channel_min_max_observer(options), {Tensor::from<float>({1, 2, /**/ 3, 3}, {2, 2})});
+  expect_qparams(found, Tensor::from<float>({1.0f / 255.0f, 1.0f}, {2}),
+                 Tensor::from<float>({-1.0f / (1.0f / 255.0f), -3.0f}, {2}));
 }
 
 TEST(PerChannel, RefusesOtherChannelsAndAxes) {

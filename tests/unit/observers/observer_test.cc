@@ -16,14 +16,15 @@ class EveryObserver : public testing::TestWithParam<const char*> {};
 
 INSTANTIATE_TEST_SUITE_P(Registry, EveryObserver,
                          testing::Values("MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver",
-                                         "MovingAveragePerChannelMinMaxObserver", "HistogramObserver", "FixedQParamsObserver",
-                                         "PlaceholderObserver"),
+                                         "MovingAveragePerChannelMinMaxObserver", "HistogramObserver",
+                                         "FixedQParamsObserver", "PlaceholderObserver"),
                          [](const auto& row) { return std::string(row.param); });
 
 TEST_P(EveryObserver, IsCalledByItsPyTorchName) { EXPECT_EQ(usable(GetParam())()->kind(), GetParam()); }
 
 TEST_P(EveryObserver, ContinuesFromASavedState) {
-  const Tensor first = Tensor::from<float>({-1, 2, 0.5f, 7}, {2, 2}), second = Tensor::from<float>({-9, 2, 3, 8}, {2, 2});
+  const Tensor first = Tensor::from<float>({-1, 2, 0.5f, 7}, {2, 2}),
+               second = Tensor::from<float>({-9, 2, 3, 8}, {2, 2});
   auto whole = usable(GetParam())(), resumed = usable(GetParam())();
   whole->observe(first);
   resumed->load_state(whole->save_state());
@@ -38,7 +39,8 @@ TEST_P(EveryObserver, ContinuesFromASavedState) {
 }
 
 TEST_P(EveryObserver, MergesExactlyWhenItSaysSo) {
-  const Tensor first = Tensor::from<float>({-1, 2, 0.5f, 7}, {2, 2}), second = Tensor::from<float>({-9, 2, 3, 8}, {2, 2});
+  const Tensor first = Tensor::from<float>({-1, 2, 0.5f, 7}, {2, 2}),
+               second = Tensor::from<float>({-9, 2, 3, 8}, {2, 2});
   auto whole = usable(GetParam())(), one = usable(GetParam())(), two = usable(GetParam())();
   if (!whole->can_merge()) {
     EXPECT_THROW(one->merge(*two), InvalidArgumentError);
@@ -54,7 +56,8 @@ TEST_P(EveryObserver, MergesExactlyWhenItSaysSo) {
 }
 
 TEST(ObserverFactory, LaterArgumentsWin) {
-  const auto factory = min_max_observer({.dtype = DType::int8, .quant_min = -127, .quant_max = 127}).with_args({.quant_max = 100});
+  const auto factory =
+      min_max_observer({.dtype = DType::int8, .quant_min = -127, .quant_max = 127}).with_args({.quant_max = 100});
   EXPECT_EQ(factory()->quant_max(), 100);
   EXPECT_EQ(factory({.quant_max = 50})->quant_max(), 50);
   EXPECT_EQ(factory()->quant_min(), -127);

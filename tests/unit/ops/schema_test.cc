@@ -9,7 +9,8 @@ namespace {
 
 TEST(Schema, ReadsNamesTypesAndDefaults) {
   const OpSchema schema = parse_schema(
-      "aten::conv2d.padding(Tensor input, Tensor? bias=None, SymInt[2] stride=[1, 2], str padding=\"valid\", float eps=1e-05, "
+      "aten::conv2d.padding(Tensor input, Tensor? bias=None, SymInt[2] stride=[1, 2], str padding=\"valid\", float "
+      "eps=1e-05, "
       "*, bool flag=True) -> Tensor");
   EXPECT_EQ(schema.target, "aten.conv2d.padding");
   ASSERT_EQ(schema.args.size(), 6u);
@@ -63,7 +64,8 @@ TEST(Bind, FillsDefaultsAndTakesKeywordsByName) {
   Graph graph;
   Node& x = graph.placeholder("x");
   Node& node = graph.call_function("aten.add.Tensor", {x, 2}, {{"alpha", 3}});
-  const Call call = bind(node, *find_schema("aten.add.Tensor"), [](const Node&) { return Value(Tensor::scalar(1.0f)); });
+  const Call call =
+      bind(node, *find_schema("aten.add.Tensor"), [](const Node&) { return Value(Tensor::scalar(1.0f)); });
   EXPECT_EQ(call.tensor("self").item(), 1.0);
   EXPECT_EQ(call.integer("other"), 2);
   EXPECT_EQ(call.number("alpha"), 3.0);

@@ -8,7 +8,9 @@
 namespace qdq {
 namespace {
 
-Program small() { return parse_program("graph(x) { %a = aten.neg.default(%x) %b = aten.relu.default(%x) return (%b) }"); }
+Program small() {
+  return parse_program("graph(x) { %a = aten.neg.default(%x) %b = aten.relu.default(%x) return (%b) }");
+}
 
 int rename_nothing(Graph&) { return 0; }
 
@@ -55,13 +57,16 @@ TEST(PassManager, DumpsAfterTheNamedPass) {
   std::vector<std::string> dumps;
   PassOptions options;
   options.dump_after = {"append_relu"};
-  options.dump = [&](std::string_view pass, const Program& now) { dumps.push_back(std::string(pass) + "\n" + to_text(now)); };
+  options.dump = [&](std::string_view pass, const Program& now) {
+    dumps.push_back(std::string(pass) + "\n" + to_text(now));
+  };
   PassManager passes(options);
   passes.add("nothing", rename_nothing).add("append_relu", append_relu);
   passes.run(program);
   ASSERT_EQ(dumps.size(), 1u);
-  EXPECT_EQ(dumps[0], "append_relu\ngraph(x) {\n  %a = aten.neg.default(%x)\n  %b = aten.relu.default(%x)\n"
-                      "  %relu_default = aten.relu.default(%b)\n  return (%relu_default)\n}\n");
+  EXPECT_EQ(dumps[0],
+            "append_relu\ngraph(x) {\n  %a = aten.neg.default(%x)\n  %b = aten.relu.default(%x)\n"
+            "  %relu_default = aten.relu.default(%b)\n  return (%relu_default)\n}\n");
 }
 
 TEST(PassManager, RefusesOptionsForPassesThatItDoesNotHave) {

@@ -106,7 +106,9 @@ TEST_F(Chain, AnInputLeftAloneHasNoObserver) {
 TEST_F(Chain, DerivedSpecsMayComeBeforeTheirSources) {
   DerivedQuantizationSpec derived;
   derived.derived_from = {EdgeOrNode(c)};
-  derived.derive_qparams_fn = [](std::span<const std::shared_ptr<Observer>> sources) { return sources[0]->calculate_qparams(); };
+  derived.derive_qparams_fn = [](std::span<const std::shared_ptr<Observer>> sources) {
+    return sources[0]->calculate_qparams();
+  };
   annotation_of(a).output_qspec = derived;
   annotation_of(c).output_qspec = int8_spec();
   const ObserverMap observers = build_observers(AnnotatedPlaces(*graph));
@@ -117,8 +119,10 @@ TEST_F(Chain, RefusesToShareWithAPlaceWithoutSpec) {
   b.meta.set("stack_trace", "File \"model.py\", line 12, in forward\n    return relu(x)");
   annotation_of(b).set_input_qspec(a, SharedQuantizationSpec{a});
   const std::string message = error_of(*graph);
-  EXPECT_NE(message.find("edge 'a' (aten.neg.default) -> 'b' (aten.relu.default) at model.py:12 in forward shares with 'a'"),
-            std::string::npos) << message;
+  EXPECT_NE(
+      message.find("edge 'a' (aten.neg.default) -> 'b' (aten.relu.default) at model.py:12 in forward shares with 'a'"),
+      std::string::npos)
+      << message;
   EXPECT_NE(message.find("annotate the output of 'a'"), std::string::npos) << message;
 }
 
@@ -126,7 +130,8 @@ TEST_F(Chain, RefusesSharingInACircle) {
   annotation_of(a).output_qspec = SharedQuantizationSpec{b};
   annotation_of(b).output_qspec = SharedQuantizationSpec{a};
   const std::string message = error_of(*graph);
-  EXPECT_NE(message.find("circle: 'a' (aten.neg.default) -> 'b' (aten.relu.default) -> 'a'"), std::string::npos) << message;
+  EXPECT_NE(message.find("circle: 'a' (aten.neg.default) -> 'b' (aten.relu.default) -> 'a'"), std::string::npos)
+      << message;
 }
 
 TEST_F(Chain, RefusesAnEdgeThatDoesNotExist) {

@@ -37,7 +37,8 @@ TEST(Interpreter, InPlaceOpsChangeTheirAliases) {
   Node& y = graph.call_function("aten.mul.Tensor", {x, 1.0});
   Node& view = graph.call_function("aten.view.default", {y, Argument::List{4}});
   Node& relu = graph.call_function("aten.relu_.default", {y});
-  graph.output({Argument(graph.call_function("aten.add.Tensor", {view, graph.call_function("aten.view.default", {relu, Argument::List{4}})}))});
+  graph.output({Argument(graph.call_function(
+      "aten.add.Tensor", {view, graph.call_function("aten.view.default", {relu, Argument::List{4}})}))});
   const Tensor given = Tensor::from<float>({-1, 2, -3, 4}, {2, 2});
   const auto executor = make_reference_executor(program);
   EXPECT_TRUE(bit_equal(executor->run({given})[0], Tensor::from<float>({0, 4, 0, 8}, {4})));
@@ -109,12 +110,16 @@ TEST(Interpreter, ChecksInputsByName) {
   const auto zeros = [](Shape sizes) { return Tensor::empty(DType::float32, std::move(sizes)); };
   EXPECT_EQ(executor->run({zeros({4, 3}), zeros({4, 3})}).size(), 1u);
   EXPECT_NE(message_of(*executor, {zeros({2, 3})}).find("takes 2 inputs, found 1"), std::string::npos);
-  EXPECT_NE(message_of(*executor, {zeros({2, 3}), zeros({2, 5})}).find("input 'b': dimension 1: 3 expected, found 5"), std::string::npos);
-  EXPECT_NE(message_of(*executor, {zeros({2, 3}), zeros({3, 3})}).find("input 'b': dimension 0: the symbol s0"), std::string::npos);
-  EXPECT_NE(message_of(*executor, {zeros({9, 3}), zeros({9, 3})}).find("outside the range from 1 to 4"), std::string::npos);
-  EXPECT_NE(message_of(*executor, {zeros({2}), zeros({2, 3})}).find("input 'a': 2 dimensions"), std::string::npos);
-  EXPECT_NE(message_of(*executor, {Tensor::empty(DType::int8, {2, 3}), zeros({2, 3})}).find("float32 expected, found int8"),
+  EXPECT_NE(message_of(*executor, {zeros({2, 3}), zeros({2, 5})}).find("input 'b': dimension 1: 3 expected, found 5"),
             std::string::npos);
+  EXPECT_NE(message_of(*executor, {zeros({2, 3}), zeros({3, 3})}).find("input 'b': dimension 0: the symbol s0"),
+            std::string::npos);
+  EXPECT_NE(message_of(*executor, {zeros({9, 3}), zeros({9, 3})}).find("outside the range from 1 to 4"),
+            std::string::npos);
+  EXPECT_NE(message_of(*executor, {zeros({2}), zeros({2, 3})}).find("input 'a': 2 dimensions"), std::string::npos);
+  EXPECT_NE(
+      message_of(*executor, {Tensor::empty(DType::int8, {2, 3}), zeros({2, 3})}).find("float32 expected, found int8"),
+      std::string::npos);
 }
 
 TEST(Interpreter, ShowsObserversTheValueAndPassesItOn) {

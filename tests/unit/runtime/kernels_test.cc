@@ -24,7 +24,8 @@ class KernelSets : public ::testing::TestWithParam<int> {
 
 std::vector<float> ramp(float low, float high, int n) {
   std::vector<float> values(static_cast<std::size_t>(n));
-  for (int i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = low + (high - low) * static_cast<float>(i) / static_cast<float>(n - 1);
+  for (int i = 0; i < n; ++i)
+    values[static_cast<std::size_t>(i)] = low + (high - low) * static_cast<float>(i) / static_cast<float>(n - 1);
   return values;
 }
 
@@ -32,7 +33,8 @@ std::vector<float> ramp(float low, float high, int n) {
 double ulps(float got, double wanted) {
   const float w = static_cast<float>(wanted);
   if (got == w) return 0.0;
-  const double unit = std::max<double>(std::abs(std::nextafter(w, std::numeric_limits<float>::infinity()) - w), 1.4e-45);
+  const double unit =
+      std::max<double>(std::abs(std::nextafter(w, std::numeric_limits<float>::infinity()) - w), 1.4e-45);
   return std::abs(static_cast<double>(got) - wanted) / unit;
 }
 

@@ -39,7 +39,8 @@ TEST(MemoryPlanner, NeverOverlapsBlocksThatLiveAtTheSameTime) {
     EXPECT_LE(plan.offsets[a] + blocks[a].bytes, plan.bytes);
     for (std::size_t b = a + 1; b < blocks.size(); ++b) {
       const bool together = blocks[a].first <= blocks[b].last && blocks[b].first <= blocks[a].last;
-      const bool apart = plan.offsets[a] + blocks[a].bytes <= plan.offsets[b] || plan.offsets[b] + blocks[b].bytes <= plan.offsets[a];
+      const bool apart =
+          plan.offsets[a] + blocks[a].bytes <= plan.offsets[b] || plan.offsets[b] + blocks[b].bytes <= plan.offsets[a];
       EXPECT_TRUE(!together || apart) << a << " " << b;
     }
   }

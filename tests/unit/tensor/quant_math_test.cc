@@ -21,7 +21,7 @@ TEST(Quantize, RoundsTiesToEven) {
 }
 
 TEST(Quantize, AddsTheZeroPointAfterRounding) {
-  EXPECT_EQ(to_int8(0.5f, 1.0, 1.0f), 1);    // 0 + 1, where rounding 1.5 would give 2
+  EXPECT_EQ(to_int8(0.5f, 1.0, 1.0f), 1);  // 0 + 1, where rounding 1.5 would give 2
   EXPECT_EQ(to_int8(3.0f, 0.5, -128.0f), -122);
 }
 
