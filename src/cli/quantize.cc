@@ -11,6 +11,7 @@
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "cli/usage.h"
+#include "qdq/graph_text.h"
 #include "qdq/quantize.h"
 
 namespace qdq::cli {
@@ -22,6 +23,8 @@ struct Options : RunOptions {
   std::string output;
   std::string quantizer = "xnnpack";
   std::vector<std::string> exclude;
+  std::vector<std::string> disabled_passes;
+  std::vector<std::string> dump_after;
   bool per_channel = false;
   bool is_dynamic = false;
 };
@@ -40,6 +43,16 @@ XnnpackQuantizer make_quantizer(const Options& options, const Program& program) 
     quantizer.exclude(filter);
   }
   return quantizer;
+}
+
+PassOptions pass_options(const Options& options) {
+  PassOptions passes;
+  passes.disabled = options.disabled_passes;
+  passes.dump_after = options.dump_after;
+  passes.dump = [](std::string_view pass, const Program& program) {
+    fmt::print(stderr, "// after {}\n{}\n", pass, to_text(program));
+  };
+  return passes;
 }
 
 void calibrate(PreparedProgram& prepared, const Batches& batches, const Options& options) {
@@ -94,9 +107,11 @@ void quantize(const Options& options) {
       throw InvalidArgumentError(fmt::format("{}: {} samples do not fill one batch of {}", options.data,
                                              batches->samples(), batches->batch_size()));
   }
-  PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), quantizer); });
+  const PassOptions passes = pass_options(options);
+  PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), quantizer, passes); });
   if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
-  const Program converted = steps.measure("convert", [&] { return convert(std::move(prepared)); });
+  const Program converted =
+      steps.measure("convert", [&] { return convert(std::move(prepared), {.fold_quantize = true, .passes = passes}); });
   steps.measure("save", [&] { save_program(converted, options.output); });
   const std::int64_t samples = batches ? batches->samples() - batches->dropped() : 0;
   if (!options.quiet || options.json) print_summary(options, summarize_quantization(converted), samples, steps);
@@ -134,6 +149,16 @@ void add_quantize(CLI::App& app) {
       .add_option("--exclude", options->exclude,
                   "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")
       ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  command
+      .add_option("--disable-pass", options->disabled_passes,
+                  "Skip a pass (fuse-conv-bn, duplicate-dq ...); may be repeated")
+      ->type_name("PASS")
+      ->allow_extra_args(false);
+  command
+      .add_option("--dump-after", options->dump_after,
+                  "Print the graph on standard error after a pass, or after 'all'; may be repeated")
+      ->type_name("PASS")
       ->allow_extra_args(false);
   add_run_options(command, *options);
   command.callback([options] { quantize(*options); });

@@ -172,6 +172,16 @@ def test_quantize_leaves_excluded_nodes_in_float(run):
     assert by_names["aten.conv2d.default"] == {"quantized": 15, "in_float": 2}
 
 
+def test_quantize_skips_and_dumps_passes_by_name(run):
+    arguments = ["quantize", network(), "--calibrate", IMAGES, "-o", "out.pt2", "-q"]
+    done = run(*arguments, "--disable-pass", "fuse-conv-bn", "--dump-after", "insert-qdq")
+    assert done.stderr.startswith("// after insert_qdq\n")
+    assert "aten.batch_norm.default" in done.stderr
+    assert "quantized_decomposed.quantize_per_tensor.default" in done.stderr
+    done = run(*arguments, "--disable-pass", "fuse-conv", code=1)
+    assert "expected one of fuse_conv_bn, fuse_linear_bn" in done.stderr
+
+
 def test_quantize_refuses_a_pattern_that_matches_nothing(run, tmp_path):
     done = run("quantize", network(), "--calibrate", IMAGES, "-o", "out.pt2", "--exclude", "clasifier.*", code=2)
     assert "--exclude clasifier.*: no node has such a name, op or module path" in done.stderr
