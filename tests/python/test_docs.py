@@ -1,0 +1,58 @@
+"""The documents say what the code does."""
+
+import importlib.util
+import re
+
+import pytest
+
+from tools import ROOT, tool
+
+_spec = importlib.util.spec_from_file_location("gen_op_table", ROOT / "tools" / "gen_op_table.py")
+gen_op_table = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(gen_op_table)
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "src" / "README.md"])
+
+
+def test_the_op_table_is_current():
+    expected = gen_op_table.generate(tool("run_program"))
+    assert gen_op_table.DOCUMENT.read_text() == expected, "stale: run tools/gen_op_table.py"
+
+
+def test_the_op_table_finds_every_row_of_the_kernel_tables():
+    rows = 0
+    for file in (ROOT / "src" / "lower").glob("*.cc"):
+        for body in re.findall(r"KernelRow kRows\[\] = \{(.*?)\n?\};", file.read_text(), re.DOTALL):
+            rows += body.count('"') // 2
+    assert len(gen_op_table.fast_targets()) == rows
+
+
+def test_an_in_place_op_counts_as_its_functional_form():
+    text = gen_op_table.table(["aten.relu_.default", "aten.add.Tensor", "aten.add.out"], {"aten.add.Tensor"})
+    assert "| relu_ | default |  |" in text
+    assert "| add | Tensor, out | Tensor |" in text
+    text = gen_op_table.table(["aten.relu.default", "aten.relu_.default"], {"aten.relu.default"})
+    assert "| relu_ | default | yes |" in text
+
+
+def test_a_fast_kernel_needs_a_reference_kernel():
+    with pytest.raises(ValueError, match=r"aten\.relu\.default"):
+        gen_op_table.table([], {"aten.relu.default"})
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
+        assert "://" in target or (document.parent / target).exists(), target
+
+
+def test_every_document_is_linked_from_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    missing = [path.name for path in (ROOT / "docs").glob("*.md") if f"(docs/{path.name})" not in readme]
+    assert not missing
+
+
+def test_the_quantizer_in_the_guide_is_the_example():
+    guide = (ROOT / "docs" / "quantization.md").read_text()
+    (code,) = re.findall(r"```cpp\n(.*?)```", guide, re.DOTALL)
+    assert code in (ROOT / "examples" / "cpp" / "custom_quantizer.cc").read_text()
