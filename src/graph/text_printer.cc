@@ -16,6 +16,8 @@ template <typename... Fns>
 struct Overloaded : Fns... {
   using Fns::operator()...;
 };
+template <typename... Fns>
+Overloaded(Fns...) -> Overloaded<Fns...>;  // Clang deduces it from 17 on
 
 template <typename Items, typename Fn>
 std::string joined(const Items& items, Fn&& fn) {

@@ -77,9 +77,9 @@ Argument read_operator(json::Element element, const Scope&) {
 
 Argument read_dict(json::Element element, const Scope& scope) {
   Argument::Dict dict;
-  for (const auto& [key, value] : json::object(element))
-    json::within([&] { return json::member(key); },
-                 [&] { dict.emplace_back(std::string(key), read_argument(value, scope)); });
+  for (const auto& item : json::object(element))
+    json::within([&] { return json::member(item.key); },
+                 [&] { dict.emplace_back(std::string(item.key), read_argument(item.value, scope)); });
   return wrap(std::move(dict));
 }
 

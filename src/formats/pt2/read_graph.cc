@@ -8,8 +8,9 @@ namespace {
 
 Metadata read_metadata(json::Element element) {
   Metadata meta;
-  for (const auto& [key, value] : json::object(element))
-    json::within([&] { return json::member(key); }, [&] { meta.set(key, std::string(json::string(value))); });
+  for (const auto& item : json::object(element))
+    json::within([&] { return json::member(item.key); },
+                 [&] { meta.set(item.key, std::string(json::string(item.value))); });
   return meta;
 }
 

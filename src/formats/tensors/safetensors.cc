@@ -169,8 +169,8 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   header.begin_object();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, value] = tensors[i];
-    const auto row =
-        std::find_if(kTypes.begin(), kTypes.end(), [&](const Row& r) { return r.dtype == plain_dtype(value.dtype()); });
+    const DType dtype = plain_dtype(value.dtype());
+    const auto row = std::find_if(kTypes.begin(), kTypes.end(), [&](const Row& r) { return r.dtype == dtype; });
     if (row == kTypes.end())
       throw InvalidArgumentError("tensor '" + name + "': .safetensors has no " + std::string(qdq::name(value.dtype())));
     if (name == "__metadata__") throw InvalidArgumentError("'__metadata__' cannot name a tensor in a .safetensors");
