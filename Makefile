@@ -7,13 +7,15 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc)
 # Folder of 256x256 ImageNet images named <class index>.jpg, for demo-mobilenet.
 IMAGES ?= ../shared/data/imagenet_sample_256
+# How long `make fuzz` runs each target.
+SECONDS_EACH ?= 60
 
 ONEDNN := build/onednn/.installed
 TEST_PYTHON := .venv-test/bin/python
 DEMO_PYTHON := .venv-demo/bin/python
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
-.PHONY: help deps build test demo demo-mobilenet bench asan tsan coverage format lint install clean
+.PHONY: help deps build test demo demo-mobilenet bench asan tsan fuzz coverage format lint install clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +57,21 @@ asan tsan: deps
 
 asan:  ## The C++ tests under the address and undefined-behaviour sanitizers
 tsan:  ## The C++ tests under the thread sanitizer
+
+# What a run finds that reaches new code is kept in build/fuzz/corpus; a file that breaks a reader in build/fuzz/findings.
+FUZZ_SEEDS_pt2_reader := tests/compat/pt2/torch-2.13
+FUZZ_SEEDS_tensor_files := tests/fuzz/corpus/tensor_files
+FUZZ_SEEDS_graph_text := tests/fuzz/corpus/graph_text tests/golden/passes
+FUZZERS := pt2_reader tensor_files graph_text
+
+fuzz:  ## Fuzz the readers, each for SECONDS_EACH seconds
+	@tools/install_dependencies.sh fuzz
+	cmake --preset fuzz
+	cmake --build --preset fuzz -j $(JOBS) --target fuzzers
+	mkdir -p $(FUZZERS:%=build/fuzz/corpus/%) build/fuzz/findings
+	$(foreach name,$(FUZZERS),build/fuzz/tests/fuzz/$(name)_fuzz -max_total_time=$(SECONDS_EACH) -max_len=65536 \
+	  -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/findings/$(name)- \
+	  build/fuzz/corpus/$(name) $(FUZZ_SEEDS_$(name)) &&) true
 
 coverage: deps  ## Line coverage of the C++ tests, in build/coverage/coverage.txt
 	@tools/install_dependencies.sh coverage

@@ -10,6 +10,7 @@ for extra in "$@"; do
   case $extra in
     lint) packages+=(clang-format-14 clang-tidy-14) ;;
     coverage) packages+=(gcovr) ;;
+    fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
     *) echo "install_dependencies.sh: unknown group '$extra'" >&2; exit 2 ;;
   esac
 done
