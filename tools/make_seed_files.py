@@ -71,7 +71,8 @@ def main():
         ("conv_with_shared_dq", ConvWithSharedDQ()),
         ("different_qconfig", DifferentQConfig()),
     ]:
-        exported = torch.export.export(module.eval(), (torch.randn(1, 3, 5, 7),))
+        # Strict export records the module or function behind each op, by which torchao finds poolings.
+        exported = torch.export.export(module.eval(), (torch.randn(1, 3, 5, 7),), strict=True)
         torch.export.save(scrub(exported), DATA / f"{name}.pt2")
 
 

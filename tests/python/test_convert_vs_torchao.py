@@ -9,7 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from graph_lines import graph_lines
-from tools import load_recipe, tool
+from tools import ROOT, load_recipe, tool
 
 pytest.importorskip("torchao")
 from torchao.quantization.pt2e import ObserverBase  # noqa: E402
@@ -41,33 +41,6 @@ class Small(nn.Module):
         z = F.max_pool2d(z, 2)
         z = F.adaptive_avg_pool2d(z * 2.0, 1).flatten(1)
         return self.bn2(self.linear2(F.relu(self.linear(z)))), z.mean(1)
-
-
-class SeedSharing(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(3, 3, 3)
-        self.hardtanh = nn.Hardtanh()
-        self.adaptive_avg_pool2d = nn.AdaptiveAvgPool2d((1, 1))
-        self.linear = nn.Linear(3, 3)
-
-    def forward(self, x):
-        x = self.hardtanh(self.adaptive_avg_pool2d(self.conv(x)))
-        return self.linear(x.view(-1, 3))
-
-
-class SeedSharedDQ(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 3, 3)
-        self.conv2 = nn.Conv2d(3, 3, 1)
-        self.linear = nn.Linear(3, 3)
-
-    def forward(self, x):
-        x = self.conv1(x)
-        w = self.linear(x.view(-1, 3))
-        y = self.conv2(x)
-        return w, x + y, x * 2
 
 
 def randomized(model):
@@ -110,11 +83,15 @@ def record_and_convert(path, quantizer, batches):
     return prepared, recorded, converted
 
 
-def compare(tmp_path, model, batches, options, per_channel=True, is_dynamic=False, quantizer=None):
+def export(tmp_path, model, inputs):
     path = str(tmp_path / "float.pt2")
     # torchao finds cat and pooling by the module or function that they came from, which only strict export records;
     # ours goes by the op.
-    torch.export.save(torch.export.export(model, batches[0], strict=True), path)
+    torch.export.save(torch.export.export(model, inputs, strict=True), path)
+    return path
+
+
+def compare(tmp_path, path, batches, options, per_channel=True, is_dynamic=False, quantizer=None):
     if quantizer is None:
         quantizer = XNNPACKQuantizer().set_global(
             get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=is_dynamic)
@@ -147,22 +124,26 @@ def images(shape, n=2, seed=0):
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_small_network_converts_to_the_same_graph(tmp_path, per_channel):
     options = ["--per-channel"] if per_channel else []
-    compare(tmp_path, randomized(Small()), images((2, 3, 8, 8)), options, per_channel=per_channel)
+    batches = images((2, 3, 8, 8))
+    compare(tmp_path, export(tmp_path, randomized(Small()), batches[0]), batches, options, per_channel=per_channel)
 
 
 def test_dynamic_quantization_converts_to_the_same_graph(tmp_path):
-    compare(tmp_path, randomized(Small()), images((2, 3, 8, 8)), ["--per-channel", "--dynamic"], is_dynamic=True)
+    batches = images((2, 3, 8, 8))
+    path = export(tmp_path, randomized(Small()), batches[0])
+    compare(tmp_path, path, batches, ["--per-channel", "--dynamic"], is_dynamic=True)
 
 
 @pytest.mark.parametrize(
-    "model, annotators",
+    "network, annotators",
     [
-        (SeedSharing, "linear,conv,adaptive_avg_pool2d"),
-        (SeedSharedDQ, "linear,conv,add"),
-        (SeedSharedDQ, "linear,conv"),
+        ("conv_with_obs_sharing_ops", "linear,conv,adaptive_avg_pool2d"),
+        ("conv_with_shared_dq", "linear,conv,add"),
+        ("conv_with_shared_dq", "linear,conv"),
+        ("different_qconfig", "conv,add,adaptive_avg_pool2d"),
     ],
 )
-def test_seed_scenarios_convert_to_the_same_graph(tmp_path, model, annotators):
+def test_seed_scenarios_convert_to_the_same_graph(tmp_path, network, annotators):
     from torchao.quantization.pt2e.quantizer import Quantizer
     from torchao.testing.pt2e._xnnpack_quantizer_utils import OP_TO_ANNOTATOR
 
@@ -177,7 +158,7 @@ def test_seed_scenarios_convert_to_the_same_graph(tmp_path, model, annotators):
 
     compare(
         tmp_path,
-        model().eval(),
+        str(ROOT / "tests" / "e2e" / "data" / f"{network}.pt2"),
         images((1, 3, 5, 7)),
         ["--per-channel", "--annotators", annotators],
         quantizer=BackendAQuantizer(),
@@ -187,4 +168,5 @@ def test_seed_scenarios_convert_to_the_same_graph(tmp_path, model, annotators):
 @pytest.mark.parametrize("name", ["resnet_cifar", "mobilenet_v2", "minilm_plain", "tiny_gpt", "crepe_tiny"])
 def test_recipe_converts_to_the_same_graph(tmp_path, name):
     model, inputs = load_recipe(name)
-    compare(tmp_path, model, [tuple(inputs)], ["--per-channel"])
+    inputs = tuple(inputs)
+    compare(tmp_path, export(tmp_path, model, inputs), [inputs], ["--per-channel"])
