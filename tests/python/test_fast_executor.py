@@ -31,7 +31,7 @@ def check(model, inputs, folder, tolerance=2e-5, dynamic_shapes=None, other_inpu
             np.testing.assert_allclose(got, wanted.numpy(), rtol=0, atol=tolerance * max(1.0, wanted.abs().max().item()))
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "minilm_plain", "tiny_gpt", "crepe_tiny", "resnet_cifar", "ppocr_det"])
+@pytest.mark.parametrize("name", ["mobilenet_v2", "minilm_plain", "tiny_gpt", "crepe_tiny", "resnet_cifar", "ppocr_det", "resnet50_random"])
 def test_recipe_gives_torchs_result(name, tmp_path):
     module = recipe(name)
     try:
