@@ -98,9 +98,8 @@ Partitions for_each_op_with_relu(Program& program, Predicate is_op, Annotate&& a
   return partitions;
 }
 
-template <Predicate is_op>
-Partitions annotate_conv_like(Program& program, const QuantizationConfig& config, const NodeFilter& filter) {
-  return for_each_op(program, is_op, [&](Node& op, Node& output, Partitions& partitions) {
+Partitions annotate_conv(Program& program, const QuantizationConfig& config, const NodeFilter& filter) {
+  return for_each_op(program, is_lone_conv, [&](Node& op, Node& output, Partitions& partitions) {
     annotate_weighted(op, output, "conv", config, filter, partitions);
   });
 }
@@ -241,7 +240,7 @@ constexpr OpAnnotator kAnnotators[] = {
     {"linear_relu", annotate_weighted_relu<is_linear>},
     {"linear", annotate_linear},
     {"conv_relu", annotate_weighted_relu<is_conv>},
-    {"conv", annotate_conv_like<is_lone_conv>},
+    {"conv", annotate_conv},
     {"conv_transpose_relu", annotate_weighted_relu<is_conv_transpose>},
     {"adaptive_avg_pool2d", annotate_adaptive_avg_pool2d},
     {"gru_io_only", annotate_gru_io_only},
