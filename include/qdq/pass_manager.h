@@ -60,6 +60,17 @@ class PassManager {
   std::vector<std::pair<std::string, PassFn>> passes_;
 };
 
+// A pass that runs by its name on any program, outside of a pipeline: `qdq pass`, golden tests.
+struct NamedPass {
+  std::string_view name;         // "fuse_conv_bn"
+  std::string_view description;  // one line, for people
+  PassFn run;
+};
+// In the order of their names.
+const std::vector<NamedPass>& all_passes();
+// Null when there is no such pass. '-' and '_' are the same.
+const NamedPass* find_pass(std::string_view name);
+
 // One spelling for pass names: '-' becomes '_'.
 std::string pass_name(std::string_view name);
 

@@ -2,10 +2,12 @@
 // Everything that the library promises.
 #include "qdq/error.h"
 #include "qdq/executor.h"
+#include "qdq/export_utils.h"
 #include "qdq/graph.h"
 #include "qdq/graph_text.h"
 #include "qdq/io.h"
 #include "qdq/observer.h"
+#include "qdq/pass_manager.h"
 #include "qdq/program.h"
 #include "qdq/quantize.h"
 #include "qdq/quantizer.h"

@@ -1,11 +1,11 @@
-#include "pipeline/pass_list.h"
-
 #include "passes/duplicate_dq.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/fold_constants.h"
 #include "passes/fuse_batch_norm.h"
+#include "passes/move_to_eval.h"
 #include "passes/port_metadata.h"
 #include "passes/remove_identity.h"
+#include "qdq/pass_manager.h"
 #include "reference/kernels.h"
 
 namespace qdq {
@@ -18,24 +18,28 @@ PassFn on_graph(int (*pass)(Graph&)) {
 
 }  // namespace
 
-const std::vector<NamedPass>& pass_list() {
+const std::vector<NamedPass>& all_passes() {
   static const std::vector<NamedPass> passes = {
-      {"fuse_conv_bn", fuse_conv_bn},
-      {"fuse_linear_bn", fuse_linear_bn},
-      {"eliminate_dead_code", on_graph(eliminate_dead_code)},
-      {"remove_identity", on_graph(remove_identity)},
-      {"duplicate_dq", on_graph(duplicate_dq)},
-      {"port_metadata", on_graph(port_metadata)},
-      {"fold_constants", [](Program& program) { return fold_constants(program, evaluate); }},
-      {"remove_dead_attributes", remove_dead_attributes},
+      {"duplicate_dq", "Give every annotated consumer a dequantize of its own", on_graph(duplicate_dq)},
+      {"eliminate_dead_code", "Remove ops whose results nobody uses", on_graph(eliminate_dead_code)},
+      {"fold_constants", "Store quantized weights instead of quantizing them in every run",
+       [](Program& program) { return fold_constants(program, evaluate); }},
+      {"fuse_conv_bn", "Fold a batch norm into the convolution before it", fuse_conv_bn},
+      {"fuse_linear_bn", "Fold a batch norm into the linear before it", fuse_linear_bn},
+      {"move_to_eval", "Switch dropouts and batch norms to evaluation", on_graph(move_to_eval)},
+      {"move_to_train", "Switch dropouts and batch norms to training", on_graph(move_to_train)},
+      {"port_metadata", "Give quantizes and dequantizes the metadata of the op that they serve",
+       on_graph(port_metadata)},
+      {"remove_dead_attributes", "Drop tensors that no op reads", remove_dead_attributes},
+      {"remove_identity", "Remove ops that return their input unchanged", on_graph(remove_identity)},
   };
   return passes;
 }
 
-const PassFn* find_pass(std::string_view name) {
+const NamedPass* find_pass(std::string_view name) {
   const std::string wanted = pass_name(name);
-  for (const NamedPass& pass : pass_list())
-    if (pass.name == wanted) return &pass.run;
+  for (const NamedPass& pass : all_passes())
+    if (pass.name == wanted) return &pass;
   return nullptr;
 }
 

@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "graph/verify.h"
-#include "pipeline/pass_list.h"
 #include "qdq/graph_text.h"
+#include "qdq/pass_manager.h"
 #include "qdq/quantizer.h"
 
 namespace qdq::test {
@@ -121,13 +121,13 @@ std::vector<GoldenCase> read_golden_files(const std::filesystem::path& root) {
 
 std::string run_golden_case(const GoldenCase& test, std::string& actual) {
   const TextOptions options = TextOptions::with_attributes();
-  const PassFn* pass = find_pass(test.pass);
+  const NamedPass* pass = find_pass(test.pass);
   if (!pass) return "no pass is called '" + test.pass + "'";
   try {
     Program program = parse_program(test.before, where(test));
     annotate_from_metadata(program.graph());
     const std::string before = to_text(program, options);
-    const int changed = (*pass)(program);
+    const int changed = pass->run(program);
     actual = to_text(program, options);
     verify(program, test.pass);
     if (test.kind == GoldenCase::Kind::error)
@@ -140,10 +140,14 @@ std::string run_golden_case(const GoldenCase& test, std::string& actual) {
     if (changed != 0 || actual != before) return "expected no change, found " + std::to_string(changed) + "\n" + actual;
     if (test.message.empty()) return "";
     std::string reasons;
-    for (const Graph::Note& note : program.graph().notes()) {
-      if (note.reason == test.message) return "";
-      reasons += "\n  " + note.node + ": " + note.reason;
-    }
+    bool found = false;
+    walk_subgraphs(program.graph(), [&](const Graph& graph) {
+      for (const Graph::Note& note : graph.notes()) {
+        found |= note.reason == test.message;
+        reasons += "\n  " + note.node + ": " + note.reason;
+      }
+    });
+    if (found) return "";
     return "expected the reason \"" + test.message + "\", found" + (reasons.empty() ? " none" : reasons);
   } catch (const Error& error) {
     const std::string message = error.what();

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "pipeline/pass_list.h"
 #include "qdq/graph_text.h"
 
 namespace qdq {
@@ -111,11 +110,22 @@ TEST(PassManager, NamesThePassThatThrowsAndKeepsTheClass) {
   }
 }
 
-TEST(PassList, FindsPassesInEitherSpelling) {
-  EXPECT_NE(find_pass("remove-identity"), nullptr);
-  EXPECT_NE(find_pass("remove_identity"), nullptr);
+TEST(AllPasses, AreFoundInEitherSpelling) {
+  ASSERT_NE(find_pass("remove-identity"), nullptr);
+  EXPECT_EQ(find_pass("remove-identity"), find_pass("remove_identity"));
   EXPECT_EQ(find_pass("no_such_pass"), nullptr);
-  for (const NamedPass& pass : pass_list()) EXPECT_EQ(pass_name(pass.name), pass.name);
+}
+
+TEST(AllPasses, AreInTheOrderOfTheirNamesAndDescribed) {
+  std::string_view previous;
+  for (const NamedPass& pass : all_passes()) {
+    EXPECT_EQ(pass_name(pass.name), pass.name);
+    EXPECT_LT(previous, pass.name);
+    EXPECT_FALSE(pass.description.empty()) << pass.name;
+    EXPECT_FALSE(pass.description.ends_with(".")) << pass.name;
+    EXPECT_LE(pass.description.size(), 70u) << pass.name;
+    previous = pass.name;
+  }
 }
 
 }  // namespace
