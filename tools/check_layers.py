@@ -20,6 +20,7 @@ PUBLIC = {
     "graph": "graph",
     "graph_text": "graph",
     "program": "graph",
+    "export_utils": "graph",
     "observer": "observers",
     "quantizer": "spec",
     "io": "formats",
