@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "cli/quantizer_options.h"
 #include "cli/report.h"
 #include "cli/steps.h"
 #include "cli/table.h"
@@ -18,36 +19,16 @@ namespace qdq::cli {
 namespace {
 
 struct Options : RunOptions {
+  QuantizerOptions quantizer;
   std::string model;
   std::string data;
   std::string output;
-  std::string quantizer = "xnnpack";
-  std::vector<std::string> exclude;
-  std::vector<std::string> disabled_passes;
   std::vector<std::string> dump_after;
-  bool per_channel = false;
-  bool is_dynamic = false;
 };
-
-XnnpackQuantizer make_quantizer(const Options& options, const Program& program) {
-  XnnpackQuantizer quantizer;
-  quantizer.set_global(symmetric_config({.per_channel = options.per_channel, .is_dynamic = options.is_dynamic}));
-  for (const std::string& pattern : options.exclude) {
-    const NodeFilter filter = pattern_filter(pattern);
-    bool found = false;
-    for (const Node& node : program.graph().nodes()) found = found || filter(node);
-    if (!found)
-      throw UsageError(
-          fmt::format("--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'", pattern,
-                      options.model));
-    quantizer.exclude(filter);
-  }
-  return quantizer;
-}
 
 PassOptions pass_options(const Options& options) {
   PassOptions passes;
-  passes.disabled = options.disabled_passes;
+  passes.disabled = options.quantizer.disabled_passes;
   passes.dump_after = options.dump_after;
   passes.dump = [](std::string_view pass, const Program& program) {
     fmt::print(stderr, "// after {}\n{}\n", pass, to_text(program));
@@ -91,11 +72,11 @@ void print_summary(const Options& options, const QuantizationSummary& summary, s
 
 void quantize(const Options& options) {
   check_program_output(options.output);
-  if (options.data.empty() && !options.is_dynamic)
+  if (options.data.empty() && !options.quantizer.is_dynamic)
     throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
-  XnnpackQuantizer quantizer = make_quantizer(options, program);
+  const auto quantizer = make_quantizer(options.quantizer, program, options.model);
   std::optional<Batches> batches;
   if (!options.data.empty()) {
     batches.emplace(program, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
@@ -108,7 +89,7 @@ void quantize(const Options& options) {
                                              batches->samples(), batches->batch_size()));
   }
   const PassOptions passes = pass_options(options);
-  PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), quantizer, passes); });
+  PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
   if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
   const Program converted =
       steps.measure("convert", [&] { return convert(std::move(prepared), {.fold_quantize = true, .passes = passes}); });
@@ -140,21 +121,7 @@ void add_quantize(CLI::App& app) {
   command.add_option("-o,--output", options->output, "Where the quantized program goes")
       ->required()
       ->type_name("OUT.pt2");
-  command.add_option("--quantizer", options->quantizer, "Decides what is quantized, for which backend (xnnpack)")
-      ->check(CLI::IsMember({"xnnpack"}))
-      ->type_name("NAME");
-  command.add_flag("--per-channel", options->per_channel, "A scale for each output channel of a weight: more accurate");
-  command.add_flag("--dynamic", options->is_dynamic, "Activations of linear layers get their range at run time");
-  command
-      .add_option("--exclude", options->exclude,
-                  "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")
-      ->type_name("PATTERN")
-      ->allow_extra_args(false);
-  command
-      .add_option("--disable-pass", options->disabled_passes,
-                  "Skip a pass (fuse-conv-bn, duplicate-dq ...); may be repeated")
-      ->type_name("PASS")
-      ->allow_extra_args(false);
+  add_quantizer_options(command, options->quantizer);
   command
       .add_option("--dump-after", options->dump_after,
                   "Print the graph on standard error after a pass, or after 'all'; may be repeated")

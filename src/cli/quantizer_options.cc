@@ -1,0 +1,83 @@
+#include "cli/quantizer_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/usage.h"
+
+namespace qdq::cli {
+namespace {
+
+// Calls visit(key, field) for every option.
+template <typename Options, typename Visit>
+void for_each_option(Options& options, Visit&& visit) {
+  visit("quantizer", options.quantizer);
+  visit("per_channel", options.per_channel);
+  visit("dynamic", options.is_dynamic);
+  visit("exclude", options.exclude);
+  visit("disable_pass", options.disabled_passes);
+}
+
+}  // namespace
+
+void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
+  command.add_option("--quantizer", options.quantizer, "Decides what is quantized, for which backend (xnnpack)")
+      ->check(CLI::IsMember({"xnnpack"}))
+      ->type_name("NAME");
+  command.add_flag("--per-channel", options.per_channel, "A scale for each output channel of a weight: more accurate");
+  command.add_flag("--dynamic", options.is_dynamic, "Activations of linear layers get their range at run time");
+  command
+      .add_option("--exclude", options.exclude,
+                  "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  command
+      .add_option("--disable-pass", options.disabled_passes,
+                  "Skip a pass (fuse-conv-bn, duplicate-dq ...); may be repeated")
+      ->type_name("PASS")
+      ->allow_extra_args(false);
+}
+
+std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const Program& program,
+                                          const std::string& model) {
+  auto quantizer = std::make_unique<XnnpackQuantizer>();
+  quantizer->set_global(symmetric_config({.per_channel = options.per_channel, .is_dynamic = options.is_dynamic}));
+  for (const std::string& pattern : options.exclude) {
+    const NodeFilter filter = pattern_filter(pattern);
+    bool found = false;
+    for (const Node& node : program.graph().nodes()) found = found || filter(node);
+    if (!found)
+      throw UsageError(fmt::format(
+          "--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'", pattern, model));
+    quantizer->exclude(filter);
+  }
+  return quantizer;
+}
+
+Json recipe_json(const QuantizerOptions& options) {
+  Json recipe;
+  for_each_option(options, [&](const char* key, const auto& value) { recipe[key] = value; });
+  return recipe;
+}
+
+QuantizerOptions recipe_from_json(const Json& recipe, const std::string& where) {
+  const QuantizerOptions defaults;
+  const Json form = recipe_json(defaults);
+  if (!recipe.is_object()) throw FormatError(fmt::format("{}: recipe: expected an object", where));
+  for (const auto& [key, value] : recipe.items())
+    if (!form.contains(key))
+      throw FormatError(fmt::format("{}: recipe.{}: this version of qdq knows no such option", where, key));
+  QuantizerOptions options;
+  for_each_option(options, [&](const char* key, auto& field) {
+    try {
+      recipe.at(key).get_to(field);
+    } catch (const Json::exception&) {
+      throw FormatError(fmt::format("{}: recipe.{}: expected a value such as {}, found {}", where, key,
+                                    form.at(key).dump(), recipe.contains(key) ? recipe.at(key).dump() : "none"));
+    }
+  });
+  return options;
+}
+
+}  // namespace qdq::cli

@@ -1,0 +1,37 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/report.h"
+#include "qdq/pass_manager.h"
+#include "qdq/quantizer.h"
+
+namespace CLI {
+class App;
+}
+
+namespace qdq::cli {
+
+// What is quantized and how: everything that decides where prepare puts which observers. Every command that prepares a
+// program has these options, and a statistics file carries them, so that `convert` can prepare the program again.
+struct QuantizerOptions {
+  std::string quantizer = "xnnpack";
+  std::vector<std::string> exclude;
+  std::vector<std::string> disabled_passes;
+  bool per_channel = false;
+  bool is_dynamic = false;
+};
+
+void add_quantizer_options(CLI::App& command, QuantizerOptions& options);
+
+// Throws UsageError for a pattern of --exclude that fits no node of `program`, which is the file `model`.
+std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const Program& program,
+                                          const std::string& model);
+
+// The recipe in a statistics file: the options by their long names, all of them, in a fixed order.
+Json recipe_json(const QuantizerOptions& options);
+// The inverse. Throws FormatError, which names the key, for anything that recipe_json does not write.
+QuantizerOptions recipe_from_json(const Json& recipe, const std::string& where);
+
+}  // namespace qdq::cli
