@@ -18,10 +18,16 @@ std::vector<Value> infer_rnn(const Call& call) {
   return results;
 }
 
+// A cell's new states are like its old ones.
 std::vector<Value> infer_lstm_cell(const Call& call) {
   std::vector<Value> results;
   for (const Tensor& state : call.tensors("hx")) results.push_back(meta_value(state.dtype(), state.sizes()));
   return results;
+}
+
+std::vector<Value> infer_cell(const Call& call) {
+  const Tensor& state = call.tensor("hx");
+  return {meta_value(state.dtype(), state.sizes())};
 }
 
 constexpr OpRow kRows[] = {
@@ -31,9 +37,24 @@ constexpr OpRow kRows[] = {
     {"aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float "
      "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
      infer_rnn},
+    {"aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float "
+     "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
+     infer_rnn},
+    {"aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float "
+     "dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
+     infer_rnn},
     {"aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? "
      "b_hh=None) -> (Tensor, Tensor)",
      infer_lstm_cell},
+    {"aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) "
+     "-> Tensor",
+     infer_cell},
+    {"aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? "
+     "b_hh=None) -> Tensor",
+     infer_cell},
+    {"aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? "
+     "b_hh=None) -> Tensor",
+     infer_cell},
 };
 
 }  // namespace

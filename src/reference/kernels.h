@@ -43,6 +43,7 @@ KernelFamily view_kernels();
 KernelFamily copy_kernels();
 KernelFamily index_kernels();
 KernelFamily creation_kernels();
+KernelFamily recurrent_kernels();
 KernelFamily symbolic_kernels();
 KernelFamily qdq_kernels();
 KernelFamily affine_kernels();

@@ -273,6 +273,32 @@ case("scatter_.value", X, 1, torch.tensor([[[2, 0]]]), 9)
 case("scatter_add", X, 1, ints(2, 2, 4, low=0, high=3), f(2, 3, 5))
 case("triu", X, 1)
 case("tril", X)
+SEQUENCE = f(2, 5, 3)
+
+
+def rnn_params(gates, layers, directions, biases, projection=0):
+    """Weights in the order of nn.LSTM.all_weights; 3 features, 4 hidden."""
+    result = []
+    for row in range(layers * directions):
+        features, state = (3 if row < directions else directions * (projection or 4)), projection or 4
+        shapes = [(gates * 4, features), (gates * 4, state)] + ([(gates * 4,)] * 2 if biases else []) + ([(projection, 4)] if projection else [])
+        result += [f(*sizes, seed=20 + row * 5 + i) / 3 for i, sizes in enumerate(shapes)]
+    return result
+
+
+for layers, two_ways, biases, batch_first in ((1, False, True, True), (2, True, True, False), (2, False, False, True), (1, True, True, True)):
+    rows, batch = layers * (2 if two_ways else 1), 2 if batch_first else 5
+    for name, gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
+        state = f(rows, batch, 4, seed=11)
+        hx = [state, f(rows, batch, 4, seed=12)] if name == "lstm" else state
+        params = rnn_params(gates, layers, 2 if two_ways else 1, biases)
+        case(name + ".input", SEQUENCE, hx, params, biases, layers, 0.0, False, two_ways, batch_first)
+case("lstm.input", SEQUENCE, [f(4, 2, 2), f(4, 2, 4)], rnn_params(4, 2, 2, True, 2), True, 2, 0.0, False, True, True)
+for name, gates in (("gru_cell", 3), ("rnn_tanh_cell", 1), ("rnn_relu_cell", 1)):
+    case(name, f(2, 3), f(2, 4), *rnn_params(gates, 1, 1, True))
+case("gru_cell", f(2, 3), f(2, 4), *rnn_params(3, 1, 1, False))
+case("lstm_cell", f(2, 3), [f(2, 4), f(2, 4, seed=8)], *rnn_params(4, 1, 1, True))
+case("lstm_cell", f(2, 3), [f(2, 4), f(2, 4, seed=8)], *rnn_params(4, 1, 1, False))
 case("zeros", [2, 3])
 case("ones", [2], dtype=torch.int32)
 case("full", [2], 3)
