@@ -14,6 +14,14 @@ class Program;
 // node. The tensor is only valid during the call. Throwing stops the run.
 using ObserveFn = std::function<void(const std::string& observer, const Tensor& value)>;
 
+// How long one step of a run took. A step computes one node, or several that were fused into it.
+struct StepTime {
+  std::string node;  // the node whose value the step makes
+  std::string kind;  // what computes it: "convolution", "reference:aten.topk.default"
+  double start = 0;  // seconds since the run began
+  double seconds = 0;
+};
+
 // Something that runs a program. The reference interpreter and the fast executors implement it; calibration, comparison
 // and the command line are handed one. One run at a time per Executor.
 class Executor {
@@ -32,6 +40,11 @@ class Executor {
   // Makes run() also keep the values of these nodes, by name, for `compare` and tests.
   virtual void keep_values(std::vector<std::string> nodes) = 0;
   virtual const Tensor* kept_value(const std::string& node) const = 0;  // null when it did not run
+
+  // Makes run() measure its steps. Costs nothing while it is off.
+  virtual void set_profiling(bool on) = 0;
+  // Those of the last run with profiling on, in the order in which they ran; empty before it.
+  virtual std::vector<StepTime> step_times() const = 0;
 };
 
 struct ExecutorOptions {

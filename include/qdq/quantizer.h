@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -96,6 +97,10 @@ struct QuantizationAnnotation {
   void set_input_qspec(Node& producer, QuantizationSpecBase spec);
   const QuantizationSpecBase* input_qspec(const Node& producer) const;
 };
+
+// The metadata entry in which prepare keeps the quantizer and the rule that annotated a node: "xnnpack.conv_relu". It is
+// saved with the program.
+inline constexpr std::string_view kQuantizationRule = "quantization_rule";
 
 // False for no annotation and for one that says nothing.
 bool is_valid_annotation(const Node& node);

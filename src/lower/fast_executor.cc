@@ -37,10 +37,14 @@ class FastExecutor : public Executor {
     const ThreadCount thread_count(threads_);
     if (!reference_) {
       const std::vector<Value> values = bind_inputs(shared_.program, inputs);
-      if (runtime::Plan* plan = plan_for(values)) return plan->run(tensors_of(values));
+      if (runtime::Plan* plan = plan_for(values)) {
+        plan->set_profiling(profiling_);
+        return plan->run(tensors_of(values));
+      }
       reference_ = make_reference_executor(shared_.program);
       reference_->set_observe(shared_.observe);
       reference_->keep_values({shared_.kept.begin(), shared_.kept.end()});
+      reference_->set_profiling(profiling_);
     }
     return reference_->run(inputs);
   }
@@ -59,6 +63,16 @@ class FastExecutor : public Executor {
   const Tensor* kept_value(const std::string& node) const override {
     if (reference_) return reference_->kept_value(node);
     return plans_.empty() ? nullptr : plans_.front().plan->kept_value(node);
+  }
+
+  void set_profiling(bool on) override {
+    if (reference_) reference_->set_profiling(on);
+    profiling_ = on;
+  }
+
+  std::vector<StepTime> step_times() const override {
+    if (reference_) return reference_->step_times();
+    return plans_.empty() ? std::vector<StepTime>() : plans_.front().plan->step_times();
   }
 
  private:
@@ -108,6 +122,7 @@ class FastExecutor : public Executor {
 
   Shared shared_;
   int threads_;
+  bool profiling_ = false;
   std::list<Entry> plans_;  // the latest first
   std::unique_ptr<Executor> reference_;
 };

@@ -11,6 +11,21 @@
 #include "reference/kernels.h"
 
 namespace qdq {
+namespace {
+
+// Annotations end with prepare. What made them stays with the nodes, for `explain`. Returns the number of annotated nodes.
+int record_rules(Program& program, const Quantizer& quantizer) {
+  int annotated = 0;
+  for (Node& node : program.graph().nodes()) {
+    if (!is_valid_annotation(node)) continue;
+    const std::string& rule = node.annotation->rule;
+    node.meta.set(kQuantizationRule, rule.empty() ? quantizer.name() : quantizer.name() + "." + rule);
+    ++annotated;
+  }
+  return annotated;
+}
+
+}  // namespace
 
 PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& options) {
   std::map<std::string, std::shared_ptr<Observer>> by_target;
@@ -22,9 +37,7 @@ PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions
     quantizer.transform_for_annotation(p);
     quantizer.annotate(p);
     quantizer.validate(p);
-    int annotated = 0;
-    for (const Node& node : p.graph().nodes()) annotated += is_valid_annotation(node);
-    return annotated;
+    return record_rules(p, quantizer);
   });
   passes.add("insert_observers", [&](Program& p) {  // one observer for each sharing group
     ObserverMap observers = build_observers(AnnotatedPlaces(p.graph()));

@@ -89,17 +89,24 @@ Plan::Plan(PlanSpec spec) {
   for (const auto& [to, from] : spec.write_backs) write_backs_.emplace_back(resolve(to), resolve(from));
 }
 
+void Plan::run_profiled() {
+  using Clock = std::chrono::steady_clock;
+  times_.clear();
+  const Clock::time_point begin = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+    const double start = elapsed();
+    kernels_[i]();
+    times_.push_back({infos_[i].name, infos_[i].kind, start, elapsed() - start});
+  }
+}
+
 std::vector<Tensor> Plan::run(std::span<const Tensor> inputs) {
   for (std::size_t i = 0; i < inputs_.size(); ++i)
     if (inputs_[i].defined()) copy(inputs[i], inputs_[i]);
   kept_values_.clear();
   if (profiling_) {
-    seconds_.resize(kernels_.size());
-    for (std::size_t i = 0; i < kernels_.size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      kernels_[i]();
-      seconds_[i] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    }
+    run_profiled();
   } else {
     for (const Kernel& kernel : kernels_) kernel();
   }

@@ -53,11 +53,13 @@ class Plan {
     std::string kind;
   };
   const std::vector<StepInfo>& steps() const { return infos_; }
-  // Seconds spent in each step of the last run; empty unless profiling was asked for.
+  // Of the last run with profiling on.
   void set_profiling(bool on) { profiling_ = on; }
-  const std::vector<double>& profile() const { return seconds_; }
+  const std::vector<StepTime>& step_times() const { return times_; }
 
  private:
+  void run_profiled();
+
   std::shared_ptr<Storage> arena_;
   std::unordered_set<std::shared_ptr<Storage>> real_;  // weights and literals that kernels point into
   std::vector<Kernel> kernels_;
@@ -67,7 +69,7 @@ class Plan {
   std::vector<std::pair<std::string, Tensor>> kept_;
   std::vector<std::pair<std::string, Tensor>> kept_values_;
   std::vector<std::pair<Tensor, Tensor>> write_backs_;
-  std::vector<double> seconds_;
+  std::vector<StepTime> times_;
   bool profiling_ = false;
 };
 

@@ -150,6 +150,23 @@ TEST(FastExecutor, ObserversSeeTheValueAndKeptValuesAreThere) {
   EXPECT_EQ(executor->kept_value("nobody"), nullptr);
 }
 
+TEST(FastExecutor, MeasuresItsStepsWhenAsked) {
+  P t;
+  Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1);
+  t.output({&t.g.call_function("aten.softmax.int", {conv, 1})});
+  const Tensor input = random_tensor({1, 3, 5, 4}, 5);
+  const auto executor = make_fast_executor(t.program, 1);
+  executor->run({input});
+  EXPECT_TRUE(executor->step_times().empty());
+  executor->set_profiling(true);
+  for (int run = 0; run < 2; ++run) executor->run({input});
+  const std::vector<StepTime> times = executor->step_times();
+  ASSERT_GE(times.size(), 2U);
+  const auto is_conv = [&](const StepTime& step) { return step.node == conv.name(); };
+  EXPECT_EQ(std::count_if(times.begin(), times.end(), is_conv), 1);
+  for (std::size_t i = 1; i < times.size(); ++i) EXPECT_GE(times[i].start, times[i - 1].start + times[i - 1].seconds);
+}
+
 TEST(FastExecutor, MutatedBuffersKeepTheirValueForTheNextRun) {
   P t;
   Node& x = t.input("x", {3});

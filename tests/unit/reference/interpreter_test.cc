@@ -45,6 +45,24 @@ TEST(Interpreter, InPlaceOpsChangeTheirAliases) {
   EXPECT_TRUE(bit_equal(given, Tensor::from<float>({-1, 2, -3, 4}, {2, 2})));
 }
 
+TEST(Interpreter, MeasuresItsStepsWhenAsked) {
+  Program program;
+  Node& x = program.graph().placeholder("x");
+  Node& relu = program.graph().call_function("aten.relu.default", {x});
+  program.graph().output({Argument(program.graph().call_function("aten.neg.default", {relu}))});
+  const auto executor = make_reference_executor(program);
+  executor->run({Tensor::from<float>({1}, {1})});
+  EXPECT_TRUE(executor->step_times().empty());
+  executor->set_profiling(true);
+  for (int run = 0; run < 2; ++run) executor->run({Tensor::from<float>({1}, {1})});
+  const std::vector<StepTime> times = executor->step_times();
+  ASSERT_EQ(times.size(), 2U);
+  EXPECT_EQ(times[0].node, "relu_default");
+  EXPECT_EQ(times[0].kind, "reference:aten.relu.default");
+  EXPECT_EQ(times[1].node, "neg_default");
+  EXPECT_GE(times[1].start, times[0].start + times[0].seconds);
+}
+
 TEST(Interpreter, NeverWritesIntoTheCallersTensor) {
   Program program;
   Node& x = program.graph().placeholder("x");
