@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "ops/schema.h"
+#include "prepare/mistake.h"
 
 namespace qdq {
 namespace {
@@ -56,9 +57,9 @@ class Inserter {
   void observe_inputs(Node& node) {
     for (const auto& [key, value] : node.kwargs())
       for_each_node(value, [&](const Node& input) {
-        throw InvalidArgumentError("[prepare] " + node.describe() + " takes the tensor '" + input.name() +
-                                   "' as keyword argument '" + key +
-                                   "'; only positional tensors of an annotated node can be observed");
+        refuse({node.describe(), "it takes the tensor '" + input.name() + "' as keyword argument '" + key + "'",
+                "only positional tensors of an annotated node can be observed",
+                "pass it by position in transform_for_annotation, or leave the node without annotation"});
       });
     Argument::List args;
     for (std::size_t i = 0; i < node.args().size(); ++i) args.push_back(observed(node.args()[i], node, i));

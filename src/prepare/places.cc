@@ -2,71 +2,28 @@
 
 #include <algorithm>
 
+#include "prepare/check_annotation.h"
+#include "prepare/mistake.h"
+
 namespace qdq {
 namespace {
 
-[[noreturn]] void refuse(const std::string& why) { throw InvalidArgumentError("[prepare] " + why); }
-
-std::string owner_of(const EdgeOrNode& place) {
-  return (place.is_edge() ? place.consumer : place.producer)->describe();
-}
-
-void check_bounds(const EdgeOrNode& place, std::optional<std::int64_t> quant_min, std::optional<std::int64_t> quant_max,
-                  std::optional<std::int64_t> ch_axis, std::optional<QScheme> qscheme) {
-  if (quant_min && quant_max && *quant_min > *quant_max)
-    refuse(place.describe() + ": quant_min " + std::to_string(*quant_min) + " is greater than quant_max " +
-           std::to_string(*quant_max));
-  if (ch_axis && *ch_axis < 0)
-    refuse(place.describe() + ": ch_axis is " + std::to_string(*ch_axis) + ", expected 0 or more");
-  const TensorMeta* meta = place.producer->type.tensor();
-  const bool per_channel = qscheme && is_per_channel(*qscheme);
-  const auto rank = meta ? static_cast<std::int64_t>(meta->sizes.size()) : 0;
-  if (per_channel && meta && ch_axis.value_or(0) >= rank)
-    refuse(place.describe() + ": per-channel quantization along axis " + std::to_string(ch_axis.value_or(0)) +
-           " of a tensor with " + std::to_string(rank) + " dimensions");
-}
-
-void check_spec(const EdgeOrNode& place, const QuantizationSpecBase& spec) {
-  if (const auto* plain = std::get_if<QuantizationSpec>(&spec)) {
-    if (!plain->observer_or_fake_quant_ctr)
-      refuse(place.describe() + ": its QuantizationSpec has no observer_or_fake_quant_ctr");
-    check_bounds(place, plain->quant_min, plain->quant_max, plain->ch_axis, plain->qscheme);
-  } else if (const auto* fixed = std::get_if<FixedQParamsQuantizationSpec>(&spec)) {
-    check_bounds(place, fixed->quant_min, fixed->quant_max, {}, fixed->qscheme);
-    if (!(fixed->scale > 0))
-      refuse(place.describe() + ": fixed scale " + std::to_string(fixed->scale) + ", expected more than 0");
-  } else if (const auto* derived = std::get_if<DerivedQuantizationSpec>(&spec)) {
-    check_bounds(place, derived->quant_min, derived->quant_max, derived->ch_axis, derived->qscheme);
-    if (!derived->derive_qparams_fn)
-      refuse(place.describe() + ": its DerivedQuantizationSpec has no derive_qparams_fn");
-    if (derived->qscheme && is_per_channel(*derived->qscheme) && !derived->ch_axis)
-      refuse(place.describe() + ": a per-channel DerivedQuantizationSpec needs ch_axis");
-  }
+std::string output_or_input(const EdgeOrNode& place) {
+  return place.is_edge() ? "the input '" + place.producer->name() + "' of " + place.consumer->describe()
+                         : "the output of " + place.producer->describe();
 }
 
 }  // namespace
 
 AnnotatedPlaces::AnnotatedPlaces(const Graph& graph) {
   auto add = [&](EdgeOrNode place, const QuantizationSpecBase& spec) {
-    check_spec(place, spec);
     index_.emplace(place, places_.size());
     places_.push_back({place, &spec});
   };
   for (Node& node : graph.nodes()) {
     if (!node.annotation) continue;
-    for (const auto& [producer, spec] : node.annotation->input_qspec_map) {
-      if (producer->erased())
-        refuse("the annotation of " + node.describe() + " names '" + producer->name() +
-               "', which is no longer in the graph; annotate after transforming");
-      if (!producer->has_user(node))
-        refuse("the annotation of " + node.describe() + " gives a spec to its input '" + producer->name() +
-               "', but the node does not read it; its inputs are" + [&] {
-                 std::string names;
-                 for (const Node* input : node.inputs()) names += " '" + input->name() + "'";
-                 return names.empty() ? std::string(" none") : names;
-               }());
-      add(EdgeOrNode(*producer, node), spec);
-    }
+    check_annotation(node);
+    for (const auto& [producer, spec] : node.annotation->input_qspec_map) add(EdgeOrNode(*producer, node), spec);
     if (has_spec(node.annotation->output_qspec)) add(EdgeOrNode(node), node.annotation->output_qspec);
   }
   resolve_sharing();
@@ -82,12 +39,19 @@ std::size_t AnnotatedPlaces::shared_target(std::size_t index) const {
   const auto& shared = std::get<SharedQuantizationSpec>(*places_[index].spec);
   const EdgeOrNode& target = shared.edge_or_node;
   if (const auto found = index_of(target)) return *found;
-  const std::string where = places_[index].place.describe() + " shares with ";
-  if (!target.producer) refuse(where + "no place at all: its SharedQuantizationSpec is empty");
+  const std::string where = places_[index].place.describe();
+  constexpr const char* kRule = "a SharedQuantizationSpec takes over the observer of a place that has a spec";
+  if (!target.producer)
+    refuse({where, "its SharedQuantizationSpec is empty", kRule, "name the node or the edge to share with"});
   if (target.producer->erased() || (target.is_edge() && target.consumer->erased()))
-    refuse(where + target.describe() + ", which is no longer in the graph");
-  refuse(where + target.describe() + ", which has no spec of its own; annotate " +
-         (target.is_edge() ? "that input of " : "the output of ") + owner_of(target) + " or share with another place");
+    refuse({where, "shares with " + target.describe() + ", which is no longer in the graph", kRule,
+            "look nodes up in annotate(), after the graph was changed"});
+  if (target.is_edge() && !target.producer->has_user(*target.consumer))
+    refuse({where, "shares with the " + target.describe() + ", which does not exist", kRule,
+            "an edge goes from a node to one that reads it: EdgeOrNode(*node.input(i), node)"});
+  refuse({where, "shares with " + output_or_input(target) + ", which has no spec", kRule,
+          target.is_edge() ? "give that input a spec in the input_qspec_map of '" + target.consumer->name() + "'"
+                           : "give '" + target.producer->name() + "' an output_qspec"});
 }
 
 void AnnotatedPlaces::resolve_sharing() {
@@ -107,8 +71,10 @@ void AnnotatedPlaces::resolve_sharing() {
       std::string circle;
       for (auto from = std::find(chain.begin(), chain.end(), at); from != chain.end(); ++from)
         circle += places_[*from].place.describe() + " -> ";
-      refuse("SharedQuantizationSpec goes in a circle: " + circle + places_[at].place.describe() +
-             "; give one of them a spec of its own");
+      refuse({places_[at].place.describe(),
+              "SharedQuantizationSpec goes in a circle: " + circle + places_[at].place.describe(),
+              "one place of a shared group has a spec of its own, which the others follow",
+              "give one of them a QuantizationSpec"});
     }
     if (state[at] == State::fresh) {
       resolved_[at] = places_[at].spec;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "prepare/derived_observer.h"
+#include "prepare/mistake.h"
 
 namespace qdq {
 namespace {
@@ -72,8 +73,9 @@ class ObserverBuilder {
   const std::shared_ptr<Observer>& observer_of(std::size_t place) {
     const std::size_t group = groups_[place];
     if (state_[group] == State::open)
-      throw InvalidArgumentError("[prepare] " + places_.all()[place].place.describe() +
-                                 ": its DerivedQuantizationSpec depends on itself");
+      refuse({places_.all()[place].place.describe(), "its DerivedQuantizationSpec depends on itself",
+              "derived_from names places whose parameters are known before",
+              "derive from places with a QuantizationSpec, the input and the weight for a bias"});
     if (state_[group] == State::fresh) {
       state_[group] = State::open;
       built_[group] = build(group);
@@ -96,7 +98,7 @@ class ObserverBuilder {
       options.is_dynamic = plain->is_dynamic;
       if (plain->observer_or_fake_quant_ctr.kind().find("PerChannel") != std::string::npos)
         options.ch_axis = plain->ch_axis;
-      return plain->observer_or_fake_quant_ctr(options);
+      return build_plain(places_.all()[place].place, *plain, options);
     }
     if (const auto* fixed = std::get_if<FixedQParamsQuantizationSpec>(&spec)) {
       ObserverOptions options;
@@ -114,13 +116,25 @@ class ObserverBuilder {
       for (const EdgeOrNode& from : derived->derived_from) {
         const auto index = places_.index_of(from);
         if (!index || !observer_of(*index))
-          throw InvalidArgumentError("[prepare] " + places_.all()[place].place.describe() + " is derived from " +
-                                     from.describe() + ", which has no observer");
+          refuse({places_.all()[place].place.describe(),
+                  "its DerivedQuantizationSpec is derived from " + from.describe() + ", which has no observer",
+                  "derived_from names places that have a spec", "give that place a spec, or derive from another"});
         sources.push_back(observer_of(*index));
       }
       return std::make_shared<DerivedObserver>(*derived, std::move(sources));
     }
     return nullptr;
+  }
+
+  // The observer itself refuses options that it cannot follow; where that happened only we know.
+  static std::shared_ptr<Observer> build_plain(const EdgeOrNode& place, const QuantizationSpec& spec,
+                                               const ObserverOptions& options) {
+    try {
+      return spec.observer_or_fake_quant_ctr(options);
+    } catch (const InvalidArgumentError& error) {
+      refuse({place.describe(), error.what(), "an observer gets the dtype, bounds and qscheme of its spec",
+              "choose an observer for that qscheme (a PerChannel one for per_channel), or change the spec"});
+    }
   }
 
   const AnnotatedPlaces& places_;
