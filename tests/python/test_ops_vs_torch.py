@@ -419,6 +419,40 @@ def test_kernel_agrees_with_torch(op, args, kwargs, tmp_path):
             np.testing.assert_allclose(got, want, rtol=narrow, atol=narrow * 0.1 * scale)
 
 
+def run_reference(model, inputs, folder):
+    """The program's results, or what it printed when it failed."""
+    torch.export.save(torch.export.export(model, inputs), folder / "model.pt2")
+    np.savez(folder / "in.npz", **{f"i{i}": t.numpy() for i, t in enumerate(inputs)})
+    command = [tool("run_program"), folder / "model.pt2", folder / "in.npz", folder / "out.npz"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode != 0:
+        return run.stderr
+    with np.load(folder / "out.npz") as found:
+        return [found[str(i)] for i in range(len(found))]
+
+
+class ViewBehindTranspose(torch.nn.Module):
+    """torch keeps the transposed order through relu, so that it can take the view."""
+
+    def __init__(self, writes):
+        super().__init__()
+        self.writes = writes
+
+    def forward(self, x):
+        y = torch.relu(x.transpose(0, 1)).transpose(0, 1)
+        z = y.view(-1)
+        return (y.mul_(2), z) if self.writes else (y, z)
+
+
+def test_a_view_that_only_torch_can_take_is_copied(tmp_path):
+    found = run_reference(ViewBehindTranspose(False), (f(3, 4),), tmp_path)
+    assert np.array_equal(found[1], f(3, 4).relu().reshape(-1).numpy())
+
+
+def test_but_not_where_a_write_must_show_through_it(tmp_path):
+    assert "cannot be viewed" in run_reference(ViewBehindTranspose(True), (f(3, 4),), tmp_path)
+
+
 def test_every_kernel_is_exercised():
     listed = subprocess.run([tool("run_program"), "--kernels"], capture_output=True, text=True, check=True).stdout.split()
     exercised = {target(op) for op, _, _ in CASES} | ELSEWHERE
