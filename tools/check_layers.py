@@ -22,6 +22,7 @@ PUBLIC = {
     "program": "graph",
     "export_utils": "graph",
     "observer": "observers",
+    "affine": "observers",
     "quantizer": "spec",
     "io": "formats",
     "quantize": "api",

@@ -6,8 +6,8 @@
 
 namespace qdq {
 
-// Element types, under PyTorch's names. quint8, qint8 and qint32 appear in quantization specs only; tensors hold the
-// plain type of the same width.
+// Element types, under PyTorch's names. Those from quint8 on appear in quantization specs only; tensors hold their plain
+// type, of less than 8 bits one value to a byte.
 enum class DType : std::uint8_t {
   uint8,
   int8,
@@ -32,6 +32,21 @@ enum class DType : std::uint8_t {
   quint8,
   qint8,
   qint32,
+  quint4x2,
+  uint1,
+  uint2,
+  uint3,
+  uint4,
+  uint5,
+  uint6,
+  uint7,
+  int1,
+  int2,
+  int3,
+  int4,
+  int5,
+  int6,
+  int7,
 };
 
 std::size_t element_size(DType dtype);                        // bytes
@@ -42,10 +57,11 @@ std::optional<DType> dtype_from_name(std::string_view name);  // either spelling
 bool is_floating_point(DType dtype);
 bool is_integral(DType dtype);  // bool excluded
 bool is_complex(DType dtype);
-// quint8 -> uint8, qint8 -> int8, qint32 -> int32; anything else unchanged.
+// The dtype of tensors that hold such values: quint8 -> uint8, qint8 -> int8, qint32 -> int32, uint1..uint7 and quint4x2
+// -> uint8, int1..int7 -> int8; anything else unchanged.
 DType plain_dtype(DType dtype);
 
-// The limits of an integer dtype, as torch.iinfo. Throws InvalidArgumentError for other dtypes.
+// The limits of an integer dtype, as torch.iinfo: 0..15 for uint4 and quint4x2, -8..7 for int4. Throws InvalidArgumentError for other dtypes.
 struct IntegerLimits {
   std::int64_t min;
   std::int64_t max;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "qdq/affine.h"
 #include "qdq/tensor.h"
 
 namespace qdq {
@@ -44,6 +45,15 @@ struct ObserverOptions {
   std::optional<std::int64_t> bins = {};          // histogram
   std::optional<double> scale = {};               // fixed qparams
   std::optional<std::int64_t> zero_point = {};    // fixed qparams
+  std::optional<double> percentile = {};          // percentile: the share of values inside the range, in percent
+
+  // Affine observers, whose target_dtype is `dtype`.
+  std::optional<MappingType> mapping_type = {};
+  std::optional<Granularity> granularity = {};
+  std::optional<DType> scale_dtype = {};
+  std::optional<DType> zero_point_dtype = {};
+  std::optional<bool> preserve_zero = {};
+  std::optional<ZeroPointDomain> zero_point_domain = {};
 
   // These options, with every field that `overriding` sets taken from it.
   ObserverOptions merged_with(const ObserverOptions& overriding) const;
@@ -51,6 +61,9 @@ struct ObserverOptions {
 
 // scale: float32 of shape [1] or [channels]. zero_point: the same shape; int64 (symmetric), int32 (affine) or float32
 // (per_channel_affine_float_qparams).
+// Of an affine observer: an element for each block, in the shape of torch.amin over the blocks without keepdim (blocks of
+// [1, 4] in [3, 8]: [3, 2]; of [1, 8]: [3]), of the dtypes asked for or else that of the values. The zero point is
+// undefined for ZeroPointDomain::none.
 struct QParams {
   Tensor scale;
   Tensor zero_point;
@@ -92,6 +105,8 @@ class Observer {
   std::int64_t quant_min() const { return quant_min_; }
   std::int64_t quant_max() const { return quant_max_; }
   std::optional<std::int64_t> ch_axis() const { return ch_axis_; }
+  // Not null for affine observers, whose qparams are per block.
+  virtual const AffineConfig* affine() const { return nullptr; }
   bool is_dynamic() const { return is_dynamic_; }
   double eps() const { return eps_; }
 
@@ -138,6 +153,9 @@ ObserverFactory moving_average_per_channel_min_max_observer(const ObserverOption
 ObserverFactory histogram_observer(const ObserverOptions& options = {});
 ObserverFactory fixed_qparams_observer(const ObserverOptions& options = {});
 ObserverFactory placeholder_observer(const ObserverOptions& options = {});
+ObserverFactory affine_quantized_min_max_observer(const ObserverOptions& options = {});
+ObserverFactory affine_quantized_moving_average_min_max_observer(const ObserverOptions& options = {});
+ObserverFactory affine_quantized_placeholder_observer(const ObserverOptions& options = {});
 // By PyTorch's class name ("MinMaxObserver"). Throws InvalidArgumentError, listing the known names.
 ObserverFactory observer_by_name(std::string_view kind);
 

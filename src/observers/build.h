@@ -13,5 +13,8 @@ std::unique_ptr<Observer> build_moving_average_per_channel_min_max(const Observe
 std::unique_ptr<Observer> build_histogram(const ObserverOptions& options);
 std::unique_ptr<Observer> build_fixed_qparams(const ObserverOptions& options);
 std::unique_ptr<Observer> build_placeholder(const ObserverOptions& options);
+std::unique_ptr<Observer> build_affine_min_max(const ObserverOptions& options);
+std::unique_ptr<Observer> build_affine_moving_average_min_max(const ObserverOptions& options);
+std::unique_ptr<Observer> build_affine_placeholder(const ObserverOptions& options);
 
 }  // namespace qdq

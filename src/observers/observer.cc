@@ -32,6 +32,13 @@ ObserverOptions ObserverOptions::merged_with(const ObserverOptions& overriding) 
   take(&ObserverOptions::bins);
   take(&ObserverOptions::scale);
   take(&ObserverOptions::zero_point);
+  take(&ObserverOptions::percentile);
+  take(&ObserverOptions::mapping_type);
+  take(&ObserverOptions::granularity);
+  take(&ObserverOptions::scale_dtype);
+  take(&ObserverOptions::zero_point_dtype);
+  take(&ObserverOptions::preserve_zero);
+  take(&ObserverOptions::zero_point_domain);
   return merged;
 }
 

@@ -18,6 +18,9 @@ constexpr Row kObservers[] = {
     {"HistogramObserver", build_histogram},
     {"FixedQParamsObserver", build_fixed_qparams},
     {"PlaceholderObserver", build_placeholder},
+    {"AffineQuantizedMinMaxObserver", build_affine_min_max},
+    {"AffineQuantizedMovingAverageMinMaxObserver", build_affine_moving_average_min_max},
+    {"AffineQuantizedPlaceholderObserver", build_affine_placeholder},
 };
 
 }  // namespace
@@ -51,6 +54,15 @@ ObserverFactory fixed_qparams_observer(const ObserverOptions& options) {
 }
 ObserverFactory placeholder_observer(const ObserverOptions& options) {
   return observer_by_name("PlaceholderObserver").with_args(options);
+}
+ObserverFactory affine_quantized_min_max_observer(const ObserverOptions& options) {
+  return observer_by_name("AffineQuantizedMinMaxObserver").with_args(options);
+}
+ObserverFactory affine_quantized_moving_average_min_max_observer(const ObserverOptions& options) {
+  return observer_by_name("AffineQuantizedMovingAverageMinMaxObserver").with_args(options);
+}
+ObserverFactory affine_quantized_placeholder_observer(const ObserverOptions& options) {
+  return observer_by_name("AffineQuantizedPlaceholderObserver").with_args(options);
 }
 
 }  // namespace qdq

@@ -40,6 +40,22 @@ constexpr std::array kRows = {
     Row{DType::quint8, "quint8", "qu8", 1},
     Row{DType::qint8, "qint8", "qi8", 1},
     Row{DType::qint32, "qint32", "qi32", 4},
+    Row{DType::quint4x2, "quint4x2", "qu4x2", 1},
+    // u1 would be a symbolic size: the short names of these are the long ones.
+    Row{DType::uint1, "uint1", "uint1", 1},
+    Row{DType::uint2, "uint2", "uint2", 1},
+    Row{DType::uint3, "uint3", "uint3", 1},
+    Row{DType::uint4, "uint4", "uint4", 1},
+    Row{DType::uint5, "uint5", "uint5", 1},
+    Row{DType::uint6, "uint6", "uint6", 1},
+    Row{DType::uint7, "uint7", "uint7", 1},
+    Row{DType::int1, "int1", "int1", 1},
+    Row{DType::int2, "int2", "int2", 1},
+    Row{DType::int3, "int3", "int3", 1},
+    Row{DType::int4, "int4", "int4", 1},
+    Row{DType::int5, "int5", "int5", 1},
+    Row{DType::int6, "int6", "int6", 1},
+    Row{DType::int7, "int7", "int7", 1},
 };
 
 const Row& row(DType dtype) {
@@ -52,6 +68,16 @@ static_assert([] {
     if (static_cast<std::size_t>(kRows[i].dtype) != i) return false;
   return true;
 }());
+
+bool is_signed_sub_byte(DType dtype) { return dtype >= DType::int1 && dtype <= DType::int7; }
+
+// The width of the dtypes below 8 bits; 0 for all others.
+int sub_byte_bits(DType dtype) {
+  if (dtype == DType::quint4x2) return 4;
+  if (dtype >= DType::uint1 && dtype <= DType::uint7)
+    return 1 + static_cast<int>(dtype) - static_cast<int>(DType::uint1);
+  return is_signed_sub_byte(dtype) ? 1 + static_cast<int>(dtype) - static_cast<int>(DType::int1) : 0;
+}
 
 }  // namespace
 
@@ -87,6 +113,7 @@ bool is_complex(DType dtype) {
 bool is_integral(DType dtype) { return !is_floating_point(dtype) && !is_complex(dtype) && dtype != DType::bool_; }
 
 DType plain_dtype(DType dtype) {
+  if (sub_byte_bits(dtype) > 0) return is_signed_sub_byte(dtype) ? DType::int8 : DType::uint8;
   switch (dtype) {
     case DType::quint8: return DType::uint8;
     case DType::qint8: return DType::int8;
@@ -96,6 +123,10 @@ DType plain_dtype(DType dtype) {
 }
 
 IntegerLimits integer_limits(DType dtype) {
+  if (const int bits = sub_byte_bits(dtype); bits > 0) {
+    const std::int64_t values = std::int64_t{1} << bits;
+    return is_signed_sub_byte(dtype) ? IntegerLimits{-values / 2, values / 2 - 1} : IntegerLimits{0, values - 1};
+  }
   switch (plain_dtype(dtype)) {
     case DType::uint8: return {0, 255};
     case DType::int8: return {-128, 127};

@@ -50,7 +50,8 @@ class Ours:
         found = {}
         for name, dtype, sizes, data in zip(words, words, words, words):
             shape = [int(size) for size in sizes[1:-1].split(",") if size]
-            found[name] = torch.from_numpy(np.frombuffer(bytes.fromhex(data), dtype=dtype).reshape(shape).copy())
+            data = torch.frombuffer(bytearray.fromhex(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
+            found[name] = data.view(getattr(torch, dtype)).reshape(shape)
         return found
 
 

@@ -7,6 +7,7 @@
 //   state                           every buffer, "name dtype sizes hex" each
 //   qparams                         scale and zero_point, in the same form
 //   range                           quant_min quant_max
+//   block_size                      of an affine observer, as a tensor
 //   kernels                         the sets that this processor runs
 //
 // "error MESSAGE" answers a command that threw.
@@ -36,6 +37,14 @@ DType parse_dtype(const std::string& text) {
   return *dtype;
 }
 
+// The one of `values` that is called so.
+template <typename Enum>
+Enum named(const std::string& text, std::initializer_list<Enum> values) {
+  for (const Enum value : values)
+    if (name(value) == text) return value;
+  throw InvalidArgumentError("'" + text + "' is none of the names");
+}
+
 void set_option(ObserverOptions& options, const std::string& key, const std::string& value) {
   if (key == "dtype")
     options.dtype = parse_dtype(value);
@@ -59,13 +68,28 @@ void set_option(ObserverOptions& options, const std::string& key, const std::str
     options.scale = std::stod(value);
   else if (key == "zero_point")
     options.zero_point = std::stoll(value);
-  else if (key == "qscheme") {
-    for (QScheme qscheme : {QScheme::per_tensor_affine, QScheme::per_tensor_symmetric, QScheme::per_channel_affine,
-                            QScheme::per_channel_symmetric, QScheme::per_channel_affine_float_qparams})
-      if (name(qscheme) == value) options.qscheme = qscheme;
-  } else {
+  else if (key == "percentile")
+    options.percentile = std::stod(value);
+  else if (key == "granularity")
+    options.granularity = granularity_from_text(value);
+  else if (key == "mapping_type")
+    options.mapping_type =
+        named(value, {MappingType::symmetric, MappingType::symmetric_no_clipping_err, MappingType::asymmetric});
+  else if (key == "zero_point_domain")
+    options.zero_point_domain =
+        named(value, {ZeroPointDomain::integer, ZeroPointDomain::floating, ZeroPointDomain::none});
+  else if (key == "preserve_zero")
+    options.preserve_zero = value == "1";
+  else if (key == "scale_dtype")
+    options.scale_dtype = parse_dtype(value);
+  else if (key == "zero_point_dtype")
+    options.zero_point_dtype = parse_dtype(value);
+  else if (key == "qscheme")
+    options.qscheme =
+        named(value, {QScheme::per_tensor_affine, QScheme::per_tensor_symmetric, QScheme::per_channel_affine,
+                      QScheme::per_channel_symmetric, QScheme::per_channel_affine_float_qparams});
+  else
     throw InvalidArgumentError("no option is called '" + key + "'");
-  }
 }
 
 std::string describe(const std::string& label, const Tensor& tensor) {
@@ -108,13 +132,18 @@ std::string answer(std::istringstream command, std::shared_ptr<Observer>& observ
   }
   if (!observer) throw InvalidArgumentError("no observer");
   if (verb == "range") return std::to_string(observer->quant_min()) + " " + std::to_string(observer->quant_max());
+  if (verb == "block_size") {
+    const Shape block = observer->affine()->block_size.value();
+    return describe("block_size", Tensor::from<std::int64_t>(block, {static_cast<std::int64_t>(block.size())}));
+  }
   if (verb == "state") {
     for (const auto& [label, buffer] : observer->save_state().buffers) word += describe(label, buffer);
     return word;
   }
   if (verb == "qparams") {
     const QParams qparams = observer->calculate_qparams();
-    return describe("scale", qparams.scale) + describe("zero_point", qparams.zero_point);
+    const std::string zero_point = qparams.zero_point.defined() ? describe("zero_point", qparams.zero_point) : "";
+    return describe("scale", qparams.scale) + zero_point;
   }
   throw InvalidArgumentError("no command is called '" + verb + "'");
 }

@@ -8,7 +8,11 @@ namespace qdq {
 namespace {
 
 ObserverFactory usable(std::string_view kind) {
-  return observer_by_name(kind).with_args({.scale = 0.5, .zero_point = 3});
+  return observer_by_name(kind).with_args({.dtype = DType::uint8,
+                                           .scale = 0.5,
+                                           .zero_point = 3,
+                                           .mapping_type = MappingType::asymmetric,
+                                           .granularity = PerAxis{0}});
 }
 
 // What every observer promises.
@@ -17,7 +21,9 @@ class EveryObserver : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Registry, EveryObserver,
                          testing::Values("MinMaxObserver", "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver",
                                          "MovingAveragePerChannelMinMaxObserver", "HistogramObserver",
-                                         "FixedQParamsObserver", "PlaceholderObserver"),
+                                         "FixedQParamsObserver", "PlaceholderObserver", "AffineQuantizedMinMaxObserver",
+                                         "AffineQuantizedMovingAverageMinMaxObserver",
+                                         "AffineQuantizedPlaceholderObserver"),
                          [](const auto& row) { return std::string(row.param); });
 
 TEST_P(EveryObserver, IsCalledByItsPyTorchName) { EXPECT_EQ(usable(GetParam())()->kind(), GetParam()); }
