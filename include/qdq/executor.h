@@ -23,7 +23,7 @@ struct StepTime {
 };
 
 // Something that runs a program. The reference interpreter and the fast executors implement it; calibration, comparison
-// and the command line are handed one. One run at a time per Executor.
+// and the command line are handed one. One run at a time per Executor; fork() gives more for other threads.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -45,6 +45,11 @@ class Executor {
   virtual void set_profiling(bool on) = 0;
   // Those of the last run with profiling on, in the order in which they ran; empty before it.
   virtual std::vector<StepTime> step_times() const = 0;
+
+  // Another executor of the same program with the same options, which may run at the same time on another thread. It
+  // shares the weights and what was computed from them, and outlives this one if need be. Null when runs may change the
+  // program's buffers: then each run depends on the one before.
+  virtual std::unique_ptr<Executor> fork() const = 0;
 };
 
 struct ExecutorOptions {

@@ -1,6 +1,8 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,20 @@
 #include "qdq/quantizer.h"
 
 namespace qdq {
+
+// Gives the next batch: one tensor per user input, in order; nothing at the end. Called from the threads of the workers,
+// one call at a time.
+using NextBatch = std::function<std::optional<std::vector<Tensor>>()>;
+
+struct CalibrateOptions {
+  // Batches that run at the same time, each on its own thread with its own executor of set_executor's `threads`. They
+  // share the weights. The observers see the batches in order: what they know at the end does not depend on `workers`.
+  int workers = 1;
+  // After each batch, with the number of batches done so far. One call at a time.
+  std::function<void(std::int64_t done)> after_batch;
+};
+
+class Turns;
 
 // A program with observers in it. Calibrate it, then convert it.
 class PreparedProgram {
@@ -34,12 +50,21 @@ class PreparedProgram {
   // Runs the program on one batch: one tensor per user input, in order. Returns the program's (float) results.
   std::vector<Tensor> calibrate(const std::vector<Tensor>& inputs);
 
+  // Runs all batches of `next`. Throws what the first batch that failed threw, or what `next` threw; the observers have
+  // then seen an unspecified part of the batches. Returns the number of batches.
+  std::int64_t calibrate(const NextBatch& next, const CalibrateOptions& options);
+
+  // The batches that can run at the same time: `wanted`, or 1 for a program that changes its buffers, where each run
+  // depends on the one before.
+  int workers_possible(int wanted);
+
  private:
   std::unique_ptr<Program> program_;  // its address must not change: the executor refers to it
   std::map<std::string, std::shared_ptr<Observer>> observers_;
   std::vector<PassReport> pass_report_;
   ExecutorOptions executor_options_;
-  std::unique_ptr<Executor> executor_;
+  std::vector<std::unique_ptr<Executor>> executors_;  // one per worker, made when they are first needed
+  std::unique_ptr<Turns> turns_;
 };
 
 // Folds batch norms, asks the quantizer, inserts observers. Throws InvalidArgumentError for annotations that cannot be

@@ -1,5 +1,6 @@
-#include <unordered_set>
-
+#include "calibrate/turns.h"
+#include "calibrate/workers.h"
+#include "qdq/error.h"
 #include "qdq/quantize.h"
 
 namespace qdq {
@@ -15,26 +16,35 @@ PreparedProgram::~PreparedProgram() = default;
 
 void PreparedProgram::set_executor(const ExecutorOptions& options) {
   executor_options_ = options;
-  executor_.reset();
+  executors_.clear();
+}
+
+int PreparedProgram::workers_possible(int wanted) {
+  if (wanted < 1) throw InvalidArgumentError("[calibrate] 1 or more workers expected, found " + std::to_string(wanted));
+  if (!turns_) turns_ = std::make_unique<Turns>(program_->graph(), observers_);
+  if (executors_.empty()) executors_.push_back(make_executor(*program_, executor_options_));
+  while (executors_.size() < static_cast<std::size_t>(wanted)) {
+    auto another = executors_.front()->fork();
+    if (!another) return 1;
+    executors_.push_back(std::move(another));
+  }
+  return wanted;
+}
+
+std::int64_t PreparedProgram::calibrate(const NextBatch& next, const CalibrateOptions& options) {
+  const auto workers = static_cast<std::size_t>(workers_possible(options.workers));
+  return run_workers(std::span(executors_).first(workers), *turns_, next, options.after_batch);
 }
 
 std::vector<Tensor> PreparedProgram::calibrate(const std::vector<Tensor>& inputs) {
-  if (!executor_) {
-    executor_ = make_executor(*program_, executor_options_);
-    // A weight is the same in every run: an observer that would learn nothing new sees it once.
-    std::unordered_set<std::string> once;
-    for (Node& node : program_->graph().nodes())
-      if (node.kind() == NodeKind::call_module && node.input(0)->kind() == NodeKind::get_attr) {
-        const auto found = observers_.find(node.target());
-        if (found != observers_.end() && found->second->is_idempotent()) once.insert(node.target());
-      }
-    executor_->set_observe([observers = observers_, once = std::move(once), seen = std::unordered_set<std::string>()](
-                               const std::string& target, const Tensor& value) mutable {
-      if (once.contains(target) && !seen.insert(target).second) return;
-      observers.at(target)->observe(value);
-    });
-  }
-  return executor_->run(inputs);
+  workers_possible(1);
+  turns_->restart();
+  Executor& executor = *executors_.front();
+  executor.set_observe(
+      [turns = turns_.get()](const std::string& target, const Tensor& value) { turns->observe(0, target, value); });
+  std::vector<Tensor> results = executor.run(inputs);
+  turns_->leave_all(0);
+  return results;
 }
 
 }  // namespace qdq

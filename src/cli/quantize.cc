@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <thread>
 
 #include "cli/batches.h"
 #include "cli/commands.h"
@@ -24,7 +25,10 @@ struct Options : RunOptions {
   std::string data;
   std::string output;
   std::vector<std::string> dump_after;
+  int workers = 1;
 };
+
+int available_cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 PassOptions pass_options(const Options& options) {
   PassOptions passes;
@@ -37,12 +41,18 @@ PassOptions pass_options(const Options& options) {
 }
 
 void calibrate(PreparedProgram& prepared, const Batches& batches, const Options& options) {
-  prepared.set_executor(options.executor());
+  ExecutorOptions executor = options.executor();
+  // The cores are shared out, unless the command line says how many threads each worker has.
+  if (executor.threads == 0 && options.workers > 1) executor.threads = std::max(1, available_cores() / options.workers);
+  prepared.set_executor(executor);
   Progress progress("calibrate", batches.samples(), !options.quiet);
-  for (std::int64_t i = 0; i < batches.count(); ++i) {
-    prepared.calibrate(batches.batch(i));
-    progress.advance(batches.samples_in(i));
-  }
+  std::int64_t taken = 0;
+  const NextBatch next = [&]() -> std::optional<std::vector<Tensor>> {
+    if (taken == batches.count()) return std::nullopt;
+    return batches.batch(taken++);
+  };
+  prepared.calibrate(next, {.workers = options.workers,
+                            .after_batch = [&](std::int64_t done) { progress.advance(batches.samples_in(done - 1)); }});
 }
 
 void print_summary(const Options& options, const QuantizationSummary& summary, std::int64_t samples,
@@ -127,6 +137,12 @@ void add_quantize(CLI::App& app) {
                   "Print the graph on standard error after a pass, or after 'all'; may be repeated")
       ->type_name("PASS")
       ->allow_extra_args(false);
+  command
+      .add_option("--workers", options->workers,
+                  "Batches to run at the same time, each on its share of the threads (default: 1). The result does not "
+                  "depend on it")
+      ->check(CLI::Range(1, 256))
+      ->type_name("N");
   add_run_options(command, *options);
   command.callback([options] { quantize(*options); });
 }

@@ -119,7 +119,7 @@ Tensor Emitter::contiguous(const Tensor& tensor) {
 }
 
 runtime::onednn::Context Emitter::context() {
-  return {shared_.weights, [this](const Tensor& t) { return is_constant(t); },
+  return {shared_.constants->weights, [this](const Tensor& t) { return is_constant(t); },
           [this](std::size_t bytes) { return allocate(DType::uint8, {static_cast<std::int64_t>(bytes)}); }};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -17,18 +18,26 @@
 
 namespace qdq::lower {
 
+// What follows from a program's weights alone. The executors of the program share it, on several threads; plans only
+// read what they were made with.
+struct Constants {
+  std::mutex planning;  // held while a plan is made
+  runtime::onednn::WeightCache weights;
+  std::unordered_map<const Node*, Value> folded;  // values of nodes that depend on weights alone
+  // A weight and a bias with a batch norm folded in, by the batch norm's node.
+  std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
+};
+
 // What all plans of one executor share.
 struct Shared {
-  explicit Shared(const Program& p) : program(p), aliases(p.graph()) {}
+  explicit Shared(const Program& p, std::shared_ptr<Constants> c = std::make_shared<Constants>())
+      : program(p), aliases(p.graph()), constants(std::move(c)) {}
 
   const Program& program;
   AliasAnalysis aliases;
-  runtime::onednn::WeightCache weights;
-  std::unordered_map<const Node*, Value> folded;  // values of nodes that depend on weights alone
-  std::map<std::string, Tensor> state;            // attributes that the program writes to: this executor's copies
+  std::shared_ptr<Constants> constants;
+  std::map<std::string, Tensor> state;  // attributes that the program writes to: this executor's copies
   std::unordered_set<const Storage*> state_storages;
-  // A weight and a bias with a batch norm folded in, by the batch norm's node.
-  std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
   std::unordered_set<std::string> kept;  // names of nodes whose values the user wants
   ObserveFn observe;
 };

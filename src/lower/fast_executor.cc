@@ -28,8 +28,8 @@ class ThreadCount {
 
 class FastExecutor : public Executor {
  public:
-  FastExecutor(const Program& program, int threads)
-      : shared_(program), threads_(threads > 0 ? threads : omp_get_num_procs()) {
+  FastExecutor(const Program& program, int threads, std::shared_ptr<Constants> constants)
+      : shared_(program, std::move(constants)), threads_(threads > 0 ? threads : omp_get_num_procs()) {
     prepare_state(shared_);
   }
 
@@ -73,6 +73,11 @@ class FastExecutor : public Executor {
   std::vector<StepTime> step_times() const override {
     if (reference_) return reference_->step_times();
     return plans_.empty() ? std::vector<StepTime>() : plans_.front().plan->step_times();
+  }
+
+  std::unique_ptr<Executor> fork() const override {
+    if (!shared_.state.empty()) return nullptr;
+    return std::make_unique<FastExecutor>(shared_.program, threads_, shared_.constants);
   }
 
  private:
@@ -133,7 +138,7 @@ class FastExecutor : public Executor {
 namespace qdq {
 
 std::unique_ptr<Executor> make_fast_executor(const Program& program, int threads) {
-  return std::make_unique<lower::FastExecutor>(program, threads);
+  return std::make_unique<lower::FastExecutor>(program, threads, std::make_shared<lower::Constants>());
 }
 
 }  // namespace qdq

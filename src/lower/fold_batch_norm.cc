@@ -57,7 +57,7 @@ std::optional<Value> fold_batch_norm(const Call& call, Emitter& emitter) {
     return std::nullopt;
   }
   auto& convolution = std::get<runtime::onednn::Convolution>(step->op);
-  auto& folded = emitter.shared().folded_norms;
+  auto& folded = emitter.shared().constants->folded_norms;
   if (!folded.contains(&call.node())) {
     const auto affine = channel_affine_of(call);
     if (!affine || affine->scale.numel() != convolution.dst.size(1)) return std::nullopt;

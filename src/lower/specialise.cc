@@ -160,10 +160,11 @@ class Specialiser {
     const bool is_static =
         std::all_of(inputs.begin(), inputs.end(), [&](const Node* input) { return static_.contains(input); });
     if (is_static) static_.insert(&node);
-    const auto known = shared_.folded.find(&node);
-    if (is_static && known != shared_.folded.end()) return known->second;
+    auto& folded = shared_.constants->folded;
+    const auto known = folded.find(&node);
+    if (is_static && known != folded.end()) return known->second;
     Value value = evaluate_now(call);
-    if (is_static) shared_.folded[&node] = value;
+    if (is_static) folded[&node] = value;
     return value;
   }
 
@@ -224,6 +225,7 @@ class Specialiser {
 }  // namespace
 
 Specialisation specialise(Shared& shared, const std::vector<Value>& inputs) {
+  const std::lock_guard lock(shared.constants->planning);
   return Specialiser(shared, inputs).run();
 }
 

@@ -89,6 +89,11 @@ class ReferenceExecutor : public Executor {
   void set_profiling(bool on) override { profiling_ = on; }
   std::vector<StepTime> step_times() const override { return times_; }
 
+  // An op that writes may write to a buffer, directly or through a view.
+  std::unique_ptr<Executor> fork() const override {
+    return writes_ && !own_.empty() ? nullptr : std::make_unique<ReferenceExecutor>(program_);
+  }
+
  private:
   using Clock = std::chrono::steady_clock;
 

@@ -130,6 +130,28 @@ TEST(FastExecutor, PlansAnewForOtherSizesAndRemembersOldOnes) {
   EXPECT_TRUE(bit_equal(executor->run({two})[0], first));
 }
 
+TEST(FastExecutor, AForkOutlivesItsParentAndComputesTheSame) {
+  P t;
+  Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1);
+  t.output({&conv});
+  const Tensor input = random_tensor({1, 3, 5, 4}, 5);
+  auto executor = make_fast_executor(t.program, 1);
+  const Tensor wanted = executor->run({input})[0];
+  const auto fork = executor->fork();
+  ASSERT_NE(fork, nullptr);
+  executor.reset();
+  EXPECT_TRUE(bit_equal(fork->run({input})[0], wanted));
+}
+
+TEST(FastExecutor, DoesNotForkWhereRunsDependOnEachOther) {
+  P t;
+  Node& count = t.weight("count", Tensor::from<float>({1.0f}, {1}));
+  Node& sum = t.g.call_function("aten.add_.Tensor", {count, t.input("x", {1})});
+  t.output({&sum});
+  EXPECT_EQ(make_fast_executor(t.program, 1)->fork(), nullptr);
+  EXPECT_EQ(make_reference_executor(t.program)->fork(), nullptr);
+}
+
 TEST(FastExecutor, ObserversSeeTheValueAndKeptValuesAreThere) {
   P t;
   Node& x = t.input("x", {1, 3, 5, 4});
