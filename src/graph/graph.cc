@@ -40,6 +40,7 @@ std::pair<std::string, std::optional<std::int64_t>> split_suffix(const std::stri
 // torch.fx derives names from targets in snake case: "bertModel.LayerNorm" -> "bert_model.layer_norm".
 std::string snake_case(std::string_view target) {
   std::string result;
+  result.reserve(target.size() + 4);
   for (std::size_t i = 0; i < target.size(); ++i) {
     const auto c = static_cast<unsigned char>(target[i]);
     if (i > 0 && std::isupper(c) && std::islower(static_cast<unsigned char>(target[i - 1]))) result += '_';
@@ -189,12 +190,21 @@ void Node::drop_edges() {
 }
 
 void Node::make_edges() {
-  // A node with many distinct inputs (cat of thousands) must not search linearly for each.
-  std::unordered_set<Node*> seen;
+  // Most nodes have a few inputs; one with thousands (cat) must not search linearly for each.
+  constexpr std::size_t kFew = 8;
+  std::unordered_set<Node*> many;
+  auto is_linked = [&](Node& producer) {
+    if (input_edges_.size() < kFew)
+      return std::any_of(input_edges_.begin(), input_edges_.end(),
+                         [&](const auto& edge) { return edge->producer == &producer; });
+    if (many.empty())
+      for (const auto& edge : input_edges_) many.insert(edge->producer);
+    return !many.insert(&producer).second;
+  };
   auto link = [&](Node& producer) {
     if (producer.graph_ != graph_)
       throw InvalidArgumentError(describe() + ": its argument '" + producer.name_ + "' belongs to another graph");
-    if (!seen.insert(&producer).second) return;
+    if (is_linked(producer)) return;
     auto edge = std::make_unique<Edge>(Edge{&producer, this, producer.last_user_, nullptr});
     (producer.last_user_ ? producer.last_user_->next : producer.first_user_) = edge.get();
     producer.last_user_ = edge.get();
@@ -278,6 +288,7 @@ std::vector<Node*> Graph::placeholders() const {
 
 std::string Graph::unique_name(std::string_view wanted) {
   std::string candidate;
+  candidate.reserve(wanted.size() + 4);
   bool in_gap = false;
   for (char c : wanted) {
     if (is_identifier_char(c))

@@ -34,6 +34,7 @@ class Writer {
  private:
   Writer& open(char opening, char closing);
   void separate();
+  void escape(char c);
 
   std::string text_;
   std::string closing_;  // brackets still open

@@ -71,14 +71,14 @@ class NodeReader {
       const auto [tag, value] = json::single(outputs_.at(0).value_unsafe());
       Produced produced = read_produced(tag, value, values_);
       Node& node = create_named(graph_, NodeKind::call_function, target, std::move(args_), produced.name);
-      node.set_kwargs(std::move(kwargs_));
+      if (!kwargs_.empty()) node.set_kwargs(std::move(kwargs_));
       node.type = std::move(produced.type);
       scope_.define(produced.name, node);
       return node;
     }
     if (name_.empty()) return graph_.call_function(target, std::move(args_), std::move(kwargs_));
     Node& node = create_named(graph_, NodeKind::call_function, target, std::move(args_), name_);
-    node.set_kwargs(std::move(kwargs_));
+    if (!kwargs_.empty()) node.set_kwargs(std::move(kwargs_));
     return node;
   }
 

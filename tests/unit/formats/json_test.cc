@@ -77,5 +77,26 @@ TEST(JsonWriter, WritesDoublesThatReadBackExactly) {
             "[1.0,-0.0,0.1,1e-05,1e+22,5e-324,1.7976931348623157e+308,\"Infinity\",\"-Infinity\",\"NaN\"]");
 }
 
+TEST(JsonWriter, EscapesWhereverTheCharacterStands) {
+  const std::vector<std::pair<char, std::string>> escaped = {
+      {'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\x01', "\\u0001"}, {'\x1f', "\\u001f"}};
+  for (const auto& [c, text] : escaped)
+    for (std::size_t at = 0; at < 19; ++at) {
+      std::string value(19, 'a');
+      value[at] = c;
+      json::Writer writer;
+      writer.string(value);
+      EXPECT_EQ(writer.text(), "\"" + std::string(at, 'a') + text + std::string(18 - at, 'a') + "\"");
+    }
+}
+
+TEST(JsonWriter, LeavesOtherCharactersAlone) {
+  std::string value = "\x20!#[]^\x7f\x80\xff";  // the neighbours of those that are escaped, and UTF-8's range
+  value += value;
+  json::Writer writer;
+  writer.string(value);
+  EXPECT_EQ(writer.text(), "\"" + value + "\"");
+}
+
 }  // namespace
 }  // namespace qdq::json
