@@ -12,5 +12,7 @@ void add_quantize(CLI::App& app);
 void add_run(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_pass(CLI::App& app);
 
 }  // namespace qdq::cli

@@ -9,6 +9,7 @@ namespace qdq::cli {
 
 // As qdq::save and qdq::save_tensors; SIGINT and its like wait until the file is complete.
 void save_program(const Program& program, const std::string& path);
+void save_text(const std::string& path, const std::string& text);  // in the same way; throws IoError
 void save_arrays(const std::string& path, const Arrays& arrays);
 
 std::int64_t file_size(const std::string& path);  // bytes; throws IoError

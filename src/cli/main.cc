@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/help_format.h"
+#include "cli/suggest.h"
 #include "cli/usage.h"
 #include "qdq/error.h"
 #include "qdq/version.h"
@@ -26,8 +27,7 @@ int report_usage(const char* message, const CLI::App& app) {
   std::string help = "qdq --help";
   for (const CLI::App* command : app.get_subcommands()) help = "qdq " + command->get_name() + " --help";
   std::string text = message;
-  if (const auto rest = app.remaining(); app.get_subcommands().empty() && !rest.empty())
-    text = "there is no command '" + rest.front() + "'";
+  if (const std::string unexpected = qdq::cli::explain_unexpected(app); !unexpected.empty()) text = unexpected;
   std::fprintf(stderr, "qdq: error: %s\nSee '%s'.\n", text.c_str(), help.c_str());
   return kUsage;
 }
@@ -47,6 +47,8 @@ int main(int argc, char** argv) {
   qdq::cli::add_run(app);
   qdq::cli::add_compare(app);
   qdq::cli::add_inspect(app);
+  qdq::cli::add_bench(app);
+  qdq::cli::add_pass(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -117,8 +117,8 @@ void add_quantize(CLI::App& app) {
       "Quantizes a program: learns the ranges of values from calibration data, stores the weights in int8 and puts "
       "quantize and dequantize nodes where the quantizer wants them.",
       "  qdq quantize net.pt2 --calibrate images.npz --per-channel -o net.int8.pt2\n"
-      "  qdq quantize net.pt2 --calibrate images.npz --exclude 'classifier.*' -o net.int8.pt2\n"
-      "      the module 'classifier' stays in float\n"
+      "  qdq quantize net.pt2 --calibrate images.npz --exclude 'aten.linear.*' -o net.int8.pt2\n"
+      "      linear layers stay in float; 'features.0.*' would leave that module alone\n"
       "  qdq quantize bert.pt2 --dynamic -o bert.int8.pt2\n"
       "      linear layers only, ranges found at run time: no data needed\n"
       "\n"

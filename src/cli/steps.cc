@@ -4,14 +4,27 @@
 
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace qdq::cli {
 
-std::int64_t peak_memory() {
-  // getrusage's maximum cannot be reset, /proc's can.
+namespace {
+
+// A line of /proc/self/status, such as "VmHWM:    1234 kB", in bytes; 0 where there is none.
+std::int64_t status_bytes(std::string_view key) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+    if (line.starts_with(key)) return std::stoll(line.substr(key.size())) * 1024;
+  return 0;
+}
+
+}  // namespace
+
+std::int64_t resident_memory() { return status_bytes("VmRSS:"); }
+
+std::int64_t peak_memory() {
+  // getrusage's maximum cannot be reset, /proc's can.
+  if (const std::int64_t bytes = status_bytes("VmHWM:"); bytes > 0) return bytes;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return std::int64_t{usage.ru_maxrss} * 1024;

@@ -47,5 +47,7 @@ class Steps {
 
 // Highest resident memory in bytes since the process started or the last reset; 0 where the system does not tell.
 std::int64_t peak_memory();
+// Resident memory in bytes now; 0 where the system does not tell.
+std::int64_t resident_memory();
 
 }  // namespace qdq::cli

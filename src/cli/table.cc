@@ -15,7 +15,9 @@ void Table::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::to_string() const {
+std::string Table::to_string() const { return to_string(stdout_has_colour()); }
+
+std::string Table::to_string(bool bold_titles) const {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     std::size_t width = columns_[c].title.size();
@@ -30,7 +32,8 @@ std::string Table::to_string() const {
     text.erase(text.find_last_not_of(' ') + 1);
     return text;
   };
-  std::string text = bold(line([&](std::size_t c) { return columns_[c].title; })) + "\n";
+  const std::string titles = line([&](std::size_t c) { return columns_[c].title; });
+  std::string text = (bold_titles ? bold(titles) : titles) + "\n";
   for (const auto& row : rows_) text += line([&](std::size_t c) { return row[c]; }) + "\n";
   return text;
 }
@@ -45,6 +48,13 @@ std::string grouped(std::int64_t number) {
 std::string megabytes(std::int64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6); }
 
 std::string seconds(double seconds) { return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 3 : 1); }
+
+std::string milliseconds(double seconds) {
+  constexpr double kGroupFrom = 1000;
+  const double value = seconds * 1e3;
+  if (value >= kGroupFrom) return grouped(static_cast<std::int64_t>(value + 0.5)) + " ms";
+  return fmt::format("{:.{}f} ms", value, value < 100 ? 3 : 1);
+}
 
 std::string percent(double part, double whole) {
   return whole == 0 ? "-" : fmt::format("{:.1f} %", 100 * part / whole);

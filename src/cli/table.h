@@ -17,7 +17,8 @@ class Table {
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
   // Lines of two leading spaces and no trailing ones, the titles first.
-  std::string to_string() const;
+  std::string to_string() const;  // for standard output: the titles are bold on a terminal
+  std::string to_string(bool bold_titles) const;
 
  private:
   std::vector<Column> columns_;
@@ -27,6 +28,7 @@ class Table {
 std::string grouped(std::int64_t number);        // "1,234,567"
 std::string megabytes(std::int64_t bytes);       // "12.3 MB", of 10^6 bytes
 std::string seconds(double seconds);             // "0.042 s", "12.3 s"
+std::string milliseconds(double seconds);        // "0.420 ms", "1,234 ms"
 std::string percent(double part, double whole);  // "30.4 %", "-" when the whole is 0
 
 }  // namespace qdq::cli

@@ -15,9 +15,6 @@ bool stdout_has_colour() {
 
 bool stderr_is_terminal() { return isatty(STDERR_FILENO) != 0; }
 
-std::string bold(std::string_view text) {
-  if (!stdout_has_colour()) return std::string(text);
-  return "\x1b[1m" + std::string(text) + "\x1b[0m";
-}
+std::string bold(std::string_view text) { return "\x1b[1m" + std::string(text) + "\x1b[0m"; }
 
 }  // namespace qdq::cli

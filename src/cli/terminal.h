@@ -8,7 +8,7 @@ namespace qdq::cli {
 bool stdout_has_colour();
 bool stderr_is_terminal();
 
-// `text` in bold, or as it is where stdout is no terminal.
+// `text` in bold, for terminals.
 std::string bold(std::string_view text);
 
 }  // namespace qdq::cli

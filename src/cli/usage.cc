@@ -1,22 +1,13 @@
 #include "cli/usage.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
 namespace qdq::cli {
-namespace {
-
-void check_folder(const std::filesystem::path& file) {
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  if (!std::filesystem::is_directory(folder))
-    throw UsageError(fmt::format("cannot write {}: there is no folder {}", file.string(), folder.string()));
-  if (std::filesystem::is_directory(file))
-    throw UsageError(fmt::format("cannot write {}: it is a folder", file.string()));
-}
-
-}  // namespace
 
 ExecutorOptions RunOptions::executor() const {
   ExecutorOptions options;
@@ -47,6 +38,10 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--samples", options.samples, "Use only the first N samples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->type_name("N");
+  add_executor_options(command, options);
+}
+
+void add_executor_options(CLI::App& command, RunOptions& options) {
   command.add_option("--threads", options.threads, "Threads to compute with (default: all cores)")
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
@@ -60,10 +55,20 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_flag("-q,--quiet", options.quiet, "No progress bar and no summary");
 }
 
-void check_program_output(const std::string& path) {
-  if (std::filesystem::path(path).extension() != ".pt2")
-    throw UsageError(fmt::format("cannot write {}: expected a name that ends in .pt2", path));
-  check_folder(path);
+void check_output(const std::string& path) {
+  const std::filesystem::path file(path);
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder))
+    throw UsageError(fmt::format("cannot write {}: there is no folder {}", path, folder.string()));
+  if (std::filesystem::is_directory(file)) throw UsageError(fmt::format("cannot write {}: it is a folder", path));
+}
+
+void check_program_output(const std::string& path, const std::vector<std::string>& extensions) {
+  const std::string extension = std::filesystem::path(path).extension().string();
+  if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end())
+    throw UsageError(
+        fmt::format("cannot write {}: expected a name that ends in {}", path, fmt::join(extensions, " or ")));
+  check_output(path);
 }
 
 void check_array_output(const std::string& path, std::size_t arrays) {
@@ -73,7 +78,7 @@ void check_array_output(const std::string& path, std::size_t arrays) {
   if (extension == ".npy" && arrays != 1)
     throw UsageError(
         fmt::format("cannot write {}: a .npy file holds one array and the program has {} outputs", path, arrays));
-  check_folder(path);
+  check_output(path);
 }
 
 }  // namespace qdq::cli

@@ -3,6 +3,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "qdq/executor.h"
 
@@ -34,10 +35,12 @@ struct RunOptions {
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& description,
                       const std::string& examples);
 void add_run_options(CLI::App& command, RunOptions& options);
+void add_executor_options(CLI::App& command, RunOptions& options);  // those of add_run_options but for the samples
 void add_json_option(CLI::App& command, bool& json);
 
 // Each throws UsageError for a file that could not be written at the end: before the work and not after it.
-void check_program_output(const std::string& path);
+void check_program_output(const std::string& path, const std::vector<std::string>& extensions = {".pt2"});
 void check_array_output(const std::string& path, std::size_t arrays);
+void check_output(const std::string& path);  // any kind of file
 
 }  // namespace qdq::cli

@@ -1,6 +1,5 @@
 """The command line, run as a user runs it."""
 
-import importlib.util
 import json
 import os
 import pty
@@ -13,44 +12,11 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from tools import ROOT
-
-NETWORKS = ["fmnist_resnet", "fmnist_mbv2"]
-IMAGES = ROOT / "demo" / "images.npz"
-
-
-def network(name="fmnist_mbv2"):
-    return ROOT / "demo" / f"{name}.pt2"
-
+from conftest import IMAGES, NETWORKS, network
 
 @pytest.fixture(scope="session")
 def images():
     return np.load(IMAGES)["input"]
-
-
-@pytest.fixture
-def run(qdq, tmp_path):
-    """Runs qdq in an empty folder. Fails unless the exit code is the one that is expected."""
-
-    def run(*arguments, code=0):
-        command = [qdq, *map(str, arguments)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-        assert done.returncode == code, f"{done.args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def quantized(qdq, tmp_path_factory):
-    """The quantized networks by name, made once."""
-    folder = tmp_path_factory.mktemp("quantized")
-    files = {}
-    for name in NETWORKS:
-        files[name] = folder / f"{name}.int8.pt2"
-        command = [qdq, "quantize", network(name), "--calibrate", IMAGES, "--per-channel", "-q", "-o", files[name]]
-        subprocess.run(command, check=True)
-    return files
 
 
 def torch_outputs(path, images):
@@ -273,7 +239,9 @@ def test_inspect_prints_the_graph(run):
 def test_wrong_usage_exits_with_2_and_points_to_the_help(run):
     for arguments, message, help_text in [
         ([], "A subcommand is required", "qdq --help"),
-        (["quantise"], "there is no command 'quantise'", "qdq --help"),
+        (["quantise"], "there is no command 'quantise'; did you mean 'quantize'?", "qdq --help"),
+        (["run", network(), "--inptu", "x"], "there is no option '--inptu'; did you mean '--input'?", "qdq run --help"),
+        (["inspect", network(), "x.pt2"], "'x.pt2' is one argument too many", "qdq inspect --help"),
         (["run", network()], "--input is required", "qdq run --help"),
         (["run", network(), "--input", IMAGES, "--output", "y.txt"], "expected a name that ends in .npy", "qdq run --help"),
         (["run", network(), "--input", IMAGES, "--output", "no/y.npy"], "there is no folder no", "qdq run --help"),
@@ -356,24 +324,3 @@ def test_progress_shows_on_a_terminal_only(qdq, tmp_path, images):
     process.wait()
     os.close(master)
     assert b"run  [" in shown and b" / 6,400  " in shown
-
-
-# ------------------------------------------------------------------------------------------------ documents
-
-
-def test_help_texts_in_the_documents_are_current(qdq, root):
-    source = root / "tools" / "update_command_line_docs.py"
-    spec = importlib.util.spec_from_file_location("update_command_line_docs", source)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    document = tool.DOCUMENT.read_text()
-    assert tool.updated(document, qdq) == document, "run tools/update_command_line_docs.py"
-    for command in ("quantize", "run", "compare", "inspect"):
-        assert f"$ qdq {command} --help" in document
-
-
-def test_every_help_fits_a_page(run):
-    for command in ([], ["quantize"], ["run"], ["compare"], ["inspect"]):
-        for line in run(*command, "--help").stdout.splitlines():
-            assert len(line) <= 100, line
-    assert run("--version").stdout.startswith("qdq ")
