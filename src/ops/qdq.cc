@@ -105,6 +105,9 @@ constexpr OpRow kRows[] = {
     {"aten::fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int "
      "quant_max) -> Tensor",
      infer_fake_quantize},
+    {"aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int "
+     "quant_min, int quant_max) -> Tensor",
+     infer_fake_quantize},
     {"aten::fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int "
      "quant_min, int quant_max) -> Tensor",
      infer_fake_quantize},

@@ -46,6 +46,8 @@ KernelFamily creation_kernels();
 KernelFamily recurrent_kernels();
 KernelFamily symbolic_kernels();
 KernelFamily qdq_kernels();
+KernelFamily per_token_kernels();
+KernelFamily fake_quantize_kernels();
 KernelFamily affine_kernels();
 
 }  // namespace qdq

@@ -30,6 +30,24 @@ Tensor to_quantized(const Tensor& values, DType dtype) {
   });
 }
 
+Tensor dequantized(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points) {
+  Tensor differences = input;
+  if (zero_points.defined()) {
+    const DType common = result_type({input, zero_points});
+    differences = with_compute_type(common, [&](auto type) {
+      using T = decltype(type);
+      const auto subtract = [](T x, T z) { return static_cast<T>(x - z); };
+      return map<T>(call, input.to(dtype_of<T>()), zero_points.to(dtype_of<T>()), subtract).to(common);
+    });
+  }
+  const DType product = result_type({differences, scales});
+  return with_compute_type(product, [&](auto type) {
+    using T = decltype(type);
+    const auto multiply = [](T x, T s) { return static_cast<T>(x * s); };
+    return map<T>(call, differences.to(dtype_of<T>()), scales.to(dtype_of<T>()), multiply).to(product);
+  });
+}
+
 namespace {
 
 // Argument `name`, a number or a tensor of one element.
@@ -103,25 +121,6 @@ std::vector<Value> eval_quantize_per_channel(const Call& call) {
       along_axis(call, call.tensor("zero_points"), call.tensor("input").dim(), axis),
       static_cast<double>(call.integer("quant_min")), static_cast<double>(call.integer("quant_max")));
   return {to_quantized(levels, plain_dtype(dtype))};
-}
-
-// (input - zero_points) * scales in the dtypes that torch's promotion gives: integers subtract as integers.
-Tensor dequantized(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points) {
-  Tensor differences = input;
-  if (zero_points.defined()) {
-    const DType common = result_type({input, zero_points});
-    differences = with_compute_type(common, [&](auto type) {
-      using T = decltype(type);
-      const auto subtract = [](T x, T z) { return static_cast<T>(x - z); };
-      return map<T>(call, input.to(dtype_of<T>()), zero_points.to(dtype_of<T>()), subtract).to(common);
-    });
-  }
-  const DType product = result_type({differences, scales});
-  return with_compute_type(product, [&](auto type) {
-    using T = decltype(type);
-    const auto multiply = [](T x, T s) { return static_cast<T>(x * s); };
-    return map<T>(call, differences.to(dtype_of<T>()), scales.to(dtype_of<T>()), multiply).to(product);
-  });
 }
 
 std::vector<Value> eval_dequantize_per_channel(const Call& call) {

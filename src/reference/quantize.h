@@ -16,4 +16,8 @@ Tensor to_quantized(const Tensor& values, DType dtype);
 Tensor quantized_levels(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points,
                         double quant_min, double quant_max);
 
+// (input - zero_points) * scales, each step in the dtype that torch's promotion gives: integers subtract as integers.
+// Undefined zero_points are 0.
+Tensor dequantized(const Call& call, const Tensor& input, const Tensor& scales, const Tensor& zero_points);
+
 }  // namespace qdq

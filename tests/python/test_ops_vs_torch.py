@@ -335,6 +335,29 @@ case(QD + "choose_qparams_symmetric.tensor", X, -127, 127, 1e-5, I8)
 case(QD + "fake_quant_per_channel", X, torch.tensor([0.1, 0.3, 0.2]), torch.tensor([1, 0, -4]), 1, -8, 7)
 case(QD + "convert_element_type.no_fuse", X, torch.bfloat16)
 
+TOKENS = torch.cat([f(4, 9) * 3, torch.zeros(1, 9), f(1, 9).abs(), torch.tensor([[float("nan")] + [1.0] * 8])])
+TOKEN_SCALES, TOKEN_ZEROS = f(7, 1, dtype=F64).abs() + 0.01, ints(7, 1, low=-9, high=9)
+for tokens in (TOKENS, TOKENS.half(), TOKENS[:6].reshape(2, 3, 9)):
+    case(QD + "choose_qparams_per_token", tokens, I8)
+    case(QD + "_choose_qparams_per_token_asymmetric_impl", tokens, I8)
+    case(QD + "choose_qparams_per_token_asymmetric", tokens, I8)
+for scales, zeros in ((TOKEN_SCALES, TOKEN_ZEROS), (TOKEN_SCALES.float(), TOKEN_ZEROS.float()), (TOKEN_SCALES.float(), TOKEN_ZEROS)):
+    case(QD + "quantize_per_token", TOKENS, scales, zeros, -128, 127, I8)
+    case(QD + "dequantize_per_token", ints(7, 9, low=-128, high=128, dtype=I8), scales, zeros, -128, 127, I8, torch.float32)
+case(QD + "quantize_per_token", TOKENS.half(), TOKEN_SCALES.half(), TOKEN_ZEROS, -128, 127, I8)
+GROUP_SCALES, GROUP_ZEROS = f(4, 3).abs() + 0.01, ints(4, 3, low=-9, high=9, dtype=torch.int32)
+case(QD + "quantize_per_channel_group", f(4, 12) * 3, GROUP_SCALES, GROUP_ZEROS, -8, 7, I8, 4)
+case(QD + "dequantize_per_channel_group", ints(4, 12, low=-8, high=8, dtype=I8), GROUP_SCALES, GROUP_ZEROS, -8, 7, I8, 4, torch.float32)
+case(QD + "dequantize_per_channel_group", ints(4, 12, low=-8, high=8, dtype=I8), GROUP_SCALES, None, -8, 7, I8, 4, torch.float16)
+S32, Z32 = torch.tensor([0.037]), torch.tensor([3], dtype=torch.int32)
+case("fake_quantize_per_tensor_affine", QX, 0.037, 3, -128, 127)
+case("fake_quantize_per_tensor_affine", QX.half(), 0.037, 3, 0, 255)
+case("fake_quantize_per_tensor_affine.tensor_qparams", QX, S32, Z32, -128, 127)
+CHANNELS = torch.stack([QX, QX * 1e17, QX / 3])
+case("fake_quantize_per_channel_affine", CHANNELS, f(3).abs(), ints(3, dtype=torch.int32), 0, -128, 127)
+case("fake_quantize_per_channel_affine", CHANNELS.T.clone(), f(3).abs(), f(3, seed=4), 1, -128, 127)
+BIT_EXACT = (QD, "torchao::", "fake_quantize")
+
 try:
     import torchao.quantization.quant_primitives  # noqa: F401
 except ImportError:
@@ -411,7 +434,7 @@ def test_kernel_agrees_with_torch(op, args, kwargs, tmp_path):
     for i, want in enumerate(expected):
         got, want = found[str(i)], want.detach().numpy()
         assert got.dtype == want.dtype and got.shape == want.shape
-        if op.startswith((QD, "torchao::")) or want.dtype.kind in "iub":
+        if op.startswith(BIT_EXACT) or want.dtype.kind in "iub":
             assert np.array_equal(got, want, equal_nan=want.dtype.kind == "f")
         else:
             scale = np.nanmax(np.abs(want[np.isfinite(want)]), initial=1e-30)
