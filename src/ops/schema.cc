@@ -205,8 +205,12 @@ const ArgSchema* OpSchema::find_arg(std::string_view name) const {
 }
 
 const OpSchema* find_schema(std::string_view target) {
-  const auto found = table().by_target.find(target);
-  return found == table().by_target.end() ? nullptr : found->second;
+  const auto& rows = table().by_target;
+  if (const auto found = rows.find(target); found != rows.end()) return found->second;
+  // An op packet, as graphs made in Python may call it: "torchao.quantize_affine".
+  if (std::count(target.begin(), target.end(), '.') != 1) return nullptr;
+  const auto found = rows.find(std::string(target) + ".default");
+  return found == rows.end() ? nullptr : found->second;
 }
 
 std::vector<const OpSchema*> all_schemas() { return table().in_order; }

@@ -43,7 +43,8 @@ struct OpSchema {
   const ArgSchema* find_arg(std::string_view name) const;
 };
 
-// The row of `target`, or null for an op that we do not know.
+// The row of `target`, or null for an op that we do not know. A packet ("torchao.quantize_affine") stands for its default
+// overload.
 const OpSchema* find_schema(std::string_view target);
 // All rows, in the order of the families.
 std::vector<const OpSchema*> all_schemas();

@@ -34,7 +34,10 @@ const std::unordered_map<std::string_view, Kernel>& table() {
 
 }  // namespace
 
-bool has_kernel(std::string_view target) { return table().contains(target); }
+bool has_kernel(std::string_view target) {
+  const OpSchema* schema = find_schema(target);
+  return schema && table().contains(schema->target);
+}
 
 std::vector<std::string_view> kernel_targets() {
   std::vector<std::string_view> targets;

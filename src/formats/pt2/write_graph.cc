@@ -95,7 +95,9 @@ void GraphWriter::write_node(json::Writer& json, const Node& node) {
     case NodeKind::call_function: break;
   }
   if (is_getitem(node)) return;
-  json.begin_object().member("target", target_to_file(node.target())).key("inputs").begin_array();
+  const OpSchema* schema = find_schema(node.target());  // files name overloads, a node's target may be a packet
+  const std::string& target = schema ? schema->target : node.target();
+  json.begin_object().member("target", target_to_file(target)).key("inputs").begin_array();
   write_inputs(json, node);
   json.end().key("outputs").begin_array();
   write_outputs(json, node);

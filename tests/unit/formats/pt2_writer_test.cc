@@ -61,6 +61,17 @@ TEST_F(Pt2Writer, KeepsEveryFrozenProgramEqual) {
   }
 }
 
+TEST_F(Pt2Writer, NamesTheOverloadOfAPacket) {
+  Program program = scaled();
+  Node& product = *program.graph().find("mul_tensor");
+  const auto point = program.graph().inserting_before(*program.graph().output_node());
+  Node& negative = program.graph().call_function("aten.neg", {product});
+  negative.type = product.type;
+  program.graph().output_node()->set_args({Argument::List{negative}});
+  const Program loaded = again(program);
+  EXPECT_TRUE(loaded.graph().output_node()->arg(0).list()->at(0).node()->is("aten.neg.default"));
+}
+
 TEST_F(Pt2Writer, MakesLiftedNamesAndACallGraphForNewPrograms) {
   const Program program = again(scaled());
   const Attribute& weight = *program.attributes.find("layer.weight");

@@ -49,6 +49,12 @@ TEST(Schema, GivesPythonFunctionsNoOverload) {
   EXPECT_EQ(parse_schema("aten::relu(Tensor self) -> Tensor").target, "aten.relu.default");
 }
 
+TEST(Schema, TakesAPacketForItsDefaultOverload) {
+  EXPECT_EQ(find_schema("torchao.quantize_affine"), find_schema("torchao.quantize_affine.default"));
+  EXPECT_EQ(find_schema("aten.conv2d.padding.default"), nullptr);
+  EXPECT_EQ(find_schema("aten.upsample_nearest2d"), nullptr);  // has no default overload
+}
+
 TEST(Schema, RefusesWhatItCannotRead) {
   EXPECT_THROW(parse_schema("relu"), InternalError);
   EXPECT_THROW(parse_schema("aten::f(Tensor a=what) -> Tensor"), InternalError);
