@@ -16,6 +16,7 @@
 #include "qdq/executor.h"
 #include "qdq/io.h"
 #include "qdq/quantize.h"
+#include "qdq/xnnpack_quantizer.h"
 
 namespace {
 

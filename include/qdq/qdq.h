@@ -1,5 +1,6 @@
 #pragma once
 // Everything that the library promises.
+#include "qdq/annotation_report.h"
 #include "qdq/error.h"
 #include "qdq/executor.h"
 #include "qdq/export_utils.h"
@@ -10,6 +11,6 @@
 #include "qdq/pass_manager.h"
 #include "qdq/program.h"
 #include "qdq/quantize.h"
-#include "qdq/quantizer.h"
+#include "qdq/quantizers.h"
 #include "qdq/tensor.h"
 #include "qdq/version.h"

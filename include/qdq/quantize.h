@@ -32,7 +32,7 @@ class Turns;
 class PreparedProgram {
  public:
   PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers,
-                  std::vector<PassReport> pass_report = {});
+                  std::vector<PassReport> pass_report = {}, std::vector<std::string> warnings = {});
   PreparedProgram(PreparedProgram&&) noexcept;
   PreparedProgram& operator=(PreparedProgram&&) noexcept;
   ~PreparedProgram();
@@ -46,6 +46,8 @@ class PreparedProgram {
   void set_executor(const ExecutorOptions& options);
   // What the passes of prepare did.
   const std::vector<PassReport>& pass_report() const { return pass_report_; }
+  // What the caller should know of the annotation (annotation_warnings): nothing or little was annotated.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
   // Runs the program on one batch: one tensor per user input, in order. Returns the program's (float) results.
   std::vector<Tensor> calibrate(const std::vector<Tensor>& inputs);
@@ -62,6 +64,7 @@ class PreparedProgram {
   std::unique_ptr<Program> program_;  // its address must not change: the executor refers to it
   std::map<std::string, std::shared_ptr<Observer>> observers_;
   std::vector<PassReport> pass_report_;
+  std::vector<std::string> warnings_;
   ExecutorOptions executor_options_;
   std::vector<std::unique_ptr<Executor>> executors_;  // one per worker, made when they are first needed
   std::unique_ptr<Turns> turns_;

@@ -1,4 +1,4 @@
-#include "qdq/quantizer.h"
+#include "qdq/annotation.h"
 
 namespace qdq {
 
@@ -40,6 +40,17 @@ bool is_annotated(std::span<Node* const> nodes) {
 void mark_as_annotated(std::span<Node* const> nodes) {
   for (Node* node : nodes)
     if (node) annotation_of(*node).annotated = true;
+}
+
+void decline(Node& node, std::string why_not) {
+  if (is_valid_annotation(node) || (node.annotation && node.annotation->annotated)) return;
+  annotation_of(node).why_not = std::move(why_not);
+}
+
+void leave_in_float(Node& node, std::string why_not) {
+  if (is_valid_annotation(node) || (node.annotation && node.annotation->annotated)) return;
+  annotation_of(node).why_not = std::move(why_not);
+  node.annotation->annotated = true;
 }
 
 }  // namespace qdq

@@ -2,32 +2,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "qdq/quantizer.h"
+#include "annotate/patterns.h"
+#include "qdq/xnnpack_quantizer.h"
 
 namespace qdq {
 namespace {
 
 using Predicate = bool (*)(const Node&);
 
-bool is_any_of(const Node& node, std::initializer_list<std::string_view> targets) {
-  return node.kind() == NodeKind::call_function &&
-         std::find(targets.begin(), targets.end(), node.target()) != targets.end();
-}
-
-bool is_relu(const Node& node) { return is_any_of(node, {"aten.relu.default", "aten.relu_.default"}); }
-bool is_linear(const Node& node) { return node.is("aten.linear.default"); }
 // Alone, a 3d or `padding="same"` convolution stays in float; with a ReLU behind it, it is quantized. So does PyTorch.
 bool is_lone_conv(const Node& node) { return is_any_of(node, {"aten.conv1d.default", "aten.conv2d.default"}); }
-bool is_conv(const Node& node) {
-  return is_any_of(node, {"aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default", "aten.conv1d.padding",
-                          "aten.conv2d.padding", "aten.conv3d.padding"});
-}
-bool is_conv_transpose(const Node& node) {
-  return is_any_of(node,
-                   {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"});
-}
-bool is_add(const Node& node) { return is_any_of(node, {"aten.add.Tensor", "aten.add_.Tensor"}); }
-bool is_mul(const Node& node) { return is_any_of(node, {"aten.mul.Tensor", "aten.mul_.Tensor"}); }
 
 // Attributes belong to no module call, so a filter has nothing to say about them.
 bool passes(const NodeFilter& filter, std::span<Node* const> partition) {
@@ -37,13 +21,6 @@ bool passes(const NodeFilter& filter, std::span<Node* const> partition) {
 
 bool is_free(std::span<Node* const> partition, const NodeFilter& filter) {
   return !is_annotated(partition) && passes(filter, partition);
-}
-
-std::shared_ptr<QuantizationAnnotation> new_annotation(const char* rule) {
-  auto annotation = std::make_shared<QuantizationAnnotation>();
-  annotation->annotated = true;
-  annotation->rule = rule;
-  return annotation;
 }
 
 // The op that a ReLU may be fused with: its producer, unless somebody else reads that too.
@@ -135,6 +112,7 @@ Partitions annotate_linear(Program& program, const QuantizationConfig& config, c
     std::vector<Node*> partition = {&node, node.input(1)};
     auto& annotation = annotation_of(node);
     annotation.rule = "linear";
+    annotation.why_not.clear();
     annotation.set_input_qspec(*node.input(0), input_act_qspec(config));
     annotation.set_input_qspec(*node.input(1), weight_qspec(config));
     if (Node* bias = node.input(2)) {

@@ -6,10 +6,11 @@
 namespace qdq {
 
 PreparedProgram::PreparedProgram(Program program, std::map<std::string, std::shared_ptr<Observer>> observers,
-                                 std::vector<PassReport> pass_report)
+                                 std::vector<PassReport> pass_report, std::vector<std::string> warnings)
     : program_(std::make_unique<Program>(std::move(program))),
       observers_(std::move(observers)),
-      pass_report_(std::move(pass_report)) {}
+      pass_report_(std::move(pass_report)),
+      warnings_(std::move(warnings)) {}
 PreparedProgram::PreparedProgram(PreparedProgram&&) noexcept = default;
 PreparedProgram& PreparedProgram::operator=(PreparedProgram&&) noexcept = default;
 PreparedProgram::~PreparedProgram() = default;

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/usage.h"
+#include "qdq/xnnpack_quantizer.h"
 
 namespace qdq::cli {
 namespace {

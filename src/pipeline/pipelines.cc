@@ -7,6 +7,7 @@
 #include "passes/port_metadata.h"
 #include "prepare/insert_observers.h"
 #include "prepare/sharing.h"
+#include "qdq/annotation_report.h"
 #include "qdq/quantize.h"
 #include "reference/kernels.h"
 
@@ -18,8 +19,10 @@ int record_rules(Program& program, const Quantizer& quantizer) {
   int annotated = 0;
   for (Node& node : program.graph().nodes()) {
     if (!is_valid_annotation(node)) continue;
+    std::string& owner = node.annotation->quantizer;
+    if (owner.empty()) owner = quantizer.name();
     const std::string& rule = node.annotation->rule;
-    node.meta.set(kQuantizationRule, rule.empty() ? quantizer.name() : quantizer.name() + "." + rule);
+    node.meta.set(kQuantizationRule, rule.empty() ? owner : owner + "." + rule);
     ++annotated;
   }
   return annotated;
@@ -29,6 +32,7 @@ int record_rules(Program& program, const Quantizer& quantizer) {
 
 PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& options) {
   std::map<std::string, std::shared_ptr<Observer>> by_target;
+  std::vector<std::string> warnings;
   PassManager passes(options);
   passes.add("fuse_conv_bn", fuse_conv_bn);                // a batch norm after a convolution is a scale of its weight
   passes.add("fuse_linear_bn", fuse_linear_bn);            // ... and after a linear
@@ -37,7 +41,9 @@ PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions
     quantizer.transform_for_annotation(p);
     quantizer.annotate(p);
     quantizer.validate(p);
-    return record_rules(p, quantizer);
+    const int annotated = record_rules(p, quantizer);
+    warnings = annotation_warnings(explain_annotations(p));
+    return annotated;
   });
   passes.add("insert_observers", [&](Program& p) {  // one observer for each sharing group
     ObserverMap observers = build_observers(AnnotatedPlaces(p.graph()));
@@ -47,7 +53,7 @@ PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions
   });
   passes.allow({"insert_qdq", "duplicate_dq", "port_metadata", "fold_constants", "remove_dead_attributes"});
   auto report = passes.run(program);
-  return PreparedProgram(std::move(program), std::move(by_target), std::move(report));
+  return PreparedProgram(std::move(program), std::move(by_target), std::move(report), std::move(warnings));
 }
 
 Program convert(PreparedProgram prepared, const ConvertOptions& options, std::vector<PassReport>* report) {

@@ -1,23 +1,22 @@
 """The converted graph equals torchao's: same nodes, names, edges and order, qparams to the last bit."""
 
-import subprocess
-
-import numpy as np
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from graph_lines import graph_lines
-from tools import ROOT, load_recipe, tool
+from tools import ROOT, load_recipe
 
 pytest.importorskip("torchao")
-from torchao.quantization.pt2e import ObserverBase  # noqa: E402
-from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e  # noqa: E402
+from torchao_flow import compare, export, images  # noqa: E402
 from torchao.testing.pt2e._xnnpack_quantizer import (  # noqa: E402
     XNNPACKQuantizer,
     get_symmetric_quantization_config,
 )
+
+
+def xnnpack(**options):
+    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(**options))
 
 
 class Small(nn.Module):
@@ -55,83 +54,19 @@ def randomized(model):
     return model.eval()
 
 
-def record_and_convert(path, quantizer, batches):
-    """torchao's flow on the saved program; every observer's inputs are kept."""
-    gm = prepare_pt2e(torch.export.load(path).module(check_guards=False), quantizer)
-    prepared = graph_lines(gm.graph)
-    recorded, handles = {}, []
-    modules = {id(getattr(gm, n.target)): getattr(gm, n.target) for n in gm.graph.nodes if n.op == "call_module"}
-    first_name = {}
-    for node in gm.graph.nodes:
-        if node.op == "call_module":
-            first_name.setdefault(id(getattr(gm, node.target)), node.target)
-    for key, module in modules.items():
-        assert isinstance(module, ObserverBase)
-        name = first_name[key]
-
-        def hook(_, args, name=name):
-            count = sum(k.startswith(name + "/") for k in recorded)
-            recorded[f"{name}/{count}"] = args[0].detach().clone().contiguous().numpy()
-
-        handles.append(module.register_forward_pre_hook(hook))
-    with torch.no_grad():
-        for batch in batches:
-            gm(*batch)
-    for handle in handles:
-        handle.remove()
-    converted = convert_pt2e(gm)
-    return prepared, recorded, converted
-
-
-def export(tmp_path, model, inputs):
-    path = str(tmp_path / "float.pt2")
-    # torchao finds cat and pooling by the module or function that they came from, which only strict export records;
-    # ours goes by the op.
-    torch.export.save(torch.export.export(model, inputs, strict=True), path)
-    return path
-
-
-def compare(tmp_path, path, batches, options, per_channel=True, is_dynamic=False, quantizer=None):
-    if quantizer is None:
-        quantizer = XNNPACKQuantizer().set_global(
-            get_symmetric_quantization_config(is_per_channel=per_channel, is_dynamic=is_dynamic)
-        )
-    prepared, recorded, converted = record_and_convert(path, quantizer, batches)
-    np.savez(tmp_path / "recorded.npz", **recorded)
-    subprocess.run(
-        [tool("convert_recorded"), path, tmp_path / "recorded.npz", tmp_path / "ours", *options], check=True
-    )
-    assert (tmp_path / "ours.prepared.txt").read_text().splitlines() == prepared
-    assert (tmp_path / "ours.txt").read_text().splitlines() == graph_lines(converted.graph)
-    ours = np.load(tmp_path / "ours.npz")
-    read = {n.target for n in converted.graph.nodes if n.op == "get_attr"}
-    assert set(ours.files) == read, "an attribute that nothing reads, or one that is missing"
-    for name in ours.files:
-        theirs = converted
-        for part in name.split("."):
-            theirs = getattr(theirs, part)
-        theirs = theirs.detach().numpy()
-        assert ours[name].dtype == theirs.dtype, name
-        np.testing.assert_array_equal(ours[name], theirs, err_msg=name)
-    return converted
-
-
-def images(shape, n=2, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return [(torch.randn(shape, generator=generator),) for _ in range(n)]
-
-
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_small_network_converts_to_the_same_graph(tmp_path, per_channel):
     options = ["--per-channel"] if per_channel else []
     batches = images((2, 3, 8, 8))
-    compare(tmp_path, export(tmp_path, randomized(Small()), batches[0]), batches, options, per_channel=per_channel)
+    quantizer = xnnpack(is_per_channel=per_channel)
+    compare(tmp_path, export(tmp_path, randomized(Small()), batches[0]), batches, options, quantizer)
 
 
 def test_dynamic_quantization_converts_to_the_same_graph(tmp_path):
     batches = images((2, 3, 8, 8))
     path = export(tmp_path, randomized(Small()), batches[0])
-    compare(tmp_path, path, batches, ["--per-channel", "--dynamic"], is_dynamic=True)
+    options = ["--per-channel", "--dynamic"]
+    compare(tmp_path, path, batches, options, xnnpack(is_per_channel=True, is_dynamic=True))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +96,7 @@ def test_seed_scenarios_convert_to_the_same_graph(tmp_path, network, annotators)
         str(ROOT / "tests" / "e2e" / "data" / f"{network}.pt2"),
         images((1, 3, 5, 7)),
         ["--per-channel", "--annotators", annotators],
-        quantizer=BackendAQuantizer(),
+        BackendAQuantizer(),
     )
 
 
@@ -169,4 +104,5 @@ def test_seed_scenarios_convert_to_the_same_graph(tmp_path, network, annotators)
 def test_recipe_converts_to_the_same_graph(tmp_path, name):
     model, inputs = load_recipe(name)
     inputs = tuple(inputs)
-    compare(tmp_path, export(tmp_path, model, inputs), [inputs], ["--per-channel"])
+    quantizer = xnnpack(is_per_channel=True)
+    compare(tmp_path, export(tmp_path, model, inputs), [inputs], ["--per-channel"], quantizer)

@@ -1,6 +1,7 @@
-// convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--per-channel] [--dynamic] [--annotators conv,linear,...]
+// convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--quantizer NAME] [--per-channel] [--dynamic]
+//                                                     [--annotators conv,linear,...]
 //
-// Prepares MODEL, feeds each observer the tensors that were recorded for it (arrays "activation_post_process_3/0", "/1"
+// Prepares MODEL as torchao does (masks are observed), feeds each observer the tensors that were recorded for it (arrays "activation_post_process_3/0", "/1"
 // ...), converts, and writes OUT_PREFIX.prepared.txt, OUT_PREFIX.txt (the graphs as lines) and OUT_PREFIX.npz (the
 // attributes), for comparison with PyTorch.
 #include <fstream>
@@ -34,7 +35,9 @@ class AnnotatorListQuantizer : public qdq::Quantizer {
 
 void run(int argc, char** argv) {
   if (argc < 4) throw qdq::InvalidArgumentError("usage: convert_recorded MODEL RECORDED OUT_PREFIX [options]");
-  qdq::SymmetricConfigOptions options;
+  qdq::QuantizerOptions options;
+  options.observe_masks = true;
+  std::string quantizer_name = "xnnpack";
   std::string annotators;
   for (int i = 4; i < argc; ++i) {
     const std::string option = argv[i];
@@ -42,16 +45,17 @@ void run(int argc, char** argv) {
       options.per_channel = true;
     else if (option == "--dynamic")
       options.is_dynamic = true;
+    else if (option == "--quantizer" && i + 1 < argc)
+      quantizer_name = argv[++i];
     else if (option == "--annotators" && i + 1 < argc)
       annotators = argv[++i];
     else
       throw qdq::InvalidArgumentError("unknown option " + option);
   }
-  const qdq::QuantizationConfig config = qdq::symmetric_config(options);
-  qdq::XnnpackQuantizer xnnpack;
-  xnnpack.set_global(config);
-  AnnotatorListQuantizer listed(annotators, config);
-  qdq::Quantizer& quantizer = annotators.empty() ? static_cast<qdq::Quantizer&>(xnnpack) : listed;
+  const auto named = qdq::quantizer_by_name(quantizer_name, options);
+  AnnotatorListQuantizer listed(annotators,
+                                qdq::symmetric_config({.per_channel = options.per_channel.value_or(false)}));
+  qdq::Quantizer& quantizer = annotators.empty() ? *named : listed;
 
   const std::string prefix = argv[3];
   qdq::PreparedProgram prepared = qdq::prepare(qdq::load(argv[1]), quantizer);

@@ -1,34 +1,11 @@
 #include <gtest/gtest.h>
 
+#include "annotation_text.h"
 #include "qdq/graph_text.h"
-#include "qdq/quantizer.h"
+#include "qdq/xnnpack_quantizer.h"
 
 namespace qdq {
 namespace {
-
-std::string spec_text(const QuantizationSpecBase& spec) {
-  if (std::holds_alternative<QuantizationSpec>(spec))
-    return std::get<QuantizationSpec>(spec).observer_or_fake_quant_ctr.kind();
-  if (const auto* shared = std::get_if<SharedQuantizationSpec>(&spec)) {
-    const EdgeOrNode& place = shared->edge_or_node;
-    return "shared(" + place.producer->name() + (place.is_edge() ? "->" + place.consumer->name() : "") + ")";
-  }
-  return has_spec(spec) ? "other" : "none";
-}
-
-// "conv: x=HistogramObserver w=... -> ...", one line for each node whose annotation says something.
-std::string annotations(const Program& program) {
-  std::string text;
-  for (const Node& node : program.graph().nodes()) {
-    if (!is_valid_annotation(node)) continue;
-    text += node.name() + " by " + node.annotation->rule + ":";
-    for (const auto& [input, spec] : node.annotation->input_qspec_map)
-      text += " " + input->name() + "=" + spec_text(spec);
-    if (has_spec(node.annotation->output_qspec)) text += " -> " + spec_text(node.annotation->output_qspec);
-    text += "\n";
-  }
-  return text;
-}
 
 QuantizationConfig per_channel() { return symmetric_config({.per_channel = true}); }
 
@@ -146,12 +123,6 @@ TEST(Annotators, UnknownNamesListTheKnownOnes) {
   } catch (const InvalidArgumentError& error) {
     EXPECT_NE(std::string(error.what()).find("there are linear_relu, linear, conv_relu, conv,"), std::string::npos);
   }
-}
-
-TEST(Config, RefusesPerChannelActivations) {
-  QuantizationConfig config = symmetric_config();
-  config.input_activation->qscheme = QScheme::per_channel_affine;
-  EXPECT_THROW(input_act_qspec(config), InvalidArgumentError);
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+#include "annotate/patterns.h"
+
+#include <algorithm>
+
+namespace qdq {
+
+bool is_any_of(const Node& node, std::initializer_list<std::string_view> targets) {
+  return node.kind() == NodeKind::call_function &&
+         std::find(targets.begin(), targets.end(), node.target()) != targets.end();
+}
+
+bool is_relu(const Node& node) { return is_any_of(node, {"aten.relu.default", "aten.relu_.default"}); }
+bool is_linear(const Node& node) { return node.is("aten.linear.default"); }
+bool is_conv(const Node& node) {
+  return is_any_of(node, {"aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default", "aten.conv1d.padding",
+                          "aten.conv2d.padding", "aten.conv3d.padding"});
+}
+bool is_conv_transpose(const Node& node) {
+  return is_any_of(node,
+                   {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"});
+}
+bool is_add(const Node& node) { return is_any_of(node, {"aten.add.Tensor", "aten.add_.Tensor"}); }
+bool is_mul(const Node& node) { return is_any_of(node, {"aten.mul.Tensor", "aten.mul_.Tensor"}); }
+bool is_matmul(const Node& node) {
+  return is_any_of(node, {"aten.matmul.default", "aten.mm.default", "aten.bmm.default"});
+}
+
+std::string_view base_name(const Node& op) {
+  std::string_view name = op.target();
+  name = name.substr(0, name.rfind('.'));
+  name = name.substr(name.rfind('.') + 1);
+  if (name.size() > 1 && name.ends_with('_') && !name.ends_with("__")) name.remove_suffix(1);
+  return name;
+}
+
+bool is_float_tensor(const Node& node) {
+  const TensorMeta* meta = node.type.tensor();
+  return meta && is_floating_point(meta->dtype);
+}
+
+std::shared_ptr<QuantizationAnnotation> new_annotation(std::string rule) {
+  auto annotation = std::make_shared<QuantizationAnnotation>();
+  annotation->annotated = true;
+  annotation->rule = std::move(rule);
+  return annotation;
+}
+
+}  // namespace qdq

@@ -1,0 +1,84 @@
+#include "qdq/quantizers.h"
+
+#include <algorithm>
+
+namespace qdq {
+namespace {
+
+[[noreturn]] void refuse(std::string_view quantizer, std::string_view why) {
+  throw InvalidArgumentError("[annotate] quantizer '" + std::string(quantizer) + "': " + std::string(why));
+}
+
+// The activations' observer, with the eps and bounds of the backend.
+void set_observer(QuantizationConfig& config, const QuantizerOptions& options, std::string_view quantizer) {
+  if (!options.observer) return;
+  if (options.is_dynamic) refuse(quantizer, "dynamic activations have no observer to choose");
+  if (options.observer->find("PerChannel") != std::string::npos)
+    refuse(quantizer, *options.observer + " cannot watch activations, which have one scale per tensor");
+  for (auto* role : {&config.input_activation, &config.output_activation})
+    if (*role)
+      (*role)->observer_or_fake_quant_ctr =
+          observer_by_name(*options.observer).with_args((*role)->observer_or_fake_quant_ctr.defaults());
+}
+
+template <typename AQuantizer>
+void set_excluded(AQuantizer& quantizer, const QuantizerOptions& options) {
+  for (const std::string& pattern : options.exclude) quantizer.exclude(pattern_filter(pattern));
+}
+
+std::unique_ptr<Quantizer> make_xnnpack(const QuantizerOptions& options) {
+  auto quantizer = std::make_unique<XnnpackQuantizer>();
+  QuantizationConfig config =
+      symmetric_config({.per_channel = options.per_channel.value_or(false), .is_dynamic = options.is_dynamic});
+  set_observer(config, options, "xnnpack");
+  quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
+  set_excluded(*quantizer, options);
+  return quantizer;
+}
+
+std::unique_ptr<Quantizer> make_embedding(const QuantizerOptions& options) {
+  if (options.per_channel == false) refuse("embedding", "a table has one scale for each row");
+  auto quantizer = std::make_unique<EmbeddingQuantizer>();
+  set_excluded(*quantizer, options);
+  return quantizer;
+}
+
+struct Row {
+  std::string_view name;
+  std::unique_ptr<Quantizer> (*make)(const QuantizerOptions&);
+};
+
+constexpr Row kQuantizers[] = {
+    {"xnnpack", make_xnnpack},
+    {"embedding", make_embedding},
+};
+
+std::unique_ptr<Quantizer> make_one(std::string_view name, const QuantizerOptions& options) {
+  std::string known;
+  for (const Row& row : kQuantizers) {
+    if (row.name == name) return row.make(options);
+    (known += known.empty() ? "" : ", ") += row.name;
+  }
+  throw InvalidArgumentError("[annotate] no quantizer is called '" + std::string(name) + "'; there are " + known);
+}
+
+}  // namespace
+
+std::unique_ptr<Quantizer> quantizer_by_name(std::string_view name, const QuantizerOptions& options) {
+  if (name.find(',') == std::string_view::npos) return make_one(name, options);
+  std::vector<std::shared_ptr<Quantizer>> members;
+  while (!name.empty()) {
+    const std::string_view member = name.substr(0, name.find(','));
+    name.remove_prefix(std::min(member.size() + 1, name.size()));
+    members.push_back(make_one(member, options));
+  }
+  return std::make_unique<ComposableQuantizer>(std::move(members));
+}
+
+std::vector<std::string> quantizer_names() {
+  std::vector<std::string> names;
+  for (const Row& row : kQuantizers) names.emplace_back(row.name);
+  return names;
+}
+
+}  // namespace qdq
