@@ -42,7 +42,7 @@ struct ObserverOptions {
   std::optional<bool> reduce_range = {};
   std::optional<double> eps = {};
   std::optional<double> averaging_constant = {};  // moving averages
-  std::optional<std::int64_t> bins = {};          // histogram
+  std::optional<std::int64_t> bins = {};          // histograms
   std::optional<double> scale = {};               // fixed qparams
   std::optional<std::int64_t> zero_point = {};    // fixed qparams
   std::optional<double> percentile = {};          // percentile: the share of values inside the range, in percent
@@ -70,7 +70,7 @@ struct QParams {
 };
 
 // What an observer has seen, as named tensors: the names, dtypes and order of the buffers in a PyTorch state dict ("eps",
-// "min_val", "max_val", "histogram", ...). Before the first value min_val is inf and max_val -inf (per tensor), or both
+// "min_val", "max_val", "histogram", ...) where PyTorch has such buffers. Before the first value min_val is inf and max_val -inf (per tensor), or both
 // are empty (per channel).
 struct ObserverState {
   std::vector<std::pair<std::string, Tensor>> buffers;
@@ -82,13 +82,13 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  virtual std::string_view kind() const = 0;  // PyTorch's class name: "HistogramObserver"
+  virtual std::string_view kind() const = 0;  // the class name, PyTorch's: "HistogramObserver"
   // Any dtype and layout that converts to float32; an empty tensor changes nothing. Throws InvalidArgumentError for
   // values that the observer cannot digest (NaN in a histogram).
   virtual void observe(const Tensor& value) = 0;
   // Throws InvalidArgumentError where the PyTorch observer has no qparams (placeholder).
   virtual QParams calculate_qparams() const = 0;
-  // True when observing the same tensor again would not change the state: constants are then observed once.
+  // True when observing everything again would not change the qparams: constants are then observed once.
   virtual bool is_idempotent() const { return false; }
 
   virtual ObserverState save_state() const;  // own memory
@@ -153,10 +153,23 @@ ObserverFactory moving_average_per_channel_min_max_observer(const ObserverOption
 ObserverFactory histogram_observer(const ObserverOptions& options = {});
 ObserverFactory fixed_qparams_observer(const ObserverOptions& options = {});
 ObserverFactory placeholder_observer(const ObserverOptions& options = {});
+ObserverFactory recording_observer(const ObserverOptions& options = {});
+ObserverFactory noop_observer(const ObserverOptions& options = {});
+ObserverFactory reuse_input_observer(const ObserverOptions& options = {});
 ObserverFactory affine_quantized_min_max_observer(const ObserverOptions& options = {});
 ObserverFactory affine_quantized_moving_average_min_max_observer(const ObserverOptions& options = {});
 ObserverFactory affine_quantized_placeholder_observer(const ObserverOptions& options = {});
-// By PyTorch's class name ("MinMaxObserver"). Throws InvalidArgumentError, listing the known names.
-ObserverFactory observer_by_name(std::string_view kind);
+// Observers of ours, per tensor or per channel as their qscheme says, whose statistics merge exactly (docs/quantization.md).
+ObserverFactory mergeable_histogram_observer(const ObserverOptions& options = {});
+ObserverFactory mse_observer(const ObserverOptions& options = {});
+ObserverFactory percentile_observer(const ObserverOptions& options = {});
+ObserverFactory entropy_observer(const ObserverOptions& options = {});
+// By class name ("MinMaxObserver") or the name of one with PyTorch's usual arguments ("default_weight_observer"). Throws
+// InvalidArgumentError, listing the known names.
+ObserverFactory observer_by_name(std::string_view name);
+std::vector<std::string_view> observer_names();
+
+// What a RecordingObserver has kept: a copy of every value, in order. Throws InvalidArgumentError for other kinds.
+const std::vector<Tensor>& get_tensor_value(const Observer& observer);
 
 }  // namespace qdq

@@ -1,4 +1,4 @@
-// Observers that look at nothing: constants known beforehand, and a mere note of a dtype.
+// Observers that look at nothing: constants known beforehand, and mere notes of what to do with a place.
 #include <string>
 
 #include "observers/build.h"
@@ -56,7 +56,7 @@ class PlaceholderObserver : public Observer {
     eps_ = options.eps.value_or(kFloat32Eps);
     is_dynamic_ = options.is_dynamic.value_or(false);
     if (is_integral(dtype_) && dtype_ != DType::uint64) {
-      const IntegerLimits limits = integer_limits(plain_dtype(dtype_));
+      const IntegerLimits limits = integer_limits(dtype_);
       quant_min_ = limits.min;
       quant_max_ = limits.max;
     }
@@ -74,7 +74,32 @@ class PlaceholderObserver : public Observer {
   void merge(const Observer&) override {}
 };
 
+// A note of a dtype or of nothing at all.
+class NoteObserver : public Observer {
+ public:
+  NoteObserver(std::string_view kind, DType dtype) : kind_(kind) { dtype_ = dtype; }
+  std::string_view kind() const override { return kind_; }
+  void observe(const Tensor&) override {}
+  bool is_idempotent() const override { return true; }
+  QParams calculate_qparams() const override {
+    throw InvalidArgumentError("[observe] " + std::string(kind_) + ": observes nothing and has no qparams");
+  }
+  bool can_merge() const override { return true; }
+  void merge(const Observer&) override {}
+
+ private:
+  std::string_view kind_;
+};
+
 }  // namespace
+
+std::unique_ptr<Observer> build_noop(const ObserverOptions& options) {
+  return std::make_unique<NoteObserver>("NoopObserver", options.dtype.value_or(DType::float16));
+}
+
+std::unique_ptr<Observer> build_reuse_input(const ObserverOptions&) {
+  return std::make_unique<NoteObserver>("ReuseInputObserver", DType::quint8);
+}
 
 std::unique_ptr<Observer> build_fixed_qparams(const ObserverOptions& options) {
   return std::make_unique<FixedQParamsObserver>(options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -73,9 +74,28 @@ void level_errors(const LevelFit& fit, std::span<float> errors) {
   }
 }
 
+std::int64_t count_on_grid(const float* values, std::int64_t count, float inverse_width,
+                           std::span<std::uint32_t> counts) {
+  std::uint32_t* const center = counts.data() + counts.size() / 2;
+  std::int64_t zeros = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float v = values[i];
+    const auto bin = static_cast<std::int32_t>(std::fabs(v) * inverse_width);
+    if (v == 0.0f)
+      ++zeros;
+    else
+      ++center[v < 0.0f ? -1 - bin : bin];
+  }
+  return zeros;
+}
+
+#define QDQ_TARGET
+#include "observers/kernels_error_body.inc"
+
 }  // namespace
 
-const ObserverKernels kBaselineKernels = {"baseline", min_max, count_into_bins, level_errors};
+const ObserverKernels kBaselineKernels = {"baseline",    min_max,        count_into_bins, level_errors,
+                                          count_on_grid, rounding_error, integrated_error};
 
 std::span<const ObserverKernels* const> available_observer_kernels() {
   static const std::vector<const ObserverKernels*> available = [] {

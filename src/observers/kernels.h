@@ -30,6 +30,14 @@ struct LevelFit {
   float last_level;
 };
 
+// The numbers k * scale for the integers from lowest to highest: what a quantized value stands for, the zero point taken
+// off. At most 2^17 of them.
+struct Levels {
+  float scale;
+  double lowest;
+  double highest;
+};
+
 // The inner loops of the observers. Every set gives the same bits.
 struct ObserverKernels {
   std::string_view name;  // "baseline", "avx2", "avx512"
@@ -39,7 +47,19 @@ struct ObserverKernels {
   void (*count_into_bins)(const float* values, std::int64_t count, const Bins& bins, std::uint32_t* counts);
   // The squared error that each source bin contributes: errors.size() == density.size().
   void (*level_errors)(const LevelFit& fit, std::span<float> errors);
+  // ++counts[counts.size() / 2 + bin] for every v but zero; bin = int(|v| * inverse_width) for v > 0 and -1 - that for
+  // v < 0. Returns how many zeros there were. inverse_width is a power of two, all bins exist, count < 2^31.
+  std::int64_t (*count_on_grid)(const float* values, std::int64_t count, float inverse_width,
+                                std::span<std::uint32_t> counts);
+  // The squared error of rounding to levels, in sums that do not depend on the set: of values, each `count` times, ...
+  double (*rounding_error)(std::span<const float> values, std::span<const double> counts, const Levels& levels);
+  // ... and of values that lie evenly between edges: the integral of the squared error from 0 to edges[i], times
+  // weights[i], summed up. (With weights[i] = density of bin i - 1 less that of bin i it is the error of the bins.)
+  // Both take multiples of kErrorLanes.
+  double (*integrated_error)(std::span<const double> edges, std::span<const double> weights, const Levels& levels);
 };
+
+inline constexpr std::size_t kErrorLanes = 8;
 
 // All sets that this processor can run, the fastest first.
 std::span<const ObserverKernels* const> available_observer_kernels();

@@ -50,6 +50,11 @@ struct V {
     _mm256_store_ps(lanes, v);
     return *std::max_element(lanes, lanes + kLanes);
   }
+  QDQ_TARGET static Floats abs(Floats v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
+  // -1 - n in the lanes where v has its sign bit set, n elsewhere.
+  QDQ_TARGET static Ints flip_if_negative(Ints n, Floats v) {
+    return _mm256_xor_si256(n, _mm256_srai_epi32(_mm256_castps_si256(v), 31));
+  }
   QDQ_TARGET static Floats floor(Floats v) { return _mm256_floor_ps(v); }
   QDQ_TARGET static Ints truncate(Floats v) { return _mm256_cvttps_epi32(v); }
   // a + b in the lanes where x < y (x <= y), a elsewhere.
@@ -74,10 +79,13 @@ struct V {
 };
 
 #include "observers/kernels_body.inc"
+#include "observers/kernels_error_body.inc"
+#include "observers/kernels_grid_body.inc"
 
 }  // namespace
 
-const ObserverKernels kAvx2Kernels = {"avx2", min_max, count_into_bins, level_errors};
+const ObserverKernels kAvx2Kernels = {"avx2",        min_max,        count_into_bins, level_errors,
+                                      count_on_grid, rounding_error, integrated_error};
 
 }  // namespace qdq
 #endif

@@ -29,6 +29,11 @@ struct V {
   QDQ_TARGET static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
   QDQ_TARGET static float reduce_min(Floats v) { return _mm512_reduce_min_ps(v); }
   QDQ_TARGET static float reduce_max(Floats v) { return _mm512_reduce_max_ps(v); }
+  QDQ_TARGET static Floats abs(Floats v) { return _mm512_abs_ps(v); }
+  // -1 - n in the lanes where v has its sign bit set, n elsewhere.
+  QDQ_TARGET static Ints flip_if_negative(Ints n, Floats v) {
+    return _mm512_xor_si512(n, _mm512_srai_epi32(_mm512_castps_si512(v), 31));
+  }
   QDQ_TARGET static Floats floor(Floats v) {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   }
@@ -54,10 +59,13 @@ struct V {
 };
 
 #include "observers/kernels_body.inc"
+#include "observers/kernels_error_body.inc"
+#include "observers/kernels_grid_body.inc"
 
 }  // namespace
 
-const ObserverKernels kAvx512Kernels = {"avx512", min_max, count_into_bins, level_errors};
+const ObserverKernels kAvx512Kernels = {"avx512",      min_max,        count_into_bins, level_errors,
+                                        count_on_grid, rounding_error, integrated_error};
 
 }  // namespace qdq
 #endif

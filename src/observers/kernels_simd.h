@@ -2,6 +2,7 @@
 // What kernels_body.inc uses beside the vectors themselves.
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 

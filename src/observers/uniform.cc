@@ -10,9 +10,9 @@
 namespace qdq {
 namespace {
 
-constexpr std::array kAllowedDTypes = {DType::qint8,       DType::quint8,       DType::qint32, DType::int8,
-                                       DType::uint8,       DType::int16,        DType::int32,  DType::uint16,
-                                       DType::float8_e5m2, DType::float8_e4m3fn};
+constexpr std::array kAllowedDTypes = {DType::qint8,  DType::quint8,      DType::quint4x2,     DType::qint32,
+                                       DType::int8,   DType::uint8,       DType::int16,        DType::int32,
+                                       DType::uint16, DType::float8_e5m2, DType::float8_e4m3fn};
 
 std::pair<std::int64_t, std::int64_t> default_range(DType dtype, bool reduced) {
   switch (dtype) {
@@ -23,7 +23,7 @@ std::pair<std::int64_t, std::int64_t> default_range(DType dtype, bool reduced) {
     case DType::float8_e5m2:
     case DType::float8_e4m3fn: return {0, 15};  // PyTorch's fallback for dtypes without a rule of their own
     default: {
-      const IntegerLimits limits = integer_limits(plain_dtype(dtype));
+      const IntegerLimits limits = integer_limits(dtype);
       return {limits.min, limits.max};
     }
   }
@@ -97,42 +97,46 @@ QParams UniformObserver::qparams_for(std::span<const float> min, std::span<const
              (is_per_channel(qscheme_) ? " in channel " + std::to_string(i) : "") + "; was a NaN observed?");
 
   const auto count = static_cast<std::int64_t>(min.size());
-  const auto eps = static_cast<float>(eps_);
-  const auto length = static_cast<double>(quant_max_ - quant_min_);
   QParams result{Tensor::empty(DType::float32, {count}), {}};
   float* scale = result.scale.data<float>();
+  if (qscheme_ == QScheme::per_channel_affine_float_qparams) {
+    const auto eps = static_cast<float>(eps_), length = static_cast<float>(quant_max_ - quant_min_);
+    result.zero_point = Tensor::empty(DType::float32, {count});
+    float* zero_point = result.zero_point.data<float>();
+    for (std::size_t i = 0; i < min.size(); ++i) {
+      const float raw = (max[i] - min[i]) / length;
+      scale[i] = raw > eps ? raw : 1.0f;
+      zero_point[i] = -min[i] / scale[i];
+    }
+    return result;
+  }
+  Tensor zero_points = Tensor::empty(DType::int64, {count});
+  for (std::size_t i = 0; i < min.size(); ++i) {
+    const ScaleAndZeroPoint found = qparams_of(min[i], max[i]);
+    scale[i] = found.scale;
+    zero_points.data<std::int64_t>()[i] = found.zero_point;
+  }
+  result.zero_point = is_symmetric(qscheme_) ? zero_points : zero_points.to(DType::int32);
+  return result;
+}
 
+ScaleAndZeroPoint UniformObserver::qparams_of(float min, float max) const {
+  const float low = std::min(min, 0.0f), high = std::max(max, 0.0f);
+  const auto eps = static_cast<float>(eps_);
+  const auto length = static_cast<double>(quant_max_ - quant_min_);
   if (is_symmetric(qscheme_)) {
-    const auto half_length = static_cast<float>(length / 2);
-    for (std::size_t i = 0; i < min.size(); ++i)
-      scale[i] = max_of(max_of(-std::min(min[i], 0.0f), std::max(max[i], 0.0f)) / half_length, eps);
     std::int64_t zero_point = 0;
     if (is_one_of(dtype_, {DType::quint8, DType::uint8}))
       zero_point = has_customized_qrange_ ? floor_half(quant_min_ + quant_max_) : 128;
     else if (dtype_ == DType::uint16)
       zero_point = 1 << 15;
-    result.zero_point = Tensor::full(DType::int64, {count}, static_cast<double>(zero_point));
-  } else if (qscheme_ == QScheme::per_channel_affine_float_qparams) {
-    result.zero_point = Tensor::empty(DType::float32, {count});
-    float* zero_point = result.zero_point.data<float>();
-    for (std::size_t i = 0; i < min.size(); ++i) {
-      const float raw = (max[i] - min[i]) / static_cast<float>(length);
-      scale[i] = raw > eps ? raw : 1.0f;
-      zero_point[i] = -min[i] / scale[i];
-    }
-  } else {
-    result.zero_point = Tensor::empty(DType::int32, {count});
-    auto* zero_point = result.zero_point.data<std::int32_t>();
-    for (std::size_t i = 0; i < min.size(); ++i) {
-      const float low = std::min(min[i], 0.0f), high = std::max(max[i], 0.0f);
-      scale[i] = max_of((high - low) / static_cast<float>(length), eps);
-      // int32 arithmetic that wraps, as in torch.
-      const auto steps = static_cast<std::uint32_t>(to_int32(std::nearbyint(low / scale[i])));
-      const auto raw = static_cast<std::int32_t>(static_cast<std::uint32_t>(quant_min_) - steps);
-      zero_point[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(raw, quant_min_, quant_max_));
-    }
+    return {max_of(max_of(-low, high) / static_cast<float>(length / 2), eps), zero_point};
   }
-  return result;
+  const float scale = max_of((high - low) / static_cast<float>(length), eps);
+  // int32 arithmetic that wraps, as in torch.
+  const auto steps = static_cast<std::uint32_t>(to_int32(std::nearbyint(low / scale)));
+  const auto raw = static_cast<std::int32_t>(static_cast<std::uint32_t>(quant_min_) - steps);
+  return {scale, std::clamp<std::int64_t>(raw, quant_min_, quant_max_)};
 }
 
 Tensor UniformObserver::float_values(const Tensor& value, bool any_order) {

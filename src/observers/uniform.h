@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -9,6 +10,11 @@
 namespace qdq {
 
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+struct ScaleAndZeroPoint {
+  float scale;
+  std::int64_t zero_point;
+};
 
 // The common part of the observers that keep bounds: checked options, and qparams from (min, max).
 class UniformObserver : public Observer {
@@ -24,6 +30,8 @@ class UniformObserver : public Observer {
   // scale and zero_point for these bounds, computed in float32 as PyTorch does (docs/numerics.md). Throws
   // InvalidArgumentError where a minimum is not <= its maximum (a NaN was observed).
   QParams qparams_for(std::span<const float> min, std::span<const float> max) const;
+  // The same for one pair of bounds and an integer zero point.
+  ScaleAndZeroPoint qparams_of(float min, float max) const;
   // What PyTorch returns when nothing was observed: scale 1, zero_point 0.
   static QParams default_qparams();
   // `value` as contiguous memory of float32. The elements come in some order when `any_order`, else in row-major order.

@@ -96,7 +96,8 @@ class ObserverBuilder {
       options.quant_max = plain->quant_max;
       options.qscheme = plain->qscheme;
       options.is_dynamic = plain->is_dynamic;
-      if (plain->observer_or_fake_quant_ctr.kind().find("PerChannel") != std::string::npos)
+      const bool per_channel = plain->qscheme && is_per_channel(*plain->qscheme);
+      if (per_channel || plain->observer_or_fake_quant_ctr.kind().find("PerChannel") != std::string::npos)
         options.ch_axis = plain->ch_axis;
       return build_plain(places_.all()[place].place, *plain, options);
     }

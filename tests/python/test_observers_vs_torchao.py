@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st  # noqa: E402
 
 from tools import tool  # noqa: E402
 
-DTYPES = ["qint8", "quint8", "qint32", "int8", "uint8", "int16", "int32", "uint16", "float8_e5m2", "float8_e4m3fn"]
+DTYPES = ["qint8", "quint8", "quint4x2", "qint32", "int8", "uint8", "int16", "int32", "uint16", "float8_e5m2", "float8_e4m3fn"]
 PER_TENSOR = ["per_tensor_affine", "per_tensor_symmetric"]
 PER_CHANNEL = ["per_channel_affine", "per_channel_symmetric", "per_channel_affine_float_qparams"]
 MANY = settings(deadline=None, max_examples=int(os.environ.get("QDQ_EXAMPLES", "100")))
@@ -256,3 +256,24 @@ def test_placeholder_has_no_qparams(ours):
             peer.calculate_qparams()
         with pytest.raises(ValueError, match="PlaceholderObserver"):
             ours.ask("qparams")
+
+
+def test_named_defaults(ours):
+    """Every observer that torchao gives a name, with a value and without."""
+    named = [name for name in dir(observers) if name.startswith("default_") or name.endswith("range_neg_127_to_127")]
+    assert len(named) >= 16
+    for name in named:
+        ours.new(name)
+        peer = getattr(observers, name)()
+        if hasattr(peer, "quant_min") and "placeholder" not in name:
+            assert ours.ask("range") == f"{peer.quant_min} {peer.quant_max}", name
+        x = torch.linspace(-3, 5, 60).reshape(4, 15)
+        peer(x)
+        ours.observe(x)
+        if refused(peer.calculate_qparams):
+            assert refused(lambda: ours.ask("qparams")), name
+            continue
+        qparams = ours.tensors("qparams")
+        scale, zero_point = peer.calculate_qparams()
+        same(qparams["scale"], scale, name)
+        same(qparams["zero_point"], zero_point, name)

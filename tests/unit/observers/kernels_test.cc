@@ -114,5 +114,40 @@ TEST_P(EveryKernelSet, LevelErrorsHaveTheBitsOfTheBaseline) {
   }
 }
 
+TEST_P(EveryKernelSet, CountsOnAGridAsTheBaseline) {
+  unsigned seed = 100;
+  for (const std::size_t count : {3u, 511u, 512u, 1000u, 50001u})
+    for (const float scale : {0x1p-130f, 0x1p-20f, 1.0f, 0x1p100f}) {
+      std::vector<float> values = normal_values(count, ++seed, scale);
+      for (std::size_t i = 0; i < count; i += 1 + seed % 5) values[i] = i % 2 == 0 ? 0.0f : -0.0f;
+      const Extremes bounds = baseline().min_max(values.data(), static_cast<std::int64_t>(count));
+      const float inverse =
+          std::exp2(static_cast<float>(std::min(7 - std::ilogb(std::max(-bounds.min, bounds.max)), 126)));
+      std::vector<std::uint32_t> found(512, 1), expected = found;
+      const auto zeros = kernels().count_on_grid(values.data(), static_cast<std::int64_t>(count), inverse, found);
+      EXPECT_EQ(zeros, baseline().count_on_grid(values.data(), static_cast<std::int64_t>(count), inverse, expected));
+      EXPECT_EQ(zeros, std::ranges::count(values, 0.0f));
+      EXPECT_EQ(found, expected) << count << " values of " << scale;
+    }
+}
+
+TEST_P(EveryKernelSet, AddsErrorsAsTheBaseline) {
+  std::mt19937 generator(8);
+  for (int trial = 0; trial < 100; ++trial) {
+    const std::size_t size = kErrorLanes * (1 + generator() % 100);
+    const std::vector<float> values =
+        normal_values(size, static_cast<unsigned>(trial), std::exp2(static_cast<float>(trial % 40) - 20.0f));
+    std::vector<double> counts, edges;
+    for (std::size_t i = 0; i < size; ++i) {
+      counts.push_back(static_cast<double>(generator() % 1000));
+      edges.push_back((static_cast<double>(i) - static_cast<double>(size / 2)) * 0.125);
+    }
+    const Levels levels{std::exp2(static_cast<float>(trial % 7)) * 0.01f, -static_cast<double>(generator() % 65536),
+                        127};
+    EXPECT_EQ(kernels().rounding_error(values, counts, levels), baseline().rounding_error(values, counts, levels));
+    EXPECT_EQ(kernels().integrated_error(edges, counts, levels), baseline().integrated_error(edges, counts, levels));
+  }
+}
+
 }  // namespace
 }  // namespace qdq

@@ -7,12 +7,12 @@
 namespace qdq {
 namespace {
 
-ObserverFactory usable(std::string_view kind) {
-  return observer_by_name(kind).with_args({.dtype = DType::uint8,
-                                           .scale = 0.5,
-                                           .zero_point = 3,
-                                           .mapping_type = MappingType::asymmetric,
-                                           .granularity = PerAxis{0}});
+// With the arguments that some kinds cannot do without.
+ObserverFactory usable(std::string_view name) {
+  const ObserverOptions options{
+      .scale = 0.5, .zero_point = 3, .mapping_type = MappingType::asymmetric, .granularity = PerAxis{0}};
+  const ObserverFactory factory = observer_by_name(name).with_args(options);
+  return factory.defaults().dtype || !name.starts_with("Affine") ? factory : factory.with_args({.dtype = DType::uint8});
 }
 
 // What every observer promises.
@@ -23,7 +23,9 @@ INSTANTIATE_TEST_SUITE_P(Registry, EveryObserver,
                                          "MovingAveragePerChannelMinMaxObserver", "HistogramObserver",
                                          "FixedQParamsObserver", "PlaceholderObserver", "AffineQuantizedMinMaxObserver",
                                          "AffineQuantizedMovingAverageMinMaxObserver",
-                                         "AffineQuantizedPlaceholderObserver"),
+                                         "AffineQuantizedPlaceholderObserver", "RecordingObserver", "NoopObserver",
+                                         "ReuseInputObserver", "MergeableHistogramObserver", "MSEObserver",
+                                         "PercentileObserver", "EntropyObserver"),
                          [](const auto& row) { return std::string(row.param); });
 
 TEST_P(EveryObserver, IsCalledByItsPyTorchName) { EXPECT_EQ(usable(GetParam())()->kind(), GetParam()); }
@@ -76,6 +78,47 @@ TEST(ObserverFactory, UnknownNamesListTheKnownOnes) {
   } catch (const InvalidArgumentError& error) {
     EXPECT_NE(std::string(error.what()).find("MinMaxObserver"), std::string::npos) << error.what();
   }
+}
+
+TEST(ObserverByName, KnowsPyTorchsDefaults) {
+  const auto weight = observer_by_name("per_channel_weight_observer_range_neg_127_to_127")();
+  EXPECT_EQ(weight->kind(), "PerChannelMinMaxObserver");
+  EXPECT_EQ(weight->dtype(), DType::qint8);
+  EXPECT_EQ(weight->qscheme(), QScheme::per_channel_symmetric);
+  EXPECT_EQ(weight->quant_min(), -127);
+  EXPECT_EQ(weight->eps(), 0x1p-12);
+  EXPECT_EQ(observer_by_name("default_observer")({.quant_max = 100})->quant_max(), 100) << "arguments win";
+  const auto four_bits = observer_by_name("default_float_qparams_observer_4bit")();
+  EXPECT_EQ(four_bits->quant_min(), 0);
+  EXPECT_EQ(four_bits->quant_max(), 15);
+}
+
+TEST(ObserverByName, BuildsAllThatItLists) {
+  for (const std::string_view name : observer_names()) EXPECT_NE(usable(name)(), nullptr) << name;
+}
+
+TEST(Recording, KeepsCopiesOfEveryValue) {
+  const auto observer = recording_observer()();
+  const Tensor x = Tensor::from<float>({1, 2}, {2});
+  observer->observe(x);
+  x.data<float>()[0] = 9;
+  observer->observe(Tensor::from<std::int32_t>({3}, {1}));
+  ASSERT_EQ(get_tensor_value(*observer).size(), 2u);
+  EXPECT_TRUE(bit_equal(get_tensor_value(*observer)[0], Tensor::from<float>({1, 2}, {2})));
+  EXPECT_TRUE(bit_equal(get_tensor_value(*observer)[1], Tensor::from<std::int32_t>({3}, {1})));
+  EXPECT_THROW(observer->calculate_qparams(), InvalidArgumentError);
+  EXPECT_THROW(get_tensor_value(*min_max_observer()()), InvalidArgumentError);
+}
+
+TEST(Recording, RefusesAStateWithGaps) {
+  EXPECT_THROW(recording_observer()()->load_state({{{"tensor_val.1", Tensor::scalar(1.0f)}}}), InvalidArgumentError);
+}
+
+TEST(Notes, HaveADTypeAndNoQParams) {
+  EXPECT_EQ(noop_observer()()->dtype(), DType::float16);
+  EXPECT_EQ(noop_observer({.dtype = DType::bfloat16})()->dtype(), DType::bfloat16);
+  EXPECT_THROW(noop_observer()()->calculate_qparams(), InvalidArgumentError);
+  EXPECT_THROW(reuse_input_observer()()->calculate_qparams(), InvalidArgumentError);
 }
 
 TEST(FixedQParams, ReturnsWhatItWasGiven) {
