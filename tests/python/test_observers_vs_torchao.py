@@ -270,7 +270,7 @@ def test_named_defaults(ours):
         x = torch.linspace(-3, 5, 60).reshape(4, 15)
         peer(x)
         ours.observe(x)
-        if refused(peer.calculate_qparams):
+        if type(peer).__name__ in ("PlaceholderObserver", "RecordingObserver", "ReuseInputObserver"):
             assert refused(lambda: ours.ask("qparams")), name
             continue
         qparams = ours.tensors("qparams")
