@@ -28,6 +28,7 @@ PUBLIC = {
     "quantizers": "spec",
     "annotation_report": "spec",
     "embedding_quantizer": "spec",
+    "inductor_quantizer": "spec",
     "xnnpack_quantizer": "spec",
     "io": "formats",
     "quantize": "api",

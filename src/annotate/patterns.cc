@@ -4,26 +4,24 @@
 
 namespace qdq {
 
-bool is_any_of(const Node& node, std::initializer_list<std::string_view> targets) {
+bool is_any_of(const Node& node, std::span<const std::string_view> targets) {
   return node.kind() == NodeKind::call_function &&
          std::find(targets.begin(), targets.end(), node.target()) != targets.end();
 }
+bool is_any_of(const Node& node, std::initializer_list<std::string_view> targets) {
+  return is_any_of(node, std::span(targets.begin(), targets.size()));
+}
 
 bool is_relu(const Node& node) { return is_any_of(node, {"aten.relu.default", "aten.relu_.default"}); }
-bool is_linear(const Node& node) { return node.is("aten.linear.default"); }
-bool is_conv(const Node& node) {
-  return is_any_of(node, {"aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default", "aten.conv1d.padding",
-                          "aten.conv2d.padding", "aten.conv3d.padding"});
-}
+bool is_linear(const Node& node) { return is_any_of(node, kLinearOps); }
+bool is_conv(const Node& node) { return is_any_of(node, kConvOps); }
 bool is_conv_transpose(const Node& node) {
   return is_any_of(node,
                    {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"});
 }
 bool is_add(const Node& node) { return is_any_of(node, {"aten.add.Tensor", "aten.add_.Tensor"}); }
 bool is_mul(const Node& node) { return is_any_of(node, {"aten.mul.Tensor", "aten.mul_.Tensor"}); }
-bool is_matmul(const Node& node) {
-  return is_any_of(node, {"aten.matmul.default", "aten.mm.default", "aten.bmm.default"});
-}
+bool is_matmul(const Node& node) { return is_any_of(node, kMatmulOps); }
 
 std::string_view base_name(const Node& op) {
   std::string_view name = op.target();

@@ -1,6 +1,7 @@
 #pragma once
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -8,7 +9,13 @@
 
 namespace qdq {
 
+inline constexpr std::string_view kConvOps[] = {"aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default",
+                                                "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding"};
+inline constexpr std::string_view kLinearOps[] = {"aten.linear.default"};
+inline constexpr std::string_view kMatmulOps[] = {"aten.matmul.default", "aten.mm.default", "aten.bmm.default"};
+
 // Questions about ops that the quantizers' rules share. In-place forms count as the op.
+bool is_any_of(const Node& node, std::span<const std::string_view> targets);
 bool is_any_of(const Node& node, std::initializer_list<std::string_view> targets);
 bool is_relu(const Node& node);
 bool is_linear(const Node& node);

@@ -36,6 +36,41 @@ std::unique_ptr<Quantizer> make_xnnpack(const QuantizerOptions& options) {
   return quantizer;
 }
 
+// Weights by the other scheme than the backend's own.
+void set_per_channel(QuantizationConfig& config, const QuantizerOptions& options) {
+  if (!options.per_channel) return;
+  QuantizationSpec& weight = *config.weight;
+  const ObserverOptions& defaults = weight.observer_or_fake_quant_ctr.defaults();
+  weight.observer_or_fake_quant_ctr =
+      *options.per_channel ? per_channel_min_max_observer(defaults) : min_max_observer(defaults);
+  weight.qscheme = *options.per_channel ? QScheme::per_channel_symmetric : QScheme::per_tensor_symmetric;
+  weight.ch_axis = *options.per_channel ? std::optional<std::int64_t>(0) : std::nullopt;
+}
+
+template <typename AQuantizer>
+std::unique_ptr<Quantizer> make_inductor(QuantizationConfig config, const QuantizerOptions& options) {
+  auto quantizer = std::make_unique<AQuantizer>();
+  set_observer(config, options, quantizer->name());
+  set_per_channel(config, options);
+  quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
+  set_excluded(*quantizer, options);
+  return quantizer;
+}
+
+std::unique_ptr<Quantizer> make_x86(const QuantizerOptions& options) {
+  return make_inductor<X86Quantizer>(
+      x86_config({.is_dynamic = options.is_dynamic, .reduce_range = options.reduce_range}), options);
+}
+
+std::unique_ptr<Quantizer> make_arm(const QuantizerOptions& options) {
+  return make_inductor<ArmQuantizer>(arm_config(options.is_dynamic), options);
+}
+
+std::unique_ptr<Quantizer> make_xpu(const QuantizerOptions& options) {
+  if (options.is_dynamic) refuse("xpu", "its recipes are static");
+  return make_inductor<XpuQuantizer>(xpu_config(), options);
+}
+
 std::unique_ptr<Quantizer> make_embedding(const QuantizerOptions& options) {
   if (options.per_channel == false) refuse("embedding", "a table has one scale for each row");
   auto quantizer = std::make_unique<EmbeddingQuantizer>();
@@ -49,14 +84,16 @@ struct Row {
 };
 
 constexpr Row kQuantizers[] = {
-    {"xnnpack", make_xnnpack},
-    {"embedding", make_embedding},
+    {"xnnpack", make_xnnpack}, {"x86", make_x86}, {"arm", make_arm}, {"xpu", make_xpu}, {"embedding", make_embedding},
 };
 
 std::unique_ptr<Quantizer> make_one(std::string_view name, const QuantizerOptions& options) {
   std::string known;
   for (const Row& row : kQuantizers) {
-    if (row.name == name) return row.make(options);
+    if (row.name == name) {
+      if (options.reduce_range && name != "x86" && name != "embedding") refuse(name, "only x86 has reduce_range");
+      return row.make(options);
+    }
     (known += known.empty() ? "" : ", ") += row.name;
   }
   throw InvalidArgumentError("[annotate] no quantizer is called '" + std::string(name) + "'; there are " + known);

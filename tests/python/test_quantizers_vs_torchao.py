@@ -4,6 +4,8 @@ import pytest
 import torch
 import torch.nn as nn
 
+from tools import load_recipe
+
 pytest.importorskip("torchao")
 from torchao.quantization.pt2e.quantizer import ComposableQuantizer  # noqa: E402
 from torchao.quantization.pt2e.quantizer.embedding_quantizer import EmbeddingQuantizer  # noqa: E402
@@ -11,7 +13,7 @@ from torchao.testing.pt2e._xnnpack_quantizer import (  # noqa: E402
     XNNPACKQuantizer,
     get_symmetric_quantization_config,
 )
-from torchao_flow import compare, export  # noqa: E402
+from torchao_flow import compare, export, images  # noqa: E402
 
 
 class TextNet(nn.Module):
@@ -57,3 +59,75 @@ def test_composed_quantizers_annotate_as_torchaos(tmp_path, dynamic):
         get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     )
     compare(tmp_path, path, batches, options, ComposableQuantizer([EmbeddingQuantizer(), xnnpack]))
+
+
+class Branches(nn.Module):
+    """Every recipe of the Inductor quantizers."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.pool = nn.MaxPool2d(2)
+        self.convs = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(6))
+        self.acts = nn.ModuleList([nn.ReLU(), nn.Hardtanh(), nn.Hardswish(), nn.ReLU6(), nn.SiLU()])
+        self.last = nn.Conv2d(16, 8, 1)
+        self.avg = nn.AvgPool2d(2)
+        self.gap = nn.AdaptiveAvgPool2d(1)
+        self.linears = nn.ModuleList(nn.Linear(8, 8) for _ in range(7))
+        self.relu = nn.ReLU()
+        self.posts = nn.ModuleList([nn.ReLU(), nn.LeakyReLU(), nn.Tanh(), nn.GELU()])
+
+    def forward(self, x):
+        x = self.pool(self.relu(self.stem(x)))
+        y = self.acts[0](self.convs[0](x) + x)
+        z = self.convs[1](y) + y
+        for conv, act in zip(self.convs[2:], self.acts[1:]):
+            z = act(conv(z))
+        z = self.last(torch.cat([self.relu(self.convs[0](z)), self.relu(self.convs[1](z))], 1))
+        z = torch.flatten(self.gap(self.avg(self.acts[0](z))), 1)
+        u = self.relu(self.linears[0](z) + z)
+        u = self.linears[1](u) + z
+        for linear, post in zip(self.linears[2:], self.posts):
+            u = post(linear(u))
+        return self.linears[6](u * z), torch.matmul(u, z.t())
+
+
+def inductor(name, **options):
+    from torchao.quantization.pt2e.quantizer import arm_inductor_quantizer as arm
+    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+    from torchao.quantization.pt2e.quantizer import xpu_inductor_quantizer as xpu
+
+    quantizer, config = {
+        "x86": (x86.X86InductorQuantizer, x86.get_default_x86_inductor_quantization_config),
+        "arm": (arm.ArmInductorQuantizer, arm.get_default_arm_inductor_quantization_config),
+        "xpu": (xpu.XPUInductorQuantizer, xpu.get_default_xpu_inductor_quantization_config),
+    }[name]
+    return quantizer().set_global(config(**options))
+
+
+@pytest.mark.parametrize("name", ["x86", "arm", "xpu"])
+def test_inductor_recipes_annotate_as_torchaos(tmp_path, name):
+    batches = images((2, 3, 8, 8))
+    path = export(tmp_path, Branches().eval(), batches[0])
+    compare(tmp_path, path, batches, ["--quantizer", name], inductor(name))
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [("x86", {"is_dynamic": True}), ("x86", {"reduce_range": True}), ("arm", {"is_dynamic": True})],
+)
+def test_inductor_configurations_are_torchaos(tmp_path, name, options):
+    batches = images((2, 3, 8, 8))
+    path = export(tmp_path, Branches().eval(), batches[0])
+    flags = {"is_dynamic": "--dynamic", "reduce_range": "--reduce-range"}
+    ours = ["--quantizer", name] + [flags[option] for option in options]
+    compare(tmp_path, path, batches, ours, inductor(name, **options))
+
+
+@pytest.mark.parametrize("name", ["resnet_cifar", "mobilenet_v2", "minilm_plain"])
+def test_x86_annotates_real_networks_as_torchao(tmp_path, name):
+    model, inputs = load_recipe(name)
+    inputs = tuple(inputs)
+    path = export(tmp_path, model, inputs)
+    compare(tmp_path, path, [inputs], ["--quantizer", "x86"], inductor("x86"))

@@ -1,4 +1,4 @@
-// convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--quantizer NAME] [--per-channel] [--dynamic]
+// convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--quantizer NAME] [--per-channel] [--dynamic] [--reduce-range]
 //                                                     [--annotators conv,linear,...]
 //
 // Prepares MODEL as torchao does (masks are observed), feeds each observer the tensors that were recorded for it (arrays "activation_post_process_3/0", "/1"
@@ -45,6 +45,8 @@ void run(int argc, char** argv) {
       options.per_channel = true;
     else if (option == "--dynamic")
       options.is_dynamic = true;
+    else if (option == "--reduce-range")
+      options.reduce_range = true;
     else if (option == "--quantizer" && i + 1 < argc)
       quantizer_name = argv[++i];
     else if (option == "--annotators" && i + 1 < argc)
