@@ -35,7 +35,10 @@ std::optional<Shape> parse_numbers(std::string_view text) {
 std::string to_string(const Granularity& granularity) {
   const auto call = [](const char* name, std::span<const std::int64_t> numbers) {
     std::string text = std::string(name) + "(";
-    for (std::size_t i = 0; i < numbers.size(); ++i) text += (i == 0 ? "" : ",") + std::to_string(numbers[i]);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (i > 0) text += ',';
+      text += std::to_string(numbers[i]);
+    }
     return text + ")";
   };
   return std::visit(Overloaded{[](const PerTensor&) { return std::string("PerTensor"); },
