@@ -32,6 +32,7 @@ PUBLIC = {
     "xnnpack_quantizer": "spec",
     "io": "formats",
     "quantize": "api",
+    "statistics": "api",
     "qdq": "api",
     "version": "base",
 }
@@ -50,6 +51,7 @@ ALLOWED = {
     "annotate": OPS | {"observers", "spec", "passes"},
     "observers": {"base", "tensor"},
     "prepare": OPS | {"observers", "spec", "annotate", "passes"},
+    "statistics": GRAPH | {"formats", "observers", "spec", "executor", "api"},
     "calibrate": GRAPH | {"observers", "spec", "executor", "api"},
     "convert": OPS | {"observers", "spec", "annotate", "passes"},
     "passes": OPS | {"spec"},

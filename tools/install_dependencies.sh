@@ -2,7 +2,7 @@
 # Installs the Debian packages that the build, the tests and the demo need, as far as they are missing.
 set -euo pipefail
 
-packages=(libgtest-dev libfmt-dev libcli11-dev libsimdjson-dev nlohmann-json3-dev zlib1g-dev
+packages=(libgtest-dev libfmt-dev libcli11-dev libsimdjson-dev nlohmann-json3-dev zlib1g-dev libxxhash-dev
           dataset-fashion-mnist ca-certificates)
 # Tools may also come from elsewhere; the package is only taken where the command is missing.
 declare -A tools=([g++]=g++ [cmake]=cmake [ninja]=ninja-build [ccache]=ccache)

@@ -109,6 +109,9 @@ class Observer {
   virtual const AffineConfig* affine() const { return nullptr; }
   bool is_dynamic() const { return is_dynamic_; }
   double eps() const { return eps_; }
+  // What its factory was given: observer_by_name(kind())(options()) builds an equal observer that has seen nothing. Empty
+  // for an observer that no factory made.
+  const ObserverOptions& options() const { return options_; }
 
  protected:
   DType dtype_ = DType::quint8;
@@ -118,6 +121,10 @@ class Observer {
   std::optional<std::int64_t> ch_axis_;
   bool is_dynamic_ = false;
   double eps_ = kFloat32Eps;
+
+ private:
+  friend class ObserverFactory;
+  ObserverOptions options_;
 };
 
 // Builds observers of one kind: PyTorch's `Observer.with_args(...)`.
@@ -135,7 +142,10 @@ class ObserverFactory {
   }
   // A new observer; `options` win over with_args.
   std::shared_ptr<Observer> operator()(const ObserverOptions& options = {}) const {
-    return build_(defaults_.merged_with(options));
+    ObserverOptions all = defaults_.merged_with(options);
+    std::shared_ptr<Observer> observer = build_(all);
+    observer->options_ = std::move(all);
+    return observer;
   }
   explicit operator bool() const { return build_ != nullptr; }
 

@@ -12,5 +12,6 @@
 #include "qdq/program.h"
 #include "qdq/quantize.h"
 #include "qdq/quantizers.h"
+#include "qdq/statistics.h"
 #include "qdq/tensor.h"
 #include "qdq/version.h"

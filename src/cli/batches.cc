@@ -6,10 +6,14 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/report.h"
+#include "qdq/statistics.h"
+
 namespace qdq::cli {
 namespace {
 
 constexpr std::int64_t kDefaultBatch = 8;
+constexpr std::int64_t kProbes = 64;  // samples that tell one data set from another
 
 const Tensor& array_of(const Arrays& arrays, const std::string& input, std::size_t position, bool by_name) {
   if (!by_name) return arrays[position].value;
@@ -160,6 +164,21 @@ std::vector<Tensor> Batches::batch(std::int64_t index) const {
     result.push_back(padded);
   }
   return result;
+}
+
+std::string Batches::identity() const {
+  std::vector<Tensor> probes;
+  Json inputs = Json::array();
+  for (const Tensor& input : inputs_) {
+    inputs.push_back({{"dtype", std::string(name(input.dtype()))}, {"shape", input.sizes()}});
+    if (whole() || input.dim() == 0) {
+      probes.push_back(input);
+      continue;
+    }
+    const std::int64_t count = std::min(kProbes, samples_);
+    for (std::int64_t i = 0; i < count; ++i) probes.push_back(input.narrow(0, i * samples_ / count, 1));
+  }
+  return Json{{"inputs", inputs}, {"samples", samples_}, {"probes", fingerprint(probes)}}.dump();
 }
 
 Collector::Collector(const Program& program, std::int64_t samples, bool whole) : samples_(samples), whole_(whole) {

@@ -36,6 +36,8 @@ class Batches {
   bool whole() const { return batch_size_ == 0; }
   std::int64_t count() const;
   std::vector<Tensor> batch(std::int64_t index) const;
+  // A text that tells this data from other data, as far as sizes and a few samples can.
+  std::string identity() const;
   std::int64_t samples_in(std::int64_t index) const;
   std::int64_t dropped() const;  // samples left out by Remainder::drop
 

@@ -37,6 +37,11 @@ void save_text(const std::string& path, const std::string& text) {
   throw IoError("cannot write " + path + ": " + why);
 }
 
+void save_statistics_file(const Statistics& statistics, const std::string& path) {
+  const HoldSignals hold;
+  save_statistics(path, statistics);
+}
+
 std::int64_t file_size(const std::string& path) {
   std::error_code error;
   const std::uintmax_t size = std::filesystem::file_size(path, error);

@@ -44,6 +44,9 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "qdq " QDQ_VERSION, "Print the version and exit");
   app.require_subcommand(1);
   qdq::cli::add_quantize(app);
+  qdq::cli::add_calibrate(app);
+  qdq::cli::add_merge(app);
+  qdq::cli::add_convert(app);
   qdq::cli::add_run(app);
   qdq::cli::add_compare(app);
   qdq::cli::add_inspect(app);

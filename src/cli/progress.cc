@@ -25,16 +25,22 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds) {
+std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds,
+                          std::int64_t before) {
   const std::int64_t filled = total > 0 ? std::min(kBarWidth, kBarWidth * done / total) : kBarWidth;
-  const double left = done > 0 ? elapsed_seconds * static_cast<double>(total - done) / static_cast<double>(done) : 0;
+  const std::int64_t now = done - before;
+  const double left = now > 0 ? elapsed_seconds * static_cast<double>(total - done) / static_cast<double>(now) : 0;
   return fmt::format("{}  [{}{}]  {} / {}  {} left", what, std::string(static_cast<std::size_t>(filled), '#'),
                      std::string(static_cast<std::size_t>(kBarWidth - filled), '-'), grouped(done), grouped(total),
                      duration(left));
 }
 
-Progress::Progress(std::string what, std::int64_t total, bool enabled)
-    : what_(std::move(what)), total_(total), enabled_(enabled && stderr_is_terminal()) {}
+Progress::Progress(std::string what, std::int64_t total, bool enabled, std::int64_t before)
+    : what_(std::move(what)),
+      total_(total),
+      before_(before),
+      done_(before),
+      enabled_(enabled && stderr_is_terminal()) {}
 
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
@@ -47,7 +53,7 @@ void Progress::advance(std::int64_t by) {
   last_ = now;
   shown_ = true;
   const std::chrono::duration<double> elapsed = now - start_;
-  std::fputs(("\r\x1b[K" + progress_line(what_, done_, total_, elapsed.count())).c_str(), stderr);
+  std::fputs(("\r\x1b[K" + progress_line(what_, done_, total_, elapsed.count(), before_)).c_str(), stderr);
   std::fflush(stderr);
 }
 

@@ -9,7 +9,8 @@ namespace qdq::cli {
 // two seconds.
 class Progress {
  public:
-  Progress(std::string what, std::int64_t total, bool enabled);
+  // `before`: how much of `total` was done earlier, in no time.
+  Progress(std::string what, std::int64_t total, bool enabled, std::int64_t before = 0);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();  // clears the line
@@ -20,7 +21,8 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   std::string what_;
   std::int64_t total_;
-  std::int64_t done_ = 0;
+  std::int64_t before_;
+  std::int64_t done_;
   bool enabled_;
   bool shown_ = false;
   Clock::time_point start_ = Clock::now();
@@ -28,6 +30,8 @@ class Progress {
 };
 
 // "calibrate  [#########---------]  1,024 / 2,048  6 s left"
-std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds);
+// `before` of `done` took no time.
+std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds,
+                          std::int64_t before = 0);
 
 }  // namespace qdq::cli

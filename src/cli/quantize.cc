@@ -2,33 +2,22 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <thread>
 
-#include "cli/batches.h"
+#include "cli/calibration.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/progress.h"
-#include "cli/quantizer_options.h"
-#include "cli/report.h"
+#include "cli/quantized_summary.h"
 #include "cli/steps.h"
-#include "cli/table.h"
-#include "cli/usage.h"
 #include "qdq/graph_text.h"
-#include "qdq/quantize.h"
 
 namespace qdq::cli {
 namespace {
 
-struct Options : RunOptions {
-  QuantizerOptions quantizer;
-  std::string model;
-  std::string data;
+struct Options : CalibrationOptions {
   std::string output;
   std::vector<std::string> dump_after;
-  int workers = 1;
 };
-
-int available_cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 PassOptions pass_options(const Options& options) {
   PassOptions passes;
@@ -41,43 +30,13 @@ PassOptions pass_options(const Options& options) {
 }
 
 void calibrate(PreparedProgram& prepared, const Batches& batches, const Options& options) {
-  ExecutorOptions executor = options.executor();
-  // The cores are shared out, unless the command line says how many threads each worker has.
-  if (executor.threads == 0 && options.workers > 1) executor.threads = std::max(1, available_cores() / options.workers);
-  prepared.set_executor(executor);
+  set_executor(prepared, options);
   Progress progress("calibrate", batches.samples(), !options.quiet);
-  std::int64_t taken = 0;
-  const NextBatch next = [&]() -> std::optional<std::vector<Tensor>> {
-    if (taken == batches.count()) return std::nullopt;
-    return batches.batch(taken++);
-  };
-  prepared.calibrate(next, {.workers = options.workers,
-                            .after_batch = [&](std::int64_t done) { progress.advance(batches.samples_in(done - 1)); }});
-}
-
-void print_summary(const Options& options, const QuantizationSummary& summary, std::int64_t samples,
-                   const Steps& steps) {
-  const std::int64_t before = file_size(options.model);
-  const std::int64_t after = file_size(options.output);
-  if (options.json) {
-    print_json({{"model", options.model},
-                {"output", options.output},
-                {"bytes_before", before},
-                {"bytes_after", after},
-                {"samples", samples},
-                {"quantized", summary.quantized()},
-                {"in_float", summary.in_float()},
-                {"ops", ops_json(summary)},
-                {"steps", steps_json(steps.costs())}});
-    return;
-  }
-  fmt::print("{}: {} of {} ops quantized", options.output, summary.quantized(),
-             summary.quantized() + summary.in_float());
-  if (samples > 0) fmt::print(", calibrated on {} samples", grouped(samples));
-  fmt::print("\n\n{}\n", ops_table(summary));
-  fmt::print("  {} bytes before, {} bytes after ({})\n\n", grouped(before), grouped(after),
-             percent(static_cast<double>(after), static_cast<double>(before)));
-  fmt::print("{}", steps_table(steps.costs()));
+  calibrate_batches(
+      prepared, batches, {}, 0, options.workers, [](std::int64_t) { return false; },
+      [&](std::int64_t samples) { progress.advance(samples); });
+  // As if they had been saved and read: the result is that of `qdq calibrate` and `qdq convert`, to the bit.
+  apply_statistics(prepared, collect_statistics(prepared));
 }
 
 void quantize(const Options& options) {
@@ -88,16 +47,7 @@ void quantize(const Options& options) {
   Program program = steps.measure("load", [&] { return load(options.model); });
   const auto quantizer = make_quantizer(options.quantizer, program, options.model);
   std::optional<Batches> batches;
-  if (!options.data.empty()) {
-    batches.emplace(program, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
-    if (options.samples) batches->limit(*options.samples);
-    if (batches->dropped() > 0 && !options.quiet)
-      fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n",
-                 batches->dropped(), batches->batch_size());
-    if (batches->count() == 0)
-      throw InvalidArgumentError(fmt::format("{}: {} samples do not fill one batch of {}", options.data,
-                                             batches->samples(), batches->batch_size()));
-  }
+  if (!options.data.empty()) batches = open_batches(program, options);
   const PassOptions passes = pass_options(options);
   PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
   if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
@@ -105,7 +55,8 @@ void quantize(const Options& options) {
       steps.measure("convert", [&] { return convert(std::move(prepared), {.fold_quantize = true, .passes = passes}); });
   steps.measure("save", [&] { save_program(converted, options.output); });
   const std::int64_t samples = batches ? batches->samples() - batches->dropped() : 0;
-  if (!options.quiet || options.json) print_summary(options, summarize_quantization(converted), samples, steps);
+  if (!options.quiet || options.json)
+    print_quantized(options.model, options.output, converted, samples, steps, options.json);
 }
 
 }  // namespace
@@ -131,19 +82,12 @@ void add_quantize(CLI::App& app) {
   command.add_option("-o,--output", options->output, "Where the quantized program goes")
       ->required()
       ->type_name("OUT.pt2");
-  add_quantizer_options(command, options->quantizer);
   command
       .add_option("--dump-after", options->dump_after,
                   "Print the graph on standard error after a pass, or after 'all'; may be repeated")
       ->type_name("PASS")
       ->allow_extra_args(false);
-  command
-      .add_option("--workers", options->workers,
-                  "Batches to run at the same time, each on its share of the threads (default: 1). The result does not "
-                  "depend on it")
-      ->check(CLI::Range(1, 256))
-      ->type_name("N");
-  add_run_options(command, *options);
+  add_calibration_options(command, *options);
   command.callback([options] { quantize(*options); });
 }
 

@@ -1,11 +1,11 @@
 #include "cli/quantizer_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
 #include "cli/usage.h"
-#include "qdq/xnnpack_quantizer.h"
 
 namespace qdq::cli {
 namespace {
@@ -16,17 +16,49 @@ void for_each_option(Options& options, Visit&& visit) {
   visit("quantizer", options.quantizer);
   visit("per_channel", options.per_channel);
   visit("dynamic", options.is_dynamic);
+  visit("reduce_range", options.reduce_range);
+  visit("observer", options.observer);
+  visit("observe_masks", options.observe_masks);
   visit("exclude", options.exclude);
   visit("disable_pass", options.disabled_passes);
+}
+
+template <typename T>
+Json to_json(const T& value) {
+  return value;
+}
+template <typename T>
+Json to_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+template <typename T>
+void read(const Json& json, T& field) {
+  json.get_to(field);
+}
+template <typename T>
+void read(const Json& json, std::optional<T>& field) {
+  if (!json.is_null()) field = json.get<T>();
 }
 
 }  // namespace
 
 void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
-  command.add_option("--quantizer", options.quantizer, "Decides what is quantized, for which backend (xnnpack)")
-      ->check(CLI::IsMember({"xnnpack"}))
+  command
+      .add_option("--quantizer", options.quantizer,
+                  fmt::format("Decides what is quantized, for which backend: {}, or several with commas between them "
+                              "(default: xnnpack)",
+                              fmt::join(quantizer_names(), ", ")))
       ->type_name("NAME");
-  command.add_flag("--per-channel", options.per_channel, "A scale for each output channel of a weight: more accurate");
+  command
+      .add_option("--observer", options.observer,
+                  "Chooses the ranges of activations: MinMaxObserver, MSEObserver ... (default: the quantizer's own)")
+      ->type_name("NAME");
+  command.add_flag_callback(
+      "--per-channel", [&options] { options.per_channel = true; },
+      "A scale for each output channel of a weight: more accurate");
+  command.add_flag_callback(
+      "--per-tensor", [&options] { options.per_channel = false; }, "One scale for each weight");
   command.add_flag("--dynamic", options.is_dynamic, "Activations of linear layers get their range at run time");
   command
       .add_option("--exclude", options.exclude,
@@ -42,8 +74,6 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
 
 std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const Program& program,
                                           const std::string& model) {
-  auto quantizer = std::make_unique<XnnpackQuantizer>();
-  quantizer->set_global(symmetric_config({.per_channel = options.per_channel, .is_dynamic = options.is_dynamic}));
   for (const std::string& pattern : options.exclude) {
     const NodeFilter filter = pattern_filter(pattern);
     bool found = false;
@@ -51,14 +81,13 @@ std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const
     if (!found)
       throw UsageError(fmt::format(
           "--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'", pattern, model));
-    quantizer->exclude(filter);
   }
-  return quantizer;
+  return quantizer_by_name(options.quantizer, options);
 }
 
 Json recipe_json(const QuantizerOptions& options) {
   Json recipe;
-  for_each_option(options, [&](const char* key, const auto& value) { recipe[key] = value; });
+  for_each_option(options, [&](const char* key, const auto& value) { recipe[key] = to_json(value); });
   return recipe;
 }
 
@@ -72,7 +101,7 @@ QuantizerOptions recipe_from_json(const Json& recipe, const std::string& where) 
   QuantizerOptions options;
   for_each_option(options, [&](const char* key, auto& field) {
     try {
-      recipe.at(key).get_to(field);
+      read(recipe.at(key), field);
     } catch (const Json::exception&) {
       throw FormatError(fmt::format("{}: recipe.{}: expected a value such as {}, found {}", where, key,
                                     form.at(key).dump(), recipe.contains(key) ? recipe.at(key).dump() : "none"));

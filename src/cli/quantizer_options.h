@@ -5,7 +5,7 @@
 
 #include "cli/report.h"
 #include "qdq/pass_manager.h"
-#include "qdq/quantizer.h"
+#include "qdq/quantizers.h"
 
 namespace CLI {
 class App;
@@ -15,12 +15,9 @@ namespace qdq::cli {
 
 // What is quantized and how: everything that decides where prepare puts which observers. Every command that prepares a
 // program has these options, and a statistics file carries them, so that `convert` can prepare the program again.
-struct QuantizerOptions {
+struct QuantizerOptions : qdq::QuantizerOptions {
   std::string quantizer = "xnnpack";
-  std::vector<std::string> exclude;
   std::vector<std::string> disabled_passes;
-  bool per_channel = false;
-  bool is_dynamic = false;
 };
 
 void add_quantizer_options(CLI::App& command, QuantizerOptions& options);

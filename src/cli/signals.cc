@@ -16,6 +16,8 @@ HoldSignals::HoldSignals() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
 }
 
+bool HoldSignals::is_pending() { return received != 0; }
+
 HoldSignals::~HoldSignals() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
   if (received != 0) std::raise(received);

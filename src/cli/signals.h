@@ -11,7 +11,8 @@ class HoldSignals {
   HoldSignals();
   HoldSignals(const HoldSignals&) = delete;
   HoldSignals& operator=(const HoldSignals&) = delete;
-  ~HoldSignals();  // a signal that came meanwhile arrives now
+  ~HoldSignals();            // a signal that came meanwhile arrives now
+  static bool is_pending();  // one came since the newest HoldSignals was made
 
  private:
   static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};

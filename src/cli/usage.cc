@@ -71,6 +71,8 @@ void check_program_output(const std::string& path, const std::vector<std::string
   check_output(path);
 }
 
+void check_statistics_output(const std::string& path) { check_program_output(path, {".safetensors"}); }
+
 void check_array_output(const std::string& path, std::size_t arrays) {
   const std::string extension = std::filesystem::path(path).extension().string();
   if (extension != ".npy" && extension != ".npz" && extension != ".safetensors")

@@ -58,11 +58,16 @@ class Reader {
   Reader(std::shared_ptr<MappedFile> file, std::size_t data_offset)
       : file_(std::move(file)), data_offset_(data_offset) {}
 
-  std::vector<NamedTensor> read(json::Element root) {
-    std::vector<NamedTensor> tensors;
+  SafetensorsFile read(json::Element root) {
+    SafetensorsFile found;
+    std::vector<NamedTensor>& tensors = found.tensors;
     std::unordered_set<std::string_view> names;
     for (const auto& [key, element] : json::object(root)) {
-      if (key == "__metadata__") continue;
+      if (key == "__metadata__") {
+        json::within([] { return json::member("__metadata__"); },
+                     [&, value = element] { read_metadata(json::object(value), found); });
+        continue;
+      }
       json::within([name = key] { return json::member(name); },
                    [&, name = key, value = element] {
                      if (!names.insert(name).second) json::fail("this name occurs twice");
@@ -70,10 +75,15 @@ class Reader {
                    });
     }
     check_cover();
-    return tensors;
+    return found;
   }
 
  private:
+  static void read_metadata(json::Object object, SafetensorsFile& found) {
+    for (const auto& [key, value] : object)
+      found.metadata.emplace_back(key, json::at(object, key, [](json::Element text) { return json::string(text); }));
+  }
+
   Tensor read_tensor(std::string_view name, json::Object object) {
     const DType dtype = json::at(object, "dtype", read_dtype);
     Shape shape;
@@ -134,7 +144,7 @@ class Reader {
 
 }  // namespace
 
-std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions&) {
+SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   auto file = MappedFile::open(path);
   auto fail = [&](const std::string& what) { return FormatError("[load] " + path.string() + ": " + what); };
   if (file->size() < 8)
@@ -152,7 +162,16 @@ std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, con
   }
 }
 
+std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions&) {
+  return read_safetensors(path).tensors;
+}
+
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {
+  write_safetensors(path, {{}, tensors});
+}
+
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& contents) {
+  const std::vector<NamedTensor>& tensors = contents.tensors;
   // The widest elements first: then every tensor is aligned without holes. The header keeps the caller's order.
   std::vector<std::size_t> order(tensors.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -167,6 +186,11 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
   }
   json::Writer header;
   header.begin_object();
+  if (!contents.metadata.empty()) {
+    header.key("__metadata__").begin_object();
+    for (const auto& [key, value] : contents.metadata) header.member(key, value);
+    header.end();
+  }
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, value] = tensors[i];
     const DType dtype = plain_dtype(value.dtype());

@@ -14,4 +14,12 @@ void save_npz(const std::filesystem::path& path, const std::vector<NamedTensor>&
 std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions& options);
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 
+// A .safetensors with the strings of its "__metadata__", in the order of the file.
+struct SafetensorsFile {
+  std::vector<std::pair<std::string, std::string>> metadata;
+  std::vector<NamedTensor> tensors;
+};
+SafetensorsFile read_safetensors(const std::filesystem::path& path);
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
+
 }  // namespace qdq

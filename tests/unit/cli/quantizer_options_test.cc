@@ -32,9 +32,9 @@ TEST(Recipe, NamesTheFileAndTheKeyThatIsWrong) {
   EXPECT_EQ(failure(recipe), "stats.safetensors: recipe.rounding: this version of qdq knows no such option");
   recipe = recipe_json({});
   recipe["per_channel"] = "yes";
-  EXPECT_EQ(failure(recipe), "stats.safetensors: recipe.per_channel: expected a value such as false, found \"yes\"");
+  EXPECT_EQ(failure(recipe), "stats.safetensors: recipe.per_channel: expected a value such as null, found \"yes\"");
   recipe.erase("per_channel");
-  EXPECT_EQ(failure(recipe), "stats.safetensors: recipe.per_channel: expected a value such as false, found none");
+  EXPECT_EQ(failure(recipe), "stats.safetensors: recipe.per_channel: expected a value such as null, found none");
   EXPECT_EQ(failure(Json::array()), "stats.safetensors: recipe: expected an object");
 }
 

@@ -1,0 +1,234 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "cli/calibration.h"
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/steps.h"
+#include "cli/table.h"
+
+namespace qdq::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// When to write down how far calibration has come.
+struct CheckpointEvery {
+  std::optional<std::int64_t> samples;
+  std::optional<double> seconds = 60;
+};
+
+struct Options : CalibrationOptions {
+  std::string output;
+  std::string shard_text;
+  CheckpointEvery checkpoint_every;
+  bool restart = false;
+
+  std::string checkpoint() const { return output + ".checkpoint"; }
+  std::vector<Shard> shards() const {
+    return shard_text.empty() ? std::vector<Shard>() : std::vector<Shard>{shard_from_text(shard_text)};
+  }
+};
+
+// "500" samples, "30s", "10m", "0" for never.
+CheckpointEvery checkpoint_every(const std::string& text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  const bool whole = number == static_cast<double>(static_cast<std::int64_t>(number));
+  if (read.ec != std::errc() || !(number >= 0 && number < 1e15) || (unit != "" && unit != "s" && unit != "m") ||
+      (unit.empty() && !whole))
+    throw CLI::ValidationError("--checkpoint-every",
+                               "expected samples or a time such as 500, 30s or 10m; found '" + text + "'");
+  CheckpointEvery every{std::nullopt, std::nullopt};
+  if (number == 0) return every;
+  if (unit.empty())
+    every.samples = static_cast<std::int64_t>(number);
+  else
+    every.seconds = unit == "m" ? 60 * number : number;
+  return every;
+}
+
+// One calibration, from its first batch or from a checkpoint to its last.
+class Job {
+ public:
+  Job(const Options& options, Steps& steps) : options_(options) {
+    Program program = steps.measure("load", [&] { return load(options.model); });
+    const auto quantizer = make_quantizer(options.quantizer, program, options.model);
+    batches_ = open_batches(program, options);
+    found_ = calibration_identity(program, *batches_, options);
+    found_.shards = options.shards();
+    if (!found_.shards.empty()) deal_ = {found_.shards[0].number - 1, found_.shards[0].count};
+    if (deal_.first >= batches_->count())
+      throw InvalidArgumentError(
+          fmt::format("{}: {} batches are too few for shard {}", options.data, batches_->count(), options.shard_text));
+    PassOptions passes;
+    passes.disabled = options.quantizer.disabled_passes;
+    steps.measure("prepare", [&] { prepared_.emplace(prepare(std::move(program), *quantizer, passes)); });
+  }
+
+  void run() {
+    set_executor(*prepared_, options_);
+    resume();
+    const std::int64_t count = deal_.count(*batches_);
+    Progress progress("calibrate", deal_.samples(*batches_, 0, count), !options_.quiet, found_.samples);
+    while (found_.batches < count) {
+      const HoldSignals hold;
+      calibrate_until_checkpoint(progress);
+      if (found_.batches == count) break;
+      found_.is_complete = false;
+      save_checkpoint();
+      if (HoldSignals::is_pending() && !options_.quiet)
+        fmt::print(stderr, "\nqdq: stopped after {} samples; the same command goes on from there\n",
+                   grouped(found_.samples));
+    }
+    found_.is_complete = true;
+    found_.observers = collect_statistics(*prepared_).observers;
+  }
+
+  void save() const {
+    save_statistics_file(found_, options_.output);
+    std::error_code ignored;  // a checkpoint that stays is of a finished run, and the next one will say so
+    std::filesystem::remove(options_.checkpoint(), ignored);
+  }
+
+  const Statistics& found() const { return found_; }
+  std::int64_t resumed_at() const { return resumed_at_; }
+
+ private:
+  // Goes on from a checkpoint of this very calibration.
+  void resume() {
+    if (options_.restart || !std::filesystem::exists(options_.checkpoint())) return;
+    const Statistics checkpoint = load_statistics(options_.checkpoint());
+    if (const std::string why = why_not_resume(checkpoint); !why.empty()) {
+      if (!options_.quiet)
+        fmt::print(stderr, "qdq: note: {} is of another calibration ({} differ{}): starting from the beginning\n",
+                   options_.checkpoint(), why, why.ends_with('s') ? "" : "s");
+      return;
+    }
+    apply_statistics(*prepared_, checkpoint);
+    found_.samples = resumed_at_ = checkpoint.samples;
+    found_.batches = checkpoint.batches;
+    if (!options_.quiet)
+      fmt::print(stderr, "qdq: note: going on after the {} samples of {}\n", grouped(resumed_at_),
+                 options_.checkpoint());
+  }
+
+  std::string why_not_resume(const Statistics& checkpoint) const {
+    if (checkpoint.program != found_.program) return "the program";
+    if (checkpoint.recipe != found_.recipe) return "the quantizer's options";
+    if (checkpoint.run != found_.run) return "batch size or executor";
+    if (checkpoint.data != found_.data) return "the data";
+    if (checkpoint.shards != found_.shards) return "the shard";
+    const std::int64_t batches = checkpoint.batches;
+    if (batches > deal_.count(*batches_) || checkpoint.samples != deal_.samples(*batches_, 0, batches))
+      return "the number of samples";
+    return "";
+  }
+
+  void calibrate_until_checkpoint(Progress& progress) {
+    const Clock::time_point start = Clock::now();
+    const std::int64_t begin = found_.batches;
+    const auto stop = [&](std::int64_t taken) {
+      const CheckpointEvery& every = options_.checkpoint_every;
+      const std::chrono::duration<double> elapsed = Clock::now() - start;
+      return HoldSignals::is_pending() || (every.seconds && elapsed.count() >= *every.seconds) ||
+             (every.samples && deal_.samples(*batches_, begin, begin + taken) >= *every.samples);
+    };
+    found_.batches = calibrate_batches(*prepared_, *batches_, deal_, begin, options_.workers, stop,
+                                       [&](std::int64_t samples) { progress.advance(samples); });
+    found_.samples += deal_.samples(*batches_, begin, found_.batches);
+  }
+
+  void save_checkpoint() {
+    found_.observers = collect_statistics(*prepared_).observers;
+    save_statistics(options_.checkpoint(), found_);
+  }
+
+  const Options& options_;
+  std::optional<Batches> batches_;
+  std::optional<PreparedProgram> prepared_;
+  Statistics found_;
+  Deal deal_;
+  std::int64_t resumed_at_ = 0;
+};
+
+void print_summary(const Options& options, const Job& job, const Steps& steps) {
+  const Statistics& found = job.found();
+  if (options.json) {
+    print_json({{"model", options.model},
+                {"output", options.output},
+                {"samples", found.samples},
+                {"resumed_at", job.resumed_at()},
+                {"observers", found.observers.size()},
+                {"steps", steps_json(steps.costs())}});
+    return;
+  }
+  fmt::print("{}: {} observers, {} samples\n\n{}", options.output, found.observers.size(), grouped(found.samples),
+             steps_table(steps.costs()));
+}
+
+void calibrate(const Options& options) {
+  check_statistics_output(options.output);
+  Steps steps;
+  Job job(options, steps);
+  steps.measure("calibrate", [&] { job.run(); });
+  steps.measure("save", [&] { job.save(); });
+  if (!options.quiet || options.json) print_summary(options, job, steps);
+}
+
+}  // namespace
+
+void add_calibrate(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& command = add_command(
+      app, "calibrate",
+      "Learns the ranges of values from data, as 'qdq quantize' does, and writes what the observers saw to a file. "
+      "'qdq convert' makes the quantized program from it. A calibration that was interrupted goes on where it was.",
+      "  qdq calibrate net.pt2 --data images.npz --per-channel -o stats.safetensors\n"
+      "  qdq convert net.pt2 --statistics stats.safetensors -o net.int8.pt2\n"
+      "  qdq calibrate net.pt2 --data images.npz --workers 4 --checkpoint-every 30s -o stats.safetensors\n"
+      "      four batches at a time; if it is killed, the same command loses 30 seconds at most\n"
+      "  qdq calibrate net.pt2 --data images.npz --shard 2/8 -o part2.safetensors\n"
+      "      every eighth batch; 'qdq merge' adds the parts up\n"
+      "\n"
+      "Data is found as for 'qdq quantize --calibrate'. Checkpoints are in a file beside the output,\n"
+      "STATS.safetensors.checkpoint, which goes away at the end.");
+  command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
+  command.add_option("-d,--data", options->data, "Typical inputs, from which the ranges are learned")
+      ->required()
+      ->type_name("DATA");
+  command.add_option("-o,--output", options->output, "Where the statistics go")
+      ->required()
+      ->type_name("STATS.safetensors");
+  command.add_option("--shard", options->shard_text, "See only part I of N: every N-th batch, beginning with the I-th")
+      ->check([](const std::string& text) {
+        try {
+          shard_from_text(text);
+          return std::string();
+        } catch (const InvalidArgumentError& error) {
+          return std::string(error.what());
+        }
+      })
+      ->type_name("I/N");
+  command
+      .add_option_function<std::string>(
+          "--checkpoint-every",
+          [options](const std::string& text) { options->checkpoint_every = checkpoint_every(text); },
+          "Samples, or time (30s, 10m), after which to write down how far it has come; 0 for never (default: 60s)")
+      ->type_name("N");
+  command.add_flag("--restart", options->restart, "Start from the beginning, whatever checkpoint there is");
+  add_calibration_options(command, *options);
+  command.callback([options] { calibrate(*options); });
+}
+
+}  // namespace qdq::cli

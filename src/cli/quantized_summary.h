@@ -1,0 +1,14 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "cli/steps.h"
+#include "qdq/quantize.h"
+
+namespace qdq::cli {
+
+// The summary of the commands that write a quantized program, on standard output. `samples`: 0 when there was no data.
+void print_quantized(const std::string& model, const std::string& output, const Program& quantized,
+                     std::int64_t samples, const Steps& steps, bool json);
+
+}  // namespace qdq::cli
