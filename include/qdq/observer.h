@@ -88,6 +88,8 @@ class Observer {
   virtual void observe(const Tensor& value) = 0;
   // Throws InvalidArgumentError where the PyTorch observer has no qparams (placeholder).
   virtual QParams calculate_qparams() const = 0;
+  // False until the first value came, for observers that learn from values.
+  virtual bool has_observed() const { return true; }
   // True when observing everything again would not change the qparams: constants are then observed once.
   virtual bool is_idempotent() const { return false; }
 

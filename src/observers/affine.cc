@@ -191,6 +191,7 @@ class AffineBoundsObserver : public AffineObserver {
     max_.assign(high.data<double>(), high.data<double>() + high.numel());
   }
 
+  bool has_observed() const override { return !min_.empty(); }
   bool is_idempotent() const override { return can_merge(); }
   bool can_merge() const override { return !averaging_; }
   void merge(const Observer& other) override {

@@ -44,7 +44,7 @@ class HistogramObserver : public UniformObserver {
   }
 
   QParams calculate_qparams() const override {
-    if (!observed()) return default_qparams();
+    if (!has_observed()) return default_qparams();
     const double levels = std::ldexp(1.0, static_cast<int>(8 * element_size(dtype_)));
     const HistogramRange range = search_histogram_range(histogram_, min_val_[0], max_val_[0], levels);
     return qparams_for({&range.min, 1}, {&range.max, 1});
@@ -72,7 +72,6 @@ class HistogramObserver : public UniformObserver {
  private:
   static constexpr std::int64_t kMaxBins = 1 << 20;
 
-  bool observed() const { return min_val_[0] != kInfinity || max_val_[0] != -kInfinity; }
 
   static Tensor finite_values(const Tensor& x) {
     std::vector<float> kept;
@@ -84,7 +83,7 @@ class HistogramObserver : public UniformObserver {
 
   void add(const Tensor& x, Extremes batch) {
     const float old_min = min_val_[0], old_max = max_val_[0];
-    const bool first = !observed();
+    const bool first = !has_observed();
     const float new_min = std::min(batch.min, old_min), new_max = std::max(batch.max, old_max);
     std::vector<float> counts = histc(x.data<float>(), x.numel(), new_min, new_max);
     if (first) {

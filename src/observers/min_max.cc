@@ -77,7 +77,7 @@ class BoundsObserver : public UniformObserver {
 
   // Channels appear with the first batch; an average starts from it.
   void add(std::span<const Extremes> batch) {
-    const bool first = min_val_.empty() || (!ch_axis_ && min_val_[0] == kInfinity && max_val_[0] == -kInfinity);
+    const bool first = !has_observed();
     min_val_.resize(batch.size());
     max_val_.resize(batch.size());
     for (std::size_t i = 0; i < batch.size(); ++i) {

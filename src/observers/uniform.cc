@@ -84,6 +84,11 @@ void UniformObserver::choose_range(const ObserverOptions& options) {
   quant_max_ = reduce_range ? floor_half(max) : max;
 }
 
+bool UniformObserver::has_observed() const {
+  if (min_val_.empty()) return false;
+  return is_per_channel(qscheme_) || min_val_[0] != kInfinity || max_val_[0] != -kInfinity;
+}
+
 QParams UniformObserver::default_qparams() {
   return {Tensor::from<float>({1.0f}, {1}), Tensor::from<std::int64_t>({0}, {1})};
 }

@@ -20,6 +20,7 @@ struct ScaleAndZeroPoint {
 class UniformObserver : public Observer {
  public:
   std::string_view kind() const override { return kind_; }
+  bool has_observed() const override;
   ObserverState save_state() const override;
   void load_state(const ObserverState& state) override;
 

@@ -1,13 +1,7 @@
 #pragma once
-#include <functional>
-
-#include "ops/call.h"
-#include "qdq/program.h"
+#include "passes/constant_values.h"
 
 namespace qdq {
-
-// Runs one call on known values; fold_constants is handed it, so that it depends on no interpreter.
-using Evaluate = std::function<std::vector<Value>(const Call&)>;
 
 // Stores quantized weights: a quantize whose tensor is computed from attributes alone becomes an attribute.
 //

@@ -1,5 +1,6 @@
 // The order of the passes, in running order, readable aloud.
 #include "convert/insert_qdq.h"
+#include "convert/observe_constants.h"
 #include "passes/duplicate_dq.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/fold_constants.h"
@@ -51,7 +52,8 @@ PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions
     by_target = insert_observers(p, observers);
     return static_cast<int>(by_target.size());
   });
-  passes.allow({"insert_qdq", "duplicate_dq", "port_metadata", "fold_constants", "remove_dead_attributes"});
+  passes.allow(
+      {"observe_constants", "insert_qdq", "duplicate_dq", "port_metadata", "fold_constants", "remove_dead_attributes"});
   auto report = passes.run(program);
   return PreparedProgram(std::move(program), std::move(by_target), std::move(report), std::move(warnings));
 }
@@ -59,6 +61,7 @@ PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions
 Program convert(PreparedProgram prepared, const ConvertOptions& options, std::vector<PassReport>* report) {
   Program program = std::move(prepared.program());
   PassManager passes(options.passes);
+  passes.add("observe_constants", [&](Program& p) { return observe_constants(p, prepared.observers(), evaluate); });
   passes.add("insert_qdq", [&](Program& p) { return insert_qdq(p, prepared.observers()); });
   passes.add("eliminate_dead_code", eliminate_dead_code);
   passes.add("duplicate_dq", duplicate_dq);    // every annotated consumer gets its own dequantize

@@ -162,6 +162,12 @@ def test_quantize_needs_data_unless_it_is_dynamic(run):
     assert report["samples"] == 0
 
 
+def test_dynamic_quantization_without_data_learns_the_weights(run):
+    run("quantize", network(), "--dynamic", "-o", "out.pt2")
+    [output] = json.loads(run("compare", network(), "out.pt2", "--input", IMAGES, "--json").stdout)["outputs"]
+    assert output["sqnr_db"] > 30
+
+
 def test_quantize_may_replace_its_own_input(run, tmp_path):
     (tmp_path / "net.pt2").write_bytes(network().read_bytes())
     run("quantize", "net.pt2", "--calibrate", IMAGES, "-o", "net.pt2", "-q")
