@@ -38,13 +38,13 @@ def recipe(name):
         sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(name)
-    except ImportError as error:
+    except (ImportError, FileNotFoundError) as error:
         pytest.skip(f"{name}: {error}")
 
 
-def load_recipe(name):
+def load_recipe(name, *arguments):
     """Model and example inputs of a recipe; skips the test where the package with its weights is not installed."""
     try:
-        return recipe(name).load()
-    except ImportError as error:
+        return recipe(name).load(*arguments)
+    except (ImportError, FileNotFoundError) as error:
         pytest.skip(f"{name}: {error}")
