@@ -29,6 +29,7 @@ PUBLIC = {
     "annotation_report": "spec",
     "embedding_quantizer": "spec",
     "inductor_quantizer": "spec",
+    "weight_only_quantizer": "spec",
     "xnnpack_quantizer": "spec",
     "io": "formats",
     "quantize": "api",

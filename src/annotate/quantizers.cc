@@ -78,13 +78,26 @@ std::unique_ptr<Quantizer> make_embedding(const QuantizerOptions& options) {
   return quantizer;
 }
 
+std::unique_ptr<Quantizer> make_weight_only(const QuantizerOptions& options) {
+  if (options.per_channel == false) refuse("weight_only", "weights have a scale for each channel or group");
+  auto quantizer = std::make_unique<WeightOnlyQuantizer>(
+      WeightOnlyOptions{.bits = options.weight_bits, .group_size = options.group_size});
+  set_excluded(*quantizer, options);
+  return quantizer;
+}
+
 struct Row {
   std::string_view name;
   std::unique_ptr<Quantizer> (*make)(const QuantizerOptions&);
 };
 
 constexpr Row kQuantizers[] = {
-    {"xnnpack", make_xnnpack}, {"x86", make_x86}, {"arm", make_arm}, {"xpu", make_xpu}, {"embedding", make_embedding},
+    {"xnnpack", make_xnnpack},
+    {"x86", make_x86},
+    {"arm", make_arm},
+    {"xpu", make_xpu},
+    {"embedding", make_embedding},
+    {"weight_only", make_weight_only},
 };
 
 std::unique_ptr<Quantizer> make_one(std::string_view name, const QuantizerOptions& options) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "passes/qdq_ops.h"
 
@@ -67,7 +68,9 @@ class Inserter {
     Node& value = *call.input(0);
     Node* replacement = &value;
     auto at = graph_.inserting_before(call);
-    if (observer.is_dynamic())
+    if (observer.affine())
+      replacement = &insert_affine(value, observer);
+    else if (observer.is_dynamic())
       replacement = &insert_dynamic(value, observer);
     else if (is_static_dtype(observer.dtype()))
       replacement = &insert_static(call, value, observer);
@@ -148,6 +151,67 @@ class Inserter {
     zero_point.type.v = zero_point_meta;
     return insert_pair(kQuantizePerTensorDynamic, kDequantizePerTensorDynamic, value, observer,
                        {Argument(scale), Argument(zero_point)});
+  }
+
+  // The block of the values that were observed; of the value's own sizes when none was (a placeholder before any run).
+  static Argument block_size_of_value(const AffineConfig& config, const Node& value) {
+    std::optional<Shape> block = config.block_size;
+    const TensorMeta* meta = value.type.tensor();
+    if (!block && meta) {
+      Shape sizes;
+      for (const SymInt& size : meta->sizes)
+        if (!size.is_symbolic()) sizes.push_back(size.value);
+      if (sizes.size() == meta->sizes.size()) block = block_size_of(config.granularity, sizes);
+    }
+    if (!block)
+      throw InvalidArgumentError("[convert] " + value.describe() +
+                                 ": its block size depends on sizes that no run has shown yet; calibrate first");
+    Argument::List sizes;
+    for (const std::int64_t size : *block) sizes.emplace_back(size);
+    return Argument(std::move(sizes));
+  }
+
+  template <typename T>
+  static Argument or_none(const std::optional<T>& value) {
+    return value ? Argument(*value) : Argument();
+  }
+
+  std::pair<Argument, Argument> choose_affine(Node& value, const AffineConfig& config, const Argument& block_size) {
+    Node& chosen = graph_.call_function(
+        kChooseQParamsAffine, {Argument(value), Argument(std::string(name(config.mapping_type))), block_size,
+                               Argument(config.target_dtype), or_none(config.quant_min), or_none(config.quant_max),
+                               or_none(config.eps), or_none(config.scale_dtype), or_none(config.zero_point_dtype)});
+    Node& scale = graph_.call_function("operator.getitem", {Argument(chosen), Argument(0)});
+    Node& zero_point = graph_.call_function("operator.getitem", {Argument(chosen), Argument(1)});
+    return {Argument(scale), Argument(zero_point)};
+  }
+
+  // A scale for each block. The targets are op packets, as torchao writes them.
+  Node& insert_affine(Node& value, const Observer& observer) {
+    const AffineConfig& config = *observer.affine();
+    const Argument block_size = block_size_of_value(config, value);
+    Argument scale, zero_point;
+    if (observer.is_dynamic()) {
+      std::tie(scale, zero_point) = choose_affine(value, config, block_size);
+    } else {
+      const QParams qparams = qparams_of(observer, value);
+      scale = Argument(add_buffer("_scale", qparams.scale));
+      if (qparams.zero_point.defined()) zero_point = Argument(add_buffer("_zero_point", qparams.zero_point));
+    }
+    Argument::List args = {Argument(value),
+                           block_size,
+                           scale,
+                           zero_point,
+                           Argument(config.target_dtype),
+                           or_none(config.quant_min),
+                           or_none(config.quant_max)};
+    Node& q = graph_.call_function(kQuantizeAffine, args);
+    q.type = with_dtype(value.type, config.target_dtype);
+    args[0] = Argument(q);
+    Node& dq =
+        graph_.call_function(kDequantizeAffine, std::move(args), {{"output_dtype", Argument(observed_dtype(value))}});
+    dq.type = with_dtype(value.type, observed_dtype(value));
+    return dq;
   }
 
   Node& insert_float16(Node& value) {

@@ -13,6 +13,7 @@ namespace qdq {
 //   static, per tensor     %x -> quantize_per_tensor(scale, zero_point) -> dequantize_per_tensor
 //   static, per channel    the same with scales and zero points as buffers
 //   dynamic                %x -> choose_qparams -> quantize_per_tensor.tensor -> dequantize_per_tensor.tensor
+//   affine                 %x -> torchao.quantize_affine(block_size, scales, zero_points) -> torchao.dequantize_affine
 //   float16                %x -> convert_element_type(float16) -> convert_element_type(float32)
 //   other (placeholder)    nothing: users read %x
 //

@@ -16,6 +16,7 @@ inline constexpr std::string_view kDequantizePerChannel = "quantized_decomposed.
 inline constexpr std::string_view kDequantizeAffine = "torchao.dequantize_affine";
 inline constexpr std::string_view kChooseQParams = "quantized_decomposed.choose_qparams.tensor";
 inline constexpr std::string_view kChooseQParamsSymmetric = "quantized_decomposed.choose_qparams_symmetric.tensor";
+inline constexpr std::string_view kChooseQParamsAffine = "torchao.choose_qparams_affine";
 inline constexpr std::string_view kConvertElementType = "quantized_decomposed.convert_element_type.no_fuse";
 
 inline bool is_quantize(const Node& node) {
@@ -28,7 +29,9 @@ inline bool is_dequantize(const Node& node) {
          node.is(kDequantizeAffine);
 }
 
-inline bool is_choose_qparams(const Node& node) { return node.is(kChooseQParams) || node.is(kChooseQParamsSymmetric); }
+inline bool is_choose_qparams(const Node& node) {
+  return node.is(kChooseQParams) || node.is(kChooseQParamsSymmetric) || node.is(kChooseQParamsAffine);
+}
 
 // Reads a size, not the values.
 inline bool is_size_query(const Node& node) {

@@ -7,7 +7,12 @@ import torch.nn as nn
 from tools import load_recipe
 
 pytest.importorskip("torchao")
-from torchao.quantization.pt2e.quantizer import ComposableQuantizer  # noqa: E402
+from torchao.quantization.pt2e.quantizer import (  # noqa: E402
+    ComposableQuantizer,
+    QuantizationAnnotation,
+    QuantizationSpec,
+    Quantizer,
+)
 from torchao.quantization.pt2e.quantizer.embedding_quantizer import EmbeddingQuantizer  # noqa: E402
 from torchao.testing.pt2e._xnnpack_quantizer import (  # noqa: E402
     XNNPACKQuantizer,
@@ -131,3 +136,59 @@ def test_x86_annotates_real_networks_as_torchao(tmp_path, name):
     inputs = tuple(inputs)
     path = export(tmp_path, model, inputs)
     compare(tmp_path, path, [inputs], ["--quantizer", "x86"], inductor("x86"))
+
+
+class WeightOnly(Quantizer):
+    """Weights of linears and convolutions by one spec, with torchao's observers."""
+
+    def __init__(self, spec):
+        self.spec = spec
+
+    def annotate(self, model):
+        for node in model.graph.nodes:
+            if node.target in (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default):
+                node.meta["quantization_annotation"] = QuantizationAnnotation(
+                    input_qspec_map={node.args[1]: self.spec}, _annotated=True
+                )
+
+    def validate(self, model):
+        pass
+
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Linear(32, 16)
+        self.second = nn.Linear(16, 8, bias=False)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x)))
+
+
+def test_int8_weights_are_quantized_as_by_torchao(tmp_path):
+    from torchao.quantization.pt2e import PerChannelMinMaxObserver
+
+    spec = QuantizationSpec(
+        torch.int8, PerChannelMinMaxObserver.with_args(eps=2**-23), -127, 127, torch.per_channel_symmetric, 0
+    )
+    batches = [(torch.randn(4, 32),)]
+    path = export(tmp_path, Mlp().eval(), batches[0])
+    compare(tmp_path, path, batches, ["--quantizer", "weight_only"], WeightOnly(spec))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_in_groups_are_quantized_as_by_torchao(tmp_path, bits):
+    from torchao.quantization.granularity import PerGroup
+    from torchao.quantization.pt2e._affine_quantization import AffineQuantizedMinMaxObserver
+    from torchao.quantization.quant_primitives import MappingType
+
+    limit = 2 ** (bits - 1)
+    observer = AffineQuantizedMinMaxObserver.with_args(
+        mapping_type=MappingType.SYMMETRIC, target_dtype=torch.int8, granularity=PerGroup(8), eps=2**-23
+    )
+    spec = QuantizationSpec(torch.int8, observer, -limit, limit - 1)
+    batches = [(torch.randn(4, 32),)]
+    path = export(tmp_path, Mlp().eval(), batches[0])
+    options = ["--quantizer", "weight_only", "--bits", str(bits), "--group-size", "8"]
+    compare(tmp_path, path, batches, options, WeightOnly(spec))

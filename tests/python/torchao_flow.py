@@ -8,6 +8,7 @@ import torch
 from graph_lines import graph_lines
 from tools import tool
 from torchao.quantization.pt2e import ObserverBase
+from torchao.quantization.pt2e.observer import AffineQuantizedObserverBase
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 
@@ -22,7 +23,7 @@ def record_and_convert(path, quantizer, batches):
         if node.op == "call_module":
             first_name.setdefault(id(getattr(gm, node.target)), node.target)
     for key, module in modules.items():
-        assert isinstance(module, ObserverBase)
+        assert isinstance(module, (ObserverBase, AffineQuantizedObserverBase))
         name = first_name[key]
 
         def hook(_, args, name=name):

@@ -1,9 +1,10 @@
 // convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--quantizer NAME] [--per-channel] [--dynamic] [--reduce-range]
+//                                                     [--bits N] [--group-size N]
 //                                                     [--annotators conv,linear,...]
 //
-// Prepares MODEL as torchao does (masks are observed), feeds each observer the tensors that were recorded for it (arrays "activation_post_process_3/0", "/1"
-// ...), converts, and writes OUT_PREFIX.prepared.txt, OUT_PREFIX.txt (the graphs as lines) and OUT_PREFIX.npz (the
-// attributes), for comparison with PyTorch.
+// Prepares MODEL as torchao does (masks are observed), feeds each observer the tensors that were recorded for it (arrays
+// "activation_post_process_3/0", "/1" ...), converts, and writes OUT_PREFIX.prepared.txt, OUT_PREFIX.txt (the graphs as
+// lines) and OUT_PREFIX.npz (the attributes), for comparison with PyTorch.
 #include <fstream>
 #include <iostream>
 
@@ -45,6 +46,10 @@ void run(int argc, char** argv) {
       options.per_channel = true;
     else if (option == "--dynamic")
       options.is_dynamic = true;
+    else if (option == "--bits" && i + 1 < argc)
+      options.weight_bits = std::stoll(argv[++i]);
+    else if (option == "--group-size" && i + 1 < argc)
+      options.group_size = std::stoll(argv[++i]);
     else if (option == "--reduce-range")
       options.reduce_range = true;
     else if (option == "--quantizer" && i + 1 < argc)
