@@ -82,7 +82,11 @@ std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const
       throw UsageError(fmt::format(
           "--exclude {}: no node has such a name, op or module path; see 'qdq inspect --full {}'", pattern, model));
   }
-  return quantizer_by_name(options.quantizer, options);
+  try {
+    return quantizer_by_name(options.quantizer, options);
+  } catch (const InvalidArgumentError& error) {
+    throw UsageError(fmt::format("--quantizer {}: {}", options.quantizer, error.what()));
+  }
 }
 
 Json recipe_json(const QuantizerOptions& options) {
