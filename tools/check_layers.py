@@ -53,7 +53,7 @@ ALLOWED = {
     "observers": {"base", "tensor"},
     "prepare": OPS | {"observers", "spec", "annotate", "passes"},
     "statistics": GRAPH | {"formats", "observers", "spec", "executor", "api"},
-    "calibrate": GRAPH | {"observers", "spec", "executor", "api"},
+    "calibrate": OPS | {"observers", "spec", "executor", "api"},
     "convert": OPS | {"observers", "spec", "annotate", "passes"},
     "passes": OPS | {"spec"},
     # The list of ways to run an op ends in the reference interpreter.

@@ -86,6 +86,10 @@ class Observer {
   // Any dtype and layout that converts to float32; an empty tensor changes nothing. Throws InvalidArgumentError for
   // values that the observer cannot digest (NaN in a histogram).
   virtual void observe(const Tensor& value) = 0;
+  // Observes the values of the latest observe() or observe_again() once more, each clamped to [low, high] and in any order,
+  // without looking at a tensor. False, and nothing has changed, when they are not known well enough for that: the caller
+  // observes the clamped tensor then. low <= high; -inf and inf are no bounds.
+  virtual bool observe_again(float /*low*/, float /*high*/) { return false; }
   // Throws InvalidArgumentError where the PyTorch observer has no qparams (placeholder).
   virtual QParams calculate_qparams() const = 0;
   // False until the first value came, for observers that learn from values.

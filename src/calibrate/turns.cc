@@ -4,6 +4,7 @@ namespace qdq {
 
 Turns::Turns(const Graph& graph, const std::map<std::string, std::shared_ptr<Observer>>& observers) {
   add_points(graph, observers, false);
+  for (const auto& [target, repeated] : find_repeated_values(graph, observers)) points_.at(target).repeated = repeated;
 }
 
 void Turns::add_points(const Graph& graph, const std::map<std::string, std::shared_ptr<Observer>>& observers,
@@ -23,7 +24,7 @@ void Turns::add_points(const Graph& graph, const std::map<std::string, std::shar
     const Node* input = node.input(0);
     const bool is_weight = input != nullptr && input->kind() == NodeKind::get_attr;
     const bool once = is_weight && stop->observer->is_idempotent();
-    const auto [point, is_new] = points_.try_emplace(node.target(), Point{stop.get(), once, false});
+    const auto [point, is_new] = points_.try_emplace(node.target(), Point{stop.get(), once, false, std::nullopt});
     point->second.once = point->second.once && once && is_new;
   }
 }
@@ -42,7 +43,9 @@ void Turns::observe(std::int64_t batch, const std::string& target, const Tensor&
   Stop& stop = *point.stop;
   wait_for_turn(stop, batch);
   // No lock from here on: until this batch leaves, the observer is its own.
-  if (!point.once || !point.seen) stop.observer->observe(value);
+  const bool is_known = (point.once && point.seen) ||
+                        (point.repeated && stop.observer->observe_again(point.repeated->low, point.repeated->high));
+  if (!is_known) stop.observer->observe(value);
   point.seen = true;
   if (++stop.visits == stop.nodes && !stop.is_conditional) leave(stop, batch);
 }

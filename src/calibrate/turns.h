@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "calibrate/repeated_values.h"
 #include "qdq/graph.h"
 #include "qdq/observer.h"
 
@@ -55,6 +57,7 @@ class Turns {
     // The same tensor in every run (a weight), for an observer that learns nothing from seeing it again.
     bool once = false;
     bool seen = false;
+    std::optional<RepeatedValues> repeated;
   };
 
   void add_points(const Graph& graph, const std::map<std::string, std::shared_ptr<Observer>>& observers,

@@ -1,14 +1,19 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "observers/bin_counts.h"
 #include "observers/build.h"
 #include "observers/histogram_remap.h"
 #include "observers/histogram_search.h"
 #include "observers/kernels.h"
 #include "observers/uniform.h"
+#include "qdq/error.h"
 
 namespace qdq {
 namespace {
@@ -31,16 +36,38 @@ class HistogramObserver : public UniformObserver {
 
   void observe(const Tensor& value) override {
     if (value.numel() == 0) return;
+    latest_.reset();
     Tensor x = float_values(value, true);
+    // Late batches mostly lie inside the range that is known. Whether one does is seen while it is counted, which would
+    // be wasted too often on early ones.
+    if (min_val_[0] < max_val_[0] && inside_ >= 2 && count(x, {min_val_[0], max_val_[0]})) return;
     Extremes batch = observer_kernels().min_max(x.data<float>(), x.numel());
-    if (batch.min == -kInfinity || batch.max == kInfinity) {
+    const bool has_infinities = batch.min == -kInfinity || batch.max == kInfinity;
+    if (has_infinities) {
       x = finite_values(x);
       if (x.numel() == 0) return;
       batch = observer_kernels().min_max(x.data<float>(), x.numel());
     }
     if (std::isnan(batch.min))
       refuse("found NaN in values of sizes " + to_string(value.sizes()) + "; a histogram needs numbers");
-    add(x, batch);
+    if (!count(x, {std::min(batch.min, min_val_[0]), std::max(batch.max, max_val_[0])}))
+      throw InternalError("a histogram found values outside their range");
+    if (has_infinities) latest_.reset();
+  }
+
+  // The bin of a value never falls as the value grows, so clamped values fill the bins between those of the bounds as
+  // before, and all that lies beyond collapses into these two.
+  bool observe_again(float low, float high) override {
+    // Not when the clamped values would widen the range.
+    if (!latest_ || low > max_val_[0] || high < min_val_[0]) return false;
+    const Bins bins = bins_over(min_val_[0], max_val_[0]);
+    const std::size_t first = low > min_val_[0] ? bin_of(low, bins) : 0;
+    const std::size_t last = high < max_val_[0] ? bin_of(high, bins) : histogram_.size() - 1;
+    std::vector<double>& counts = *latest_;
+    for (std::size_t i = 0; i < first; ++i) counts[first] += std::exchange(counts[i], 0.0);
+    for (std::size_t i = last + 1; i < counts.size(); ++i) counts[last] += std::exchange(counts[i], 0.0);
+    add(counts);
+    return true;
   }
 
   QParams calculate_qparams() const override {
@@ -66,6 +93,7 @@ class HistogramObserver : public UniformObserver {
              to_string(found->sizes()));
     const Tensor counts = float_values(*found, false);
     UniformObserver::load_state(state);
+    latest_.reset();
     std::copy_n(counts.data<float>(), histogram_.size(), histogram_.begin());
   }
 
@@ -81,30 +109,38 @@ class HistogramObserver : public UniformObserver {
     return Tensor::from<float>(kept, {static_cast<std::int64_t>(kept.size())});
   }
 
-  void add(const Tensor& x, Extremes batch) {
-    const float old_min = min_val_[0], old_max = max_val_[0];
-    const bool first = !has_observed();
-    const float new_min = std::min(batch.min, old_min), new_max = std::max(batch.max, old_max);
-    std::vector<float> counts = histc(x.data<float>(), x.numel(), new_min, new_max);
-    if (first) {
-      histogram_ = std::move(counts);
-    } else if (new_min == old_min && new_max == old_max) {
-      for (std::size_t i = 0; i < counts.size(); ++i) histogram_[i] += counts[i];
-    } else if (old_min == old_max) {
-      const float total = torch_sum(histogram_);
-      const std::vector<float> point = histc(&old_min, 1, new_min, new_max);
-      histogram_ = std::move(counts);
-      for (std::size_t i = 0; i < point.size(); ++i) histogram_[i] += point[i] * total;
-    } else {
-      add_remapped(histogram_, old_min, old_max, new_min, new_max, counts);
-      histogram_ = std::move(counts);
-    }
-    min_val_[0] = new_min;
-    max_val_[0] = new_max;
+  // Adds x, all of whose values lie inside `range`, which includes what was seen before. False, and nothing is added,
+  // when they do not.
+  bool count(const Tensor& x, Extremes range) {
+    BinCounts counts(bins_over(range.min, range.max), x.numel());
+    if (!counts.add(x.data<float>(), x.numel())) return false;
+    latest_ = counts.take();
+    widen(range);
+    add(*latest_);
+    return true;
   }
 
-  // torch.histc of finite values inside [low, high]. Counts are exact and then rounded to float32 once.
-  std::vector<float> histc(const float* values, std::int64_t count, float low, float high) const {
+  // Lays the bins over a range that includes the present one.
+  void widen(Extremes range) {
+    const float old_min = std::exchange(min_val_[0], range.min), old_max = std::exchange(max_val_[0], range.max);
+    if (range.min == old_min && range.max == old_max) {
+      ++inside_;
+      return;
+    }
+    inside_ = 0;
+    std::vector<float> wider(histogram_.size(), 0.0f);
+    if (old_min == old_max)
+      wider[bin_of(old_min, bins_over(range.min, range.max))] = torch_sum(histogram_);
+    else if (old_min < old_max)
+      add_remapped(histogram_, old_min, old_max, range.min, range.max, wider);
+    histogram_ = std::move(wider);
+  }
+
+  void add(std::span<const double> counts) {
+    for (std::size_t i = 0; i < histogram_.size(); ++i) histogram_[i] += static_cast<float>(counts[i]);
+  }
+
+  Bins bins_over(float low, float high) const {
     if (low == high) {  // a point is put into the middle of a range of its own
       const float point = low;
       low = std::min(point - 1.0f, std::nextafter(point, -kInfinity));
@@ -113,20 +149,13 @@ class HistogramObserver : public UniformObserver {
     const Bins bins{low, high, static_cast<std::int64_t>(histogram_.size())};
     if (!std::isfinite((high - low) * static_cast<float>(bins.bins)))
       refuse("the range " + std::to_string(low) + " to " + std::to_string(high) + " is too wide for float32 bins");
-    constexpr std::int64_t kChunk = std::int64_t{1} << 30;  // a chunk cannot overflow its uint32 counts
-    std::vector<float> result(histogram_.size(), 0.0f);
-    std::vector<std::uint32_t> counts(histogram_.size());
-    std::vector<std::uint64_t> total(histogram_.size(), 0);
-    for (std::int64_t done = 0; done < count; done += kChunk) {
-      std::ranges::fill(counts, 0);
-      observer_kernels().count_into_bins(values + done, std::min(kChunk, count - done), bins, counts.data());
-      for (std::size_t i = 0; i < counts.size(); ++i) total[i] += counts[i];
-    }
-    for (std::size_t i = 0; i < total.size(); ++i) result[i] = static_cast<float>(total[i]);
-    return result;
+    return bins;
   }
 
   std::vector<float> histogram_;
+  std::int64_t inside_ = 0;  // observations since the range was widened
+  // The latest values in bins over the present range, one number per bin; empty when some were left out.
+  std::optional<std::vector<double>> latest_;
 };
 
 }  // namespace

@@ -36,13 +36,15 @@ Extremes min_max(const float* values, std::int64_t count) {
   return {*std::min_element(low, low + kLanes), *std::max_element(high, high + kLanes)};
 }
 
-void count_into_bins(const float* values, std::int64_t count, const Bins& bins, std::uint32_t* counts) {
+bool count_into_bins(const float* values, std::int64_t count, const Bins& bins, std::span<std::uint32_t> tables) {
   const auto scale = static_cast<float>(bins.bins);
   const float range = bins.high - bins.low;
-  const auto last = static_cast<std::int32_t>(bins.bins - 1);
   for (std::int64_t i = 0; i < count; ++i) {
-    ++counts[std::min(static_cast<std::int32_t>((values[i] - bins.low) * scale / range), last)];
+    const float v = values[i];
+    if (!(v >= bins.low && v <= bins.high)) return false;
+    ++tables[static_cast<std::size_t>(static_cast<std::int32_t>((v - bins.low) * scale / range))];
   }
+  return true;
 }
 
 // floor(a / b) of the exact quotient, as torch.div(rounding_mode="floor") for b > 0.

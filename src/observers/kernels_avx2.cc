@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "observers/kernels_simd.h"
 
@@ -71,6 +72,13 @@ struct V {
     const auto* order = reinterpret_cast<const __m256i*>(kCompressOrder[wanted].data());
     store(to, _mm256_permutevar8x32_epi32(numbers, _mm256_load_si256(order)));
     return static_cast<std::size_t>(_mm_popcnt_u32(wanted));
+  }
+  // The smaller number, both as unsigned ones: a negative number counts as a large one.
+  QDQ_TARGET static Ints min_unsigned(Ints a, Ints b) { return _mm256_min_epu32(a, b); }
+  QDQ_TARGET static Ints set1(std::int32_t v) { return _mm256_set1_epi32(v); }
+  // `flags`, and those of the lanes where v is NaN or outside [low, high].
+  QDQ_TARGET static Flags outside(Floats v, Floats low, Floats high, Flags flags) {
+    return _mm256_or_ps(flags, _mm256_or_ps(_mm256_cmp_ps(v, low, _CMP_NGE_UQ), _mm256_cmp_ps(v, high, _CMP_NLE_UQ)));
   }
   QDQ_TARGET static Flags no_flags() { return _mm256_setzero_ps(); }
   QDQ_TARGET static Flags unordered(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "observers/kernels_simd.h"
 
@@ -51,6 +52,14 @@ struct V {
     const __mmask16 wanted = _mm512_cmp_ps_mask(v, unwanted, _CMP_NEQ_OQ);
     _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(wanted, numbers));
     return static_cast<std::size_t>(_mm_popcnt_u32(wanted));
+  }
+  // The smaller number, both as unsigned ones: a negative number counts as a large one.
+  QDQ_TARGET static Ints min_unsigned(Ints a, Ints b) { return _mm512_min_epu32(a, b); }
+  QDQ_TARGET static Ints set1(std::int32_t v) { return _mm512_set1_epi32(v); }
+  // `flags`, and those of the lanes where v is NaN or outside [low, high].
+  QDQ_TARGET static Flags outside(Floats v, Floats low, Floats high, Flags flags) {
+    return static_cast<Flags>(flags | _mm512_cmp_ps_mask(v, low, _CMP_NGE_UQ) |
+                              _mm512_cmp_ps_mask(v, high, _CMP_NLE_UQ));
   }
   QDQ_TARGET static Flags no_flags() { return 0; }
   QDQ_TARGET static Flags unordered(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }

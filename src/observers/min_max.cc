@@ -1,4 +1,5 @@
 // The observers that keep bounds only: running or averaged, per tensor or per channel.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -42,6 +43,7 @@ class BoundsObserver : public UniformObserver {
     const Tensor x = float_values(value, !ch_axis_.has_value() || value.is_dense());
     if (!ch_axis_) {
       const Extremes batch = observer_kernels().min_max(x.data<float>(), x.numel());
+      latest_ = batch;
       add(std::span(&batch, 1));
       return;
     }
@@ -50,6 +52,13 @@ class BoundsObserver : public UniformObserver {
       refuse(std::to_string(min_val_.size()) + " channels expected, as in the values observed before; found sizes " +
              to_string(value.sizes()) + " with ch_axis " + std::to_string(*ch_axis_));
     add(batch);
+  }
+
+  bool observe_again(float low, float high) override {
+    if (!latest_ || std::isnan(latest_->min)) return false;
+    latest_ = Extremes{std::clamp(latest_->min, low, high), std::clamp(latest_->max, low, high)};
+    add(std::span(&*latest_, 1));
+    return true;
   }
 
   QParams calculate_qparams() const override { return qparams_for(min_val_, max_val_); }
@@ -97,6 +106,7 @@ class BoundsObserver : public UniformObserver {
   }
 
   std::optional<float> averaging_;
+  std::optional<Extremes> latest_;  // of the latest values, for observers of whole tensors
 };
 
 }  // namespace

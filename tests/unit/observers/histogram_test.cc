@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "qdq/error.h"
@@ -139,6 +142,68 @@ TEST(Histogram, SeesDenseTensorsInAnyLayout) {
   one->observe(contiguous);
   two->observe(contiguous.permute(order));
   EXPECT_EQ(counts(*one), counts(*two));
+}
+
+// An observer that sees `x` and then each of the clamped tensors, and one that observes them again: they must agree.
+void expect_observing_again_is_observing(const Tensor& before, const Tensor& x,
+                                         const std::vector<std::pair<float, float>>& bounds, bool known = true) {
+  auto looking = with_bins(50), knowing = with_bins(50);
+  for (const auto& observer : {looking, knowing}) {
+    observer->observe(before);
+    observer->observe(x);
+  }
+  Tensor y = x.clone();
+  for (const auto& [low, high] : bounds) {
+    for (float& v : std::span(y.data<float>(), static_cast<std::size_t>(y.numel()))) v = std::clamp(v, low, high);
+    looking->observe(y);
+    const bool done = knowing->observe_again(low, high);
+    EXPECT_EQ(done, known) << low << " to " << high;
+    if (!done) knowing->observe(y);
+  }
+  EXPECT_EQ(counts(*looking), counts(*knowing));
+  EXPECT_EQ(buffer(*looking, "min_val"), buffer(*knowing, "min_val"));
+  EXPECT_EQ(buffer(*looking, "max_val"), buffer(*knowing, "max_val"));
+}
+
+Tensor waves(std::int64_t count, float from, float to) {
+  Tensor x = Tensor::empty(DType::float32, {count});
+  for (std::int64_t i = 0; i < count; ++i)
+    x.data<float>()[i] = from + (to - from) * (0.5f + 0.5f * std::sin(static_cast<float>(i)));
+  return x;
+}
+
+TEST(Histogram, ObservesClampedValuesAgain) {
+  const Tensor wide = waves(100, -9.0f, 9.0f);
+  for (const Tensor& x :
+       {waves(1000, -3.0f, 7.3f), waves(1000, 2.0f, 4.0f), waves(1000, -12.0f, 12.0f), waves(3, 6.0f, 6.0f)}) {
+    expect_observing_again_is_observing(wide, x, {{0.0f, 6.0f}});
+    expect_observing_again_is_observing(wide, x, {{0.0f, kInf}});
+    expect_observing_again_is_observing(wide, x, {{-kInf, kInf}, {-1.0f, 1.0f}, {-kInf, 0.5f}});
+    expect_observing_again_is_observing(wide, x, {{2.5f, 2.5f}});
+  }
+}
+
+TEST(Histogram, ObservesAConstantAgain) {
+  const Tensor constant = Tensor::full(DType::float32, {10}, 2.0);
+  expect_observing_again_is_observing(constant, constant, {{-kInf, kInf}, {0.0f, 6.0f}});
+}
+
+TEST(Histogram, DoesNotKnowClampedValuesThatWidenTheRange) {
+  const Tensor x = waves(100, -3.0f, -1.0f);
+  expect_observing_again_is_observing(x, x, {{0.0f, 6.0f}}, false);
+}
+
+TEST(Histogram, DoesNotKnowTheValuesBesideInfinities) {
+  const Tensor x = Tensor::from<float>({1, 2, kInf}, {3});
+  expect_observing_again_is_observing(x, x, {{0.0f, 1.5f}}, false);
+}
+
+TEST(Histogram, KnowsNothingBeforeTheFirstValueAndAfterLoading) {
+  auto observer = with_bins(4);
+  EXPECT_FALSE(observer->observe_again(-kInf, kInf));
+  observer->observe(Tensor::from<float>({0, 1}, {2}));
+  observer->load_state(observer->save_state());
+  EXPECT_FALSE(observer->observe_again(-kInf, kInf));
 }
 
 TEST(Histogram, RefusesWhatPyTorchRefuses) {

@@ -54,20 +54,31 @@ TEST_P(EveryKernelSet, ExtremesOfNothingAreInverted) {
   EXPECT_EQ(found.max, -std::numeric_limits<float>::infinity());
 }
 
+// The counts of each bin, found with that many tables.
+std::vector<std::uint32_t> counts_of(const ObserverKernels& kernels, const std::vector<float>& values, const Bins& bins,
+                                     std::size_t tables) {
+  const std::size_t stride = static_cast<std::size_t>(bins.bins) + 1;
+  std::vector<std::uint32_t> table(tables * stride, 0);
+  EXPECT_TRUE(kernels.count_into_bins(values.data(), static_cast<std::int64_t>(values.size()), bins, table));
+  std::vector<std::uint32_t> counts(stride - 1, 0);
+  for (std::size_t i = 0; i < table.size(); ++i) counts[std::min(i % stride, stride - 2)] += table[i];
+  return counts;
+}
+
 void expect_same_counts(const ObserverKernels& kernels, const ObserverKernels& baseline,
                         const std::vector<float>& values, std::int64_t bins) {
   const auto [low, high] = std::ranges::minmax(values);
   if (low == high) return;  // not a range
   const Bins range{low, high, bins};
-  std::vector<std::uint32_t> found(static_cast<std::size_t>(bins), 1), expected = found;
-  kernels.count_into_bins(values.data(), static_cast<std::int64_t>(values.size()), range, found.data());
-  baseline.count_into_bins(values.data(), static_cast<std::int64_t>(values.size()), range, expected.data());
-  EXPECT_EQ(found, expected) << values.size() << " values, " << bins << " bins, [" << low << ", " << high << "]";
+  const std::vector<std::uint32_t> expected = counts_of(baseline, values, range, 1);
+  for (const std::size_t tables : {std::size_t{1}, kBinTables})
+    EXPECT_EQ(counts_of(kernels, values, range, tables), expected)
+        << values.size() << " values, " << bins << " bins, [" << low << ", " << high << "], " << tables << " tables";
 }
 
 TEST_P(EveryKernelSet, CountsAsTheBaseline) {
   unsigned seed = 0;
-  for (const std::size_t count : {3u, 511u, 512u, 1000u, 50000u})
+  for (const std::size_t count : {3u, 255u, 256u, 1000u, 50000u})
     for (const std::int64_t bins : {1, 7, 100, 2048, 5000})
       for (const float scale : {1e-30f, 1e-6f, 1.0f, 1e6f, 1e28f}) {
         std::vector<float> values = normal_values(count, ++seed, scale);
@@ -88,6 +99,21 @@ TEST_P(EveryKernelSet, CountsValuesBesideTheEdgesOfBinsAsTheBaseline) {
       }
       expect_same_counts(kernels(), baseline(), values, bins);
     }
+}
+
+TEST_P(EveryKernelSet, NoticesAValueOutsideTheBins) {
+  for (const std::size_t count : {100u, 256u, 8192u, 30000u})
+    for (const std::size_t at : {std::size_t{0}, count / 2, count - 1})
+      for (const float outside : {-3.01f, 3.01f, std::numeric_limits<float>::infinity(), std::nanf("")}) {
+        std::vector<float> values(count, 1.0f);
+        std::vector<std::uint32_t> tables(kBinTables * 101, 0);
+        const auto inside = [&] {
+          return kernels().count_into_bins(values.data(), static_cast<std::int64_t>(count), {-3.0f, 3.0f, 100}, tables);
+        };
+        EXPECT_TRUE(inside());
+        values[at] = outside;
+        EXPECT_FALSE(inside()) << outside << " at " << at << " of " << count;
+      }
 }
 
 TEST_P(EveryKernelSet, LevelErrorsHaveTheBitsOfTheBaseline) {

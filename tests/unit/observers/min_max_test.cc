@@ -195,5 +195,30 @@ TEST(PerChannel, RefusesOtherChannelsAndAxes) {
   EXPECT_THROW(observer->observe(Tensor::full(DType::float32, {3}, 1)), InvalidArgumentError);
 }
 
+TEST(MinMax, ObservesClampedValuesAgain) {
+  const Tensor x = Tensor::from<float>({-3, 5, 9}, {3}), y = Tensor::from<float>({0, 5, 6}, {3});
+  for (const char* kind : {"MinMaxObserver", "MovingAverageMinMaxObserver"}) {
+    auto looking = observer_by_name(kind)(), knowing = observer_by_name(kind)();
+    EXPECT_FALSE(knowing->observe_again(0.0f, 6.0f)) << kind << " has seen nothing";
+    for (int batch = 0; batch < 2; ++batch) {
+      looking->observe(x);
+      looking->observe(y);
+      knowing->observe(x);
+      EXPECT_TRUE(knowing->observe_again(0.0f, 6.0f));
+    }
+    for (const char* buffer : {"min_val", "max_val"})
+      EXPECT_EQ(looking->save_state().find(buffer)->item(), knowing->save_state().find(buffer)->item()) << kind;
+  }
+}
+
+TEST(MinMax, DoesNotKnowTheValuesBesideNaNOrOfEachChannel) {
+  auto observer = min_max_observer()();
+  observer->observe(Tensor::from<float>({1, std::numeric_limits<float>::quiet_NaN()}, {2}));
+  EXPECT_FALSE(observer->observe_again(0.0f, 6.0f));
+  auto per_channel = per_channel_min_max_observer()();
+  per_channel->observe(Tensor::from<float>({1, 2}, {2, 1}));
+  EXPECT_FALSE(per_channel->observe_again(0.0f, 6.0f));
+}
+
 }  // namespace
 }  // namespace qdq
