@@ -5,8 +5,8 @@
 #include "passes/move_to_eval.h"
 #include "passes/port_metadata.h"
 #include "passes/remove_identity.h"
+#include "pipeline/evaluate_constant.h"
 #include "qdq/pass_manager.h"
-#include "reference/kernels.h"
 
 namespace qdq {
 namespace {
@@ -23,7 +23,7 @@ const std::vector<NamedPass>& all_passes() {
       {"duplicate_dq", "Give every annotated consumer a dequantize of its own", on_graph(duplicate_dq)},
       {"eliminate_dead_code", "Remove ops whose results nobody uses", on_graph(eliminate_dead_code)},
       {"fold_constants", "Store quantized weights instead of quantizing them in every run",
-       [](Program& program) { return fold_constants(program, evaluate); }},
+       [](Program& program) { return fold_constants(program, evaluate_constant); }},
       {"fuse_conv_bn", "Fold a batch norm into the convolution before it", fuse_conv_bn},
       {"fuse_linear_bn", "Fold a batch norm into the linear before it", fuse_linear_bn},
       {"move_to_eval", "Switch dropouts and batch norms to evaluation", on_graph(move_to_eval)},

@@ -6,6 +6,7 @@
 #include "passes/fold_constants.h"
 #include "passes/fuse_batch_norm.h"
 #include "passes/port_metadata.h"
+#include "pipeline/evaluate_constant.h"
 #include "prepare/insert_observers.h"
 #include "prepare/sharing.h"
 #include "qdq/annotation_report.h"
@@ -67,7 +68,8 @@ Program convert(PreparedProgram prepared, const ConvertOptions& options, std::ve
   passes.add("duplicate_dq", duplicate_dq);    // every annotated consumer gets its own dequantize
   passes.add("port_metadata", port_metadata);  // quantize and dequantize belong to the op that they serve
   if (options.fold_quantize)
-    passes.add("fold_constants", [](Program& p) { return fold_constants(p, evaluate); });  // weights become int8
+    passes.add("fold_constants",
+               [](Program& p) { return fold_constants(p, evaluate_constant); });  // weights become int8
   passes.add("eliminate_dead_code", eliminate_dead_code);
   passes.add("remove_dead_attributes", remove_dead_attributes);  // float weights that nothing reads any more
   passes.allow({"fuse_conv_bn", "fuse_linear_bn", "annotate", "insert_observers"});
