@@ -16,8 +16,7 @@ BENCH = recipes.ROOT / "build" / "release" / "benchmarks" / "bench_calibration_o
 def load(model):
     if model == "minilm":
         return recipes.minilm()
-    module, images, _ = recipes.mobilenet(images=64)
-    return (recipes.recipe("resnet50_random").load()[0] if model == "resnet50" else module), images
+    return {"mobilenet": recipes.mobilenet, "resnet50": recipes.resnet50}[model](images=64)[:2]
 
 
 def main():

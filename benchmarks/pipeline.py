@@ -3,7 +3,7 @@
 Ours is the whole process `qdq quantize` (load, prepare, calibrate, convert, save); torchao's is prepare, calibrate and
 convert inside a process that has exported already.
 
-    python benchmarks/pipeline.py [--rounds 3] [--model mobilenet_v2|minilm ...]
+    python benchmarks/pipeline.py [--rounds 3] [--model mobilenet|resnet50|minilm ...]
 """
 
 import argparse
@@ -25,8 +25,11 @@ CACHE = ROOT / "build" / "benchmarks"
 def load(model):
     import recipes
 
-    module, *inputs = recipes.mobilenet(images=64) if model == "mobilenet" else recipes.minilm()
-    return recipes, module, inputs[:1] if model == "mobilenet" else inputs
+    if model == "minilm":
+        module, *inputs = recipes.minilm()
+    else:
+        module, *inputs = {"mobilenet": recipes.mobilenet, "resnet50": recipes.resnet50}[model](images=64)[:2]
+    return recipes, module, inputs
 
 
 def export_worker(model, batches, batch):
@@ -76,7 +79,7 @@ def run(command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", action="append", choices=["mobilenet", "minilm"])
+    parser.add_argument("--model", action="append", choices=["mobilenet", "resnet50", "minilm"])
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -85,7 +88,7 @@ def main():
         return worker(model, int(batches), int(batch))
 
     print(f"{'model':10} {'batches':8} {'ours s':>7} {'torchao s':>10} {'ratio':>6} {'ours MB':>8} {'torchao MB':>11}")
-    for model in options.model or ["mobilenet", "minilm"]:
+    for model in options.model or ["mobilenet", "resnet50", "minilm"]:
         for batches, batch in [(32, 1), (8, 8)]:
             shape = [model, str(batches), str(batch)]
             run([sys.executable, __file__, "--worker", "export", *shape])

@@ -26,6 +26,11 @@ def mobilenet(images=500):
     return module.load()[0], torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
 
 
+def resnet50(images=64):
+    """(module with random weights, images [n, 3, 224, 224])"""
+    return recipe("resnet50_random").load()[0], mobilenet(images)[1]
+
+
 def minilm():
     """(module, ids [n, 128], mask [n, 128])"""
     module = recipe("minilm_plain")
