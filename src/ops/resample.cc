@@ -22,23 +22,43 @@ std::vector<Value> infer_pad(const Call& call) {
   return {meta_value(self.dtype(), std::move(sizes))};
 }
 
+// Images of one, two or three dimensions, as the op's name says: "upsample_nearest3d.vec".
 std::vector<Value> infer_upsample(const Call& call) {
   const Tensor& input = call.tensor("input");
-  if (input.dim() != 4) call.fail("an input [N, C, H, W] expected, found sizes " + to_string(input.sizes()));
+  const std::string& target = call.schema().target;
+  const auto rank = static_cast<std::size_t>(target[target.find("d.") - 1] - '0');
+  if (input.sizes().size() != rank + 2)
+    call.fail("batch, channels and " + std::to_string(rank) + " more dimensions expected, found sizes " +
+              to_string(input.sizes()));
   Shape sizes = input.sizes();
   const Shape wanted = call.ints("output_size");
   const Value::List* factors = call.arg("scale_factors").list();
-  if (wanted.size() != 2 && !(factors && factors->size() == 2))
-    call.fail("two output sizes or two scale factors expected");
-  for (std::size_t d = 0; d < 2; ++d) {
-    if (wanted.size() == 2) {
+  if (wanted.size() != rank && !(factors && factors->size() == rank))
+    call.fail("an output size or a scale factor per dimension of the image expected");
+  for (std::size_t d = 0; d < rank; ++d) {
+    if (wanted.size() == rank) {
       sizes[d + 2] = wanted[d];
-      continue;
+    } else {
+      const double* factor = std::get_if<double>(&(*factors)[d].v);
+      if (!factor) call.fail("scale factors must be floats");
+      sizes[d + 2] = static_cast<std::int64_t>(std::floor(static_cast<double>(sizes[d + 2]) * *factor));
     }
-    const double* factor = std::get_if<double>(&(*factors)[d].v);
-    if (!factor) call.fail("scale factors must be floats");
-    sizes[d + 2] = static_cast<std::int64_t>(std::floor(static_cast<double>(sizes[d + 2]) * *factor));
+    if (sizes[d + 2] < 1 || input.sizes()[d + 2] < 1) call.fail("sizes of images must be positive");
   }
+  return {meta_value(input.dtype(), std::move(sizes))};
+}
+
+// [N, C, image...] sampled at the points of [N, result..., rank of the image].
+std::vector<Value> infer_grid_sampler(const Call& call) {
+  const Tensor& input = call.tensor("input");
+  const Tensor& grid = call.tensor("grid");
+  if ((input.dim() != 4 && input.dim() != 5) || grid.dim() != input.dim() || grid.size(0) != input.size(0) ||
+      grid.size(-1) != input.dim() - 2)
+    call.fail("a grid of sizes " + to_string(grid.sizes()) + " does not fit an input of sizes " +
+              to_string(input.sizes()));
+  Shape sizes = grid.sizes();
+  sizes.pop_back();
+  sizes.insert(sizes.begin() + 1, input.size(1));
   return {meta_value(input.dtype(), std::move(sizes))};
 }
 
@@ -75,11 +95,39 @@ constexpr OpRow kRows[] = {
     {"aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor", infer_pad},
     {"aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor", infer_pad},
     {"aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor", infer_pad},
+    {"aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+     infer_upsample},
     {"aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
+     "scale_factors) -> Tensor",
      infer_upsample},
     {"aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
      "scale_factors) -> Tensor",
      infer_upsample},
+    {"aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
+     "scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
+     "scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool "
+     "align_corners) -> Tensor",
+     infer_grid_sampler},
+    {"aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool "
+     "align_corners) -> Tensor",
+     infer_grid_sampler},
+    {"aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool "
+     "align_corners) -> Tensor",
+     infer_grid_sampler},
     {"aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", infer_pixel_shuffle, {.shares_qparams = true}},
     {"aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor",
      infer_pixel_unshuffle,

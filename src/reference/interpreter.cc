@@ -6,28 +6,20 @@
 #include <unordered_set>
 
 #include "qdq/program.h"
+#include "reference/higher_order.h"
 #include "reference/inputs.h"
 #include "reference/kernels.h"
 
 namespace qdq {
 namespace {
 
-constexpr std::string_view kCond = "higher_order.cond";
-constexpr std::string_view kSetGradEnabled = "higher_order.wrap_with_set_grad_enabled";
-
 // The attribute that a get_attr node reads, the value of every other node.
 using Environment = std::unordered_map<const Node*, Value>;
-
-const Graph& body(const Node& node, std::size_t argument) {
-  const auto* subgraph = node.arg(argument).get_if<Argument::Subgraph>();
-  if (!subgraph || !subgraph->graph) throw InvalidArgumentError("[run] " + node.describe() + ": a sub-graph expected");
-  return *subgraph->graph;
-}
 
 // Why the interpreter cannot run `node`; empty when it can.
 std::string why_unsupported(const Node& node) {
   if (node.kind() != NodeKind::call_function || has_kernel(node.target())) return "";
-  if (node.target() == kCond || node.target() == kSetGradEnabled) return "";
+  if (is_run_higher_order(node.target())) return "";
   if (node.target().starts_with("higher_order.")) return "this higher-order operator is not run";
   if (const OpSchema* schema = find_schema(node.target()); schema && schema->traits.is_random)
     return "it draws random numbers, which differ from torch's";
@@ -168,7 +160,10 @@ class ReferenceExecutor : public Executor {
       case NodeKind::call_module: return observe(node, environment);
       default: break;
     }
-    if (node.target() == kCond || node.target() == kSetGradEnabled) return run_higher_order(node, environment);
+    if (is_run_higher_order(node.target()))
+      return run_higher_order(
+          node, {[&](const Argument& argument) { return value_of(argument, environment); },
+                 [&](const Graph& graph, Value::List values) { return run_graph(graph, std::move(values)); }});
     const OpSchema& schema = *find_schema(node.target());
     const Call call = bind(node, schema, [&](const Node& producer) { return environment.at(&producer); });
     if (schema.mutates()) refuse_read_only(call);
@@ -190,28 +185,6 @@ class ReferenceExecutor : public Executor {
     const Value& value = environment.at(input);
     if (observe_ && value.tensor()) observe_(node.target(), *value.tensor());
     return value;
-  }
-
-  // cond(predicate, true body, false body, operands) and wrap_with_set_grad_enabled(enabled, body, operands...).
-  Value run_higher_order(const Node& node, const Environment& environment) {
-    const bool is_cond = node.target() == kCond;
-    std::size_t chosen = 1;
-    if (is_cond && !truth(value_of(node.arg(0), environment))) chosen = 2;
-    std::vector<Value> operands;
-    if (is_cond) {
-      for (const Argument& argument : *node.arg(3).list()) operands.push_back(value_of(argument, environment));
-    } else {
-      for (std::size_t i = 2; i < node.args().size(); ++i) operands.push_back(value_of(node.args()[i], environment));
-    }
-    Value::List values = run_graph(body(node, chosen), std::move(operands));
-    const bool single = node.is_hop_single_tensor_return.value_or(false) && values.size() == 1;
-    return single ? std::move(values.front()) : Value(std::move(values));
-  }
-
-  static bool truth(const Value& value) {
-    if (const Tensor* tensor = value.tensor()) return tensor->item() != 0;
-    if (const auto* flag = std::get_if<bool>(&value.v)) return *flag;
-    throw InvalidArgumentError("[run] the predicate of a cond is neither a tensor nor a bool");
   }
 
   static Value value_of(const Argument& argument, const Environment& environment) {

@@ -11,11 +11,11 @@ namespace {
 
 std::span<const KernelFamily> families() {
   static const std::array all = {
-      conv_kernels(),      linear_kernels(),        attention_kernels(), unary_kernels(), activation_kernels(),
-      binary_kernels(),    compare_kernels(),       reduction_kernels(), sort_kernels(),  norm_kernels(),
-      pool_kernels(),      resample_kernels(),      view_kernels(),      copy_kernels(),  index_kernels(),
-      creation_kernels(),  recurrent_kernels(),     symbolic_kernels(),  qdq_kernels(),   affine_kernels(),
-      per_token_kernels(), fake_quantize_kernels(),
+      conv_kernels(),   linear_kernels(),    attention_kernels(),     unary_kernels(),    activation_kernels(),
+      binary_kernels(), compare_kernels(),   reduction_kernels(),     sort_kernels(),     norm_kernels(),
+      pool_kernels(),   resample_kernels(),  upsample_kernels(),      view_kernels(),     copy_kernels(),
+      index_kernels(),  creation_kernels(),  recurrent_kernels(),     symbolic_kernels(), qdq_kernels(),
+      affine_kernels(), per_token_kernels(), fake_quantize_kernels(),
   };
   return all;
 }

@@ -39,6 +39,7 @@ KernelFamily sort_kernels();
 KernelFamily norm_kernels();
 KernelFamily pool_kernels();
 KernelFamily resample_kernels();
+KernelFamily upsample_kernels();
 KernelFamily view_kernels();
 KernelFamily copy_kernels();
 KernelFamily index_kernels();

@@ -1,5 +1,6 @@
 """Every reference kernel against torch eager: small modules, exported, run through the interpreter."""
 
+import itertools
 import subprocess
 
 import numpy as np
@@ -195,6 +196,19 @@ case("upsample_nearest2d.vec", IMAGE, [10, 13], None)
 case("upsample_nearest2d.vec", IMAGE, None, [2.0, 1.5])
 case("upsample_bilinear2d.vec", IMAGE, [10, 13], True, None)
 case("upsample_bilinear2d.vec", IMAGE, None, False, [2.0, 1.5])
+for name, sizes, size, factors in (("1d", (2, 3, 7), [11], [1.7]), ("2d", (2, 4, 7, 9), [10, 4], [2.0, 1.5]), ("3d", (1, 2, 3, 4, 5), [4, 7, 3], [2.0, 0.5, 1.3])):
+    for kind in ("upsample_nearest", "_upsample_nearest_exact"):
+        case(f"{kind}{name}.vec", f(*sizes), size, None)
+        case(f"{kind}{name}.vec", f(*sizes), None, factors)
+for name, sizes, size, factors in (("linear1d", (2, 3, 7), [11], [1.7]), ("trilinear3d", (1, 2, 3, 4, 5), [4, 7, 3], [2.0, 0.5, 1.3]), ("bicubic2d", (2, 4, 7, 9), [10, 4], [2.0, 1.5])):
+    case(f"upsample_{name}.vec", f(*sizes), size, True, None)
+    case(f"upsample_{name}.vec", f(*sizes), None, False, factors)
+GRID, GRID3 = f(2, 5, 6, 2, seed=3) / 2, f(1, 2, 3, 4, 3, seed=3) / 2
+for mode, border, corners in itertools.product(range(3), range(3), (False, True)):
+    case("grid_sampler", IMAGE, GRID, mode, border, corners)
+    if mode < 2:
+        case("grid_sampler_3d", f(1, 2, 3, 4, 5), GRID3, mode, border, corners)
+case("grid_sampler_2d", IMAGE, GRID, 0, 0, False)
 case("pixel_shuffle", f(1, 8, 2, 3), 2)
 case("pixel_unshuffle", f(1, 2, 4, 6), 2)
 case("channel_shuffle", IMAGE, 2)
