@@ -59,10 +59,11 @@ asan:  ## The C++ tests under the address and undefined-behaviour sanitizers
 tsan:  ## The C++ tests under the thread sanitizer
 
 # What a run finds that reaches new code is kept in build/fuzz/corpus; a file that breaks a reader in build/fuzz/findings.
-FUZZ_SEEDS_pt2_reader := tests/compat/pt2/torch-2.13
+FUZZ_SEEDS_pt2_reader := tests/compat/pt2/torch-2.13 tests/fuzz/corpus/pt2_reader
 FUZZ_SEEDS_tensor_files := tests/fuzz/corpus/tensor_files
 FUZZ_SEEDS_graph_text := tests/fuzz/corpus/graph_text tests/golden/passes
-FUZZERS := pt2_reader tensor_files graph_text
+FUZZ_SEEDS_statistics := tests/fuzz/corpus/statistics
+FUZZERS := pt2_reader tensor_files graph_text statistics
 
 fuzz:  ## Fuzz the readers, each for SECONDS_EACH seconds
 	@tools/install_dependencies.sh fuzz

@@ -92,6 +92,8 @@ class HistogramObserver : public UniformObserver {
       refuse(std::to_string(histogram_.size()) + " bins expected, found a histogram of sizes " +
              to_string(found->sizes()));
     const Tensor counts = float_values(*found, false);
+    for (const float count : std::span(counts.data<float>(), histogram_.size()))
+      if (!std::isfinite(count) || count < 0) refuse("the histogram holds " + std::to_string(count));
     UniformObserver::load_state(state);
     latest_.reset();
     std::copy_n(counts.data<float>(), histogram_.size(), histogram_.begin());
@@ -99,7 +101,6 @@ class HistogramObserver : public UniformObserver {
 
  private:
   static constexpr std::int64_t kMaxBins = 1 << 20;
-
 
   static Tensor finite_values(const Tensor& x) {
     std::vector<float> kept;

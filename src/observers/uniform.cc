@@ -177,13 +177,18 @@ void UniformObserver::load_state(const ObserverState& state) {
       refuse("'" + std::string(buffer) + "' must be " +
              (is_per_channel(qscheme_) ? "one value per channel" : "one value") + ", found sizes " +
              to_string(found->sizes()));
+    if (!is_floating_point(found->dtype()))
+      refuse("'" + std::string(buffer) + "' must be a float type, found " + std::string(name(found->dtype())));
     const Tensor values = float_values(*found, false);
     return std::vector<float>(values.data<float>(), values.data<float>() + values.numel());
   };
   std::vector<float> min = bounds("min_val"), max = bounds("max_val");
   if (min.size() != max.size())
     refuse(std::to_string(min.size()) + " minima but " + std::to_string(max.size()) + " maxima in the state");
-  if (const Tensor* eps = state.find("eps")) eps_ = eps->item();
+  if (const Tensor* eps = state.find("eps")) {
+    if (eps->numel() != 1) refuse("'eps' must be one value, found sizes " + to_string(eps->sizes()));
+    eps_ = eps->item();
+  }
   min_val_ = std::move(min);
   max_val_ = std::move(max);
 }
