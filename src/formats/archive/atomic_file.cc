@@ -1,6 +1,8 @@
 #include "formats/archive/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,22 +16,76 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 16;
 
+constexpr std::string_view kSuffix = ".tmp";
+
+std::string prefix(const std::filesystem::path& target) { return "." + target.filename().string() + "."; }
+
+// ".<file>.<process>.<number>.tmp"
 std::filesystem::path temporary_name(const std::filesystem::path& target) {
   static std::atomic<std::uint64_t> counter{0};
-  std::string name = "." + target.filename().string() + "." + std::to_string(::getpid()) + "." +
-                     std::to_string(counter.fetch_add(1)) + ".tmp";
-  return target.parent_path() / name;
+  std::string name = prefix(target) + std::to_string(::getpid()) + "." + std::to_string(counter.fetch_add(1));
+  return target.parent_path() / name.append(kSuffix);
+}
+
+// Also of files whose names go on where that of `target` ends: a checkpoint lies beside the output that it is for.
+bool is_temporary_of(const std::filesystem::path& target, std::string_view name) {
+  const std::string before = prefix(target);
+  if (!name.starts_with(before) || !name.ends_with(kSuffix)) return false;
+  name.remove_suffix(kSuffix.size());
+  for (int numbers = 0; numbers < 2; ++numbers) {
+    const std::size_t dot = name.rfind('.');
+    if (dot + 1 < before.size() || dot + 1 == name.size()) return false;
+    if (name.find_first_not_of("0123456789", dot + 1) != std::string_view::npos) return false;
+    name = name.substr(0, dot);
+  }
+  return true;
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& target) {
+  return target.has_parent_path() ? target.parent_path() : ".";
+}
+
+// Removes the temporary files of processes that were killed. Whoever writes one holds a lock on it, which ends with the
+// process, on whatever machine that is. What cannot be read or removed stays: the save itself does not depend on it.
+void remove_left_overs(const std::filesystem::path& target) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder_of(target), error), end; !error && at != end;
+       at.increment(error)) {
+    if (!is_temporary_of(target, at->path().filename().string())) continue;
+    const int fd = ::open(at->path().c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) continue;
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) ::unlink(at->path().c_str());
+    ::close(fd);
+  }
+}
+
+// A new file, locked. Nothing (-1) when the system refuses.
+int create_locked(const std::filesystem::path& name) {
+  const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return fd;
+  // A file system without locks gives none to those who look for left-overs either.
+  ::flock(fd, LOCK_EX);
+  return fd;
+}
+
+// Another process that looks for left-overs may have been faster than our lock.
+bool is_gone(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && info.st_nlink == 0;
 }
 
 }  // namespace
 
 AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
   if (!target.has_filename()) throw IoError("[save] '" + target.string() + "' is not a file name");
-  // A left-over of a process that died may have our number: try the next one.
-  do {
+  remove_left_overs(target);
+  while (true) {
     temporary_ = temporary_name(target);
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (fd_ < 0 && errno == EEXIST);
+    fd_ = create_locked(temporary_);
+    if (fd_ < 0 && errno == EEXIST) continue;  // a left-over that could not be removed has our number: the next one
+    if (fd_ < 0 || !is_gone(fd_)) break;
+    ::close(fd_);
+  }
   if (fd_ < 0) fail("cannot be created");
   buffer_.reserve(kBufferSize);
 }
@@ -75,8 +131,7 @@ void AtomicFile::commit() {
   ::close(fd_);
   fd_ = -1;
   // The rename itself survives a power cut only once the folder is on the disk. Not every file system can do that.
-  const std::filesystem::path folder = target_.has_parent_path() ? target_.parent_path() : ".";
-  const int folder_fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder_fd = ::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder_fd >= 0) {
     ::fsync(folder_fd);
     ::close(folder_fd);

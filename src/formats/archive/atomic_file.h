@@ -7,7 +7,9 @@
 namespace qdq {
 
 // A file that appears under its name only when it is complete: bytes go to a temporary file beside it, commit() flushes
-// that to the disk and renames it. Without commit() the temporary file is removed and the old file, if any, stays.
+// that to the disk and renames it. Without commit() the temporary file is removed and the old file, if any, stays. That
+// of a process that was killed is removed by the next one that saves under the same name, or under what that name begins
+// with ("a.pt2" and "a.pt2.checkpoint").
 // Everything throws IoError when the system refuses.
 class AtomicFile : public ByteSink {
  public:

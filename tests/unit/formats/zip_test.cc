@@ -2,6 +2,7 @@
 #include <zlib.h>
 
 #include <fstream>
+#include <set>
 
 #include "formats/archive/atomic_file.h"
 #include "formats/archive/zip_format.h"
@@ -257,6 +258,31 @@ TEST_F(Zip, AFailedSaveLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(text, "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
   EXPECT_THROW(AtomicFile(folder_ / "no/such/folder"), IoError);
+}
+
+TEST_F(Zip, ASaveRemovesWhatAKilledProcessLeft) {
+  const auto names = [&] {
+    std::set<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      found.insert(entry.path().filename().string());
+    return found;
+  };
+  const std::set<std::string> others = {".b.pt2.7.0.tmp", ".a.pt2.tmp", ".a.pt2.7.0.tmp~", ".a.pt2.x.0.tmp",
+                                        ".a.pt2.7.tmp"};
+  for (const std::string& name : others) std::ofstream(folder_ / name) << "not ours";
+  for (const char* name : {".a.pt2.7.0.tmp", ".a.pt2.123456.12.tmp", ".a.pt2.checkpoint.7.0.tmp"})
+    std::ofstream(folder_ / name) << "half";
+  {
+    AtomicFile under_way(folder_ / "a.pt2");
+    EXPECT_EQ(names().size(), others.size() + 1);  // the left-overs are gone, ours is there
+    AtomicFile second(folder_ / "a.pt2");
+    EXPECT_EQ(names().size(), others.size() + 2);  // what is under way stays
+    second.commit();
+    under_way.commit();
+  }
+  std::set<std::string> expected = others;
+  expected.insert("a.pt2");
+  EXPECT_EQ(names(), expected);
 }
 
 }  // namespace
