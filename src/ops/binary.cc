@@ -70,6 +70,8 @@ constexpr OpRow kRows[] = {
     {"aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor", infer_promoted},
     {"aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", infer_promoted},
     {"aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", infer_promoted},
+    {"aten::pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)", infer_first_itself},
+    {"aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)", infer_first_itself},
     {"aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor", infer_promoted},
     {"aten::maximum(Tensor self, Tensor other) -> Tensor", infer_promoted},
     {"aten::minimum(Tensor self, Tensor other) -> Tensor", infer_promoted},

@@ -141,11 +141,16 @@ constexpr OpRow kRows[] = {
     {"aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? "
      "output_size=None) -> Tensor",
      infer_repeat_interleave, kMoves},
+    {"aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? "
+     "output_size=None) -> Tensor",
+     nullptr, kMoves},
     {"aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor", infer_same_as_first, kMoves},
     {"aten::flip(Tensor self, int[] dims) -> Tensor", infer_same_as_first, kMoves},
     {"aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", infer_first_itself},
     {"aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", infer_same_as_first},
     {"aten::fill.Scalar(Tensor self, Scalar value) -> Tensor", infer_same_as_first},
+    {"aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", infer_same_as_first},
+    {"aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", infer_first_itself},
     {"aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", infer_first_itself},
     {"aten::zero_(Tensor(a!) self) -> Tensor(a!)", infer_first_itself},
     {"aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt"

@@ -95,6 +95,25 @@ std::vector<Value> infer_gather(const Call& call) {
   return {meta_value(self.dtype(), call.tensor("index").sizes())};
 }
 
+std::vector<Value> infer_one_hot(const Call& call) {
+  Shape sizes = call.tensor("self").sizes();
+  const std::int64_t classes = call.integer("num_classes");
+  if (classes < 0) call.fail("without num_classes the size of the result depends on the data");
+  sizes.push_back(classes);
+  return {meta_value(DType::int64, std::move(sizes))};
+}
+
+// The bags' sums; the other results, which serve training, are None.
+std::vector<Value> infer_embedding_bag(const Call& call) {
+  const Tensor& weight = call.tensor("weight");
+  const Tensor& offsets = call.tensor("offsets");
+  if (weight.dim() != 2 || offsets.dim() != 1 || call.tensor("indices").dim() != 1)
+    call.fail("a weight with 2 dimensions, indices and offsets with one expected");
+  const std::int64_t bags = offsets.numel() - (call.boolean("include_last_offset") ? 1 : 0);
+  if (bags < 0) call.fail("include_last_offset needs an offset");
+  return {meta_value(weight.dtype(), {bags, weight.size(1)}), Value(), Value(), Value()};
+}
+
 constexpr OpRow kRows[] = {
     {"aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False,"
      " bool sparse=False) -> Tensor",
@@ -115,17 +134,33 @@ constexpr OpRow kRows[] = {
     {"aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor", infer_same_as_first},
     {"aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)", infer_first_itself},
     {"aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)", infer_first_itself},
+    {"aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)", infer_first_itself},
+    {"aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool "
+     "include_self=True) -> Tensor",
+     infer_same_as_first},
+    {"aten::scatter_reduce_.two(Tensor(a!) self, int dim, Tensor index, Tensor src, str reduce, *, bool "
+     "include_self=True) -> Tensor(a!)",
+     infer_first_itself},
+    {"aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor",
+     infer_same_as_first},
+    {"aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)",
+     infer_first_itself},
+    {"aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", infer_same_as_first},
+    {"aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)", infer_first_itself},
+    {"aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", infer_same_as_first},
     {"aten::triu(Tensor self, SymInt diagonal=0) -> Tensor", infer_same_as_first},
     {"aten::tril(Tensor self, SymInt diagonal=0) -> Tensor", infer_same_as_first},
     {"aten::masked_select(Tensor self, Tensor mask) -> Tensor"},
     {"aten::nonzero(Tensor self) -> Tensor"},
-    {"aten::one_hot(Tensor self, int num_classes=-1) -> Tensor"},
+    {"aten::one_hot(Tensor self, int num_classes=-1) -> Tensor", infer_one_hot},
     {"aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool "
      "scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, "
-     "int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)"},
+     "int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)",
+     infer_embedding_bag},
     {"aten::_embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, "
      "int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int "
-     "padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)"},
+     "padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
+     infer_embedding_bag},
 };
 
 }  // namespace

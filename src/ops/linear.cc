@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "ops/einsum.h"
 #include "ops/family.h"
 #include "ops/promotion.h"
 #include "ops/shapes.h"
@@ -48,6 +51,27 @@ std::vector<Value> infer_addmm(const Call& call) {
   return {meta_value(a.dtype(), std::move(sizes))};
 }
 
+std::vector<Value> infer_einsum(const Call& call) {
+  const std::vector<Tensor> tensors = call.tensors("tensors");
+  const EinsumPlan plan = plan_einsum(call, tensors);
+  for (const Tensor& tensor : tensors)
+    if (tensor.dtype() != tensors[0].dtype()) call.fail("the operands have different dtypes");
+  return {meta_value(tensors[0].dtype(), plan.result_sizes())};
+}
+
+std::vector<Value> infer_bilinear(const Call& call) {
+  const Tensor& a = call.tensor("input1");
+  const Tensor& b = call.tensor("input2");
+  const Tensor& weight = call.tensor("weight");
+  Shape sizes = a.sizes();
+  if (a.dim() < 1 || b.dim() != a.dim() || weight.dim() != 3 || a.size(-1) != weight.size(1) ||
+      b.size(-1) != weight.size(2) || !std::equal(sizes.begin(), sizes.end() - 1, b.sizes().begin()))
+    call.fail("inputs of sizes " + to_string(a.sizes()) + " and " + to_string(b.sizes()) +
+              " do not fit a weight of sizes " + to_string(weight.sizes()));
+  sizes.back() = weight.size(0);
+  return {meta_value(a.dtype(), std::move(sizes))};
+}
+
 constexpr OpRow kRows[] = {
     {"aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", infer_linear},
     {"aten::matmul(Tensor self, Tensor other) -> Tensor", infer_matmul},
@@ -58,8 +82,8 @@ constexpr OpRow kRows[] = {
     {"aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", infer_addmm},
     {"aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
      infer_addmm},
-    {"aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor"},
-    {"aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor"},
+    {"aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", infer_einsum},
+    {"aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor", infer_bilinear},
 };
 
 }  // namespace

@@ -47,6 +47,11 @@ std::vector<Value> infer_extreme_and_index(const Call& call) {
   return {meta_value(first_tensor(call).dtype(), sizes), meta_value(DType::int64, sizes)};
 }
 
+std::vector<Value> infer_aminmax(const Call& call) {
+  const Value one = infer_extreme(call).front();
+  return {one, one};
+}
+
 std::vector<Value> infer_index(const Call& call) { return {meta_value(DType::int64, reduced_sizes(call))}; }
 
 std::vector<Value> infer_truth(const Call& call) {
@@ -124,6 +129,22 @@ constexpr OpRow kRows[] = {
     {"aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", infer_truth},
     {"aten::all(Tensor self) -> Tensor", infer_truth},
     {"aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor", infer_truth},
+    {"aten::var(Tensor self, bool unbiased=True) -> Tensor", infer_mean},
+    {"aten::std(Tensor self, bool unbiased=True) -> Tensor", infer_mean},
+    {"aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)",
+     infer_two_means},
+    {"aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)",
+     infer_two_means},
+    {"aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool "
+     "keepdim=False) -> (Tensor, Tensor)",
+     infer_two_means},
+    {"aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", infer_truth},
+    {"aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor", infer_truth},
+    {"aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)", infer_aminmax},
+    {"aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", infer_cumsum},
+    {"aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, "
+     "Tensor indices)",
+     infer_sort},
     {"aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", infer_cumsum},
     {"aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor "
      "values, Tensor indices)",

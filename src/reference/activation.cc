@@ -130,6 +130,23 @@ std::vector<Value> eval_threshold(const Call& call) {
   });
 }
 
+// What lies within lambd of zero becomes zero; softshrink moves the rest towards it. NaN passes through.
+std::vector<Value> eval_softshrink(const Call& call) {
+  const double lambd = call.number("lambd");
+  return activation(call, [=](auto x) {
+    using T = decltype(x);
+    const T shift = x < 0 ? static_cast<T>(-lambd) : static_cast<T>(lambd);
+    return std::abs(x) <= static_cast<T>(lambd) ? T{0} : x - shift;
+  });
+}
+std::vector<Value> eval_hardshrink(const Call& call) {
+  const double lambd = call.number("lambd");
+  return activation(call, [=](auto x) {
+    using T = decltype(x);
+    return std::abs(x) <= static_cast<T>(lambd) ? T{0} : x;
+  });
+}
+
 // One slope for all, or one per channel (dimension 1).
 std::vector<Value> eval_prelu(const Call& call) {
   const Tensor& self = call.tensor("self");
@@ -225,6 +242,10 @@ constexpr KernelRow kRows[] = {
     {"aten.elu_.default", in_place<eval_elu>},
     {"aten.selu.default", eval_selu},
     {"aten.celu.default", eval_celu},
+    {"aten.selu_.default", in_place<eval_selu>},
+    {"aten.celu_.default", in_place<eval_celu>},
+    {"aten.softshrink.default", eval_softshrink},
+    {"aten.hardshrink.default", eval_hardshrink},
     {"aten.prelu.default", eval_prelu},
     {"aten.softplus.default", eval_softplus},
     {"aten.log_sigmoid.default", eval_log_sigmoid},

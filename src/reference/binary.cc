@@ -252,6 +252,8 @@ constexpr KernelRow kRows[] = {
     {"aten.fmod.Scalar", eval_fmod},
     {"aten.pow.Tensor_Tensor", eval_pow},
     {"aten.pow.Tensor_Scalar", eval_pow},
+    {"aten.pow_.Scalar", in_place<eval_pow>},
+    {"aten.pow_.Tensor", in_place<eval_pow>},
     {"aten.pow.Scalar", eval_pow},
     {"aten.maximum.default", eval_maximum},
     {"aten.minimum.default", eval_minimum},

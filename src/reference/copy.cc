@@ -209,6 +209,8 @@ constexpr KernelRow kRows[] = {
     {"aten.copy.default", eval_copy},
     {"aten.copy_.default", in_place<eval_copy>},
     {"aten.fill.Scalar", eval_fill_copy},
+    {"aten.fill.Tensor", eval_fill_copy},
+    {"aten.fill_.Tensor", in_place<eval_fill>},
     {"aten.fill_.Scalar", in_place<eval_fill>},
     {"aten.zero_.default", in_place<eval_zero>},
     {"aten.slice_scatter.default", eval_slice_scatter},

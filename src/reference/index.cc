@@ -152,23 +152,6 @@ std::vector<Value> eval_scatter(const Call& call) {
   return {out};
 }
 
-std::vector<Value> eval_scatter_add(const Call& call) {
-  const Tensor& self = call.tensor("self");
-  const Tensor& index = call.tensor("index");
-  return with_compute_type(self.dtype(), [&](auto type) -> std::vector<Value> {
-    using T = decltype(type);
-    const Tensor sums = self.clone().to(dtype_of<T>());
-    const Tensor source = call.tensor("src").to(dtype_of<T>());
-    for (std::size_t d = 0; d < index.sizes().size(); ++d)
-      if (index.sizes()[d] > source.sizes().at(d))
-        call.fail("the index is larger than src in dimension " + std::to_string(d));
-    for_each_along(call, index, sums, [&](const Shape& at, const Shape& position) {
-      sums.data<T>()[offset_of(sums, position)] += source.data<T>()[offset_of(source, at)];
-    });
-    return {sums.to(self.dtype())};
-  });
-}
-
 // Keeps what lies on one side of the diagonal of the last two dimensions; the rest becomes zero.
 Tensor triangle(const Call& call, bool upper) {
   const Tensor& self = call.tensor("self");
@@ -196,7 +179,6 @@ constexpr KernelRow kRows[] = {
     {"aten.scatter.value", eval_scatter},
     {"aten.scatter_.src", in_place<eval_scatter>},
     {"aten.scatter_.value", in_place<eval_scatter>},
-    {"aten.scatter_add.default", eval_scatter_add},
     {"aten.triu.default", eval_triu},
     {"aten.tril.default", eval_tril},
 };

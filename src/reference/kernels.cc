@@ -15,7 +15,8 @@ std::span<const KernelFamily> families() {
       binary_kernels(), compare_kernels(),   reduction_kernels(),     sort_kernels(),     norm_kernels(),
       pool_kernels(),   resample_kernels(),  upsample_kernels(),      view_kernels(),     copy_kernels(),
       index_kernels(),  creation_kernels(),  recurrent_kernels(),     symbolic_kernels(), qdq_kernels(),
-      affine_kernels(), per_token_kernels(), fake_quantize_kernels(),
+      affine_kernels(), per_token_kernels(), fake_quantize_kernels(), scatter_kernels(),  select_kernels(),
+      einsum_kernels(),
   };
   return all;
 }

@@ -127,6 +127,8 @@ std::vector<Value> eval_std(const Call& call) {
 
 std::vector<Value> eval_var_mean(const Call& call) { return {eval_var(call).front(), eval_mean(call).front()}; }
 
+std::vector<Value> eval_std_mean(const Call& call) { return {eval_std(call).front(), eval_mean(call).front()}; }
+
 // (sum |x|^p)^(1/p); 2 is the usual, 0 counts what is not zero, +-inf take the extreme.
 std::vector<Value> eval_norm(const Call& call) {
   const std::string_view argument = call.schema().find_arg("ord") ? "ord" : "p";
@@ -179,6 +181,10 @@ std::vector<Value> extreme(const Call& call, bool largest) {
 std::vector<Value> eval_amax(const Call& call) { return extreme(call, true); }
 std::vector<Value> eval_amin(const Call& call) { return extreme(call, false); }
 
+std::vector<Value> eval_aminmax(const Call& call) {
+  return {extreme(call, false).front(), extreme(call, true).front()};
+}
+
 Value position(const Call& call, bool largest) {
   return with_compute_type(self_of(call).dtype(), [&](auto type) -> Value {
     using T = decltype(type);
@@ -215,6 +221,14 @@ constexpr KernelRow kRows[] = {
     {"aten.std.correction", eval_std},
     {"aten.std.dim", eval_std},
     {"aten.var_mean.correction", eval_var_mean},
+    {"aten.var.default", eval_var},
+    {"aten.std.default", eval_std},
+    {"aten.var_mean.dim", eval_var_mean},
+    {"aten.std_mean.dim", eval_std_mean},
+    {"aten.std_mean.correction", eval_std_mean},
+    {"aten.aminmax.default", eval_aminmax},
+    {"aten.any.dims", eval_any},
+    {"aten.all.dims", eval_all},
     {"aten.linalg_vector_norm.default", eval_norm},
     {"aten.norm.ScalarOpt_dim", eval_norm},
     {"aten.logsumexp.default", eval_logsumexp},

@@ -23,23 +23,32 @@ Tensor from_end(const Tensor& tensor, std::int64_t d) {
   return tensor.permute(order).contiguous();
 }
 
-std::vector<Value> eval_cumsum(const Call& call) {
+// Every element combined with all before it; starts from `first`.
+template <typename Fn>
+std::vector<Value> cumulated(const Call& call, int first, Fn fn) {
   const Tensor& self = call.tensor("self");
   const std::int64_t d = call.dim("dim", self.dim());
   const DType result = call.dtype("dtype", is_floating_point(self.dtype()) ? self.dtype() : DType::int64);
   return with_compute_type(result, [&](auto type) -> std::vector<Value> {
     using T = decltype(type);
-    const Tensor sums = to_end(self, d).to(dtype_of<T>()).clone();
-    const std::int64_t length = sums.dim() == 0 ? 1 : sums.size(-1);
-    for (std::int64_t start = 0; start < sums.numel(); start += length) {
-      Accumulator<T> sum = 0;
+    const Tensor values = to_end(self, d).to(dtype_of<T>()).clone();
+    const std::int64_t length = values.dim() == 0 ? 1 : values.size(-1);
+    for (std::int64_t start = 0; start < values.numel(); start += length) {
+      Accumulator<T> total = first;
       for (std::int64_t i = start; i < start + length; ++i) {
-        sum += static_cast<Accumulator<T>>(sums.data<T>()[i]);
-        sums.data<T>()[i] = static_cast<T>(sum);
+        total = fn(total, static_cast<Accumulator<T>>(values.data<T>()[i]));
+        values.data<T>()[i] = static_cast<T>(total);
       }
     }
-    return {from_end(sums, d).to(result)};
+    return {from_end(values, d).to(result)};
   });
+}
+
+std::vector<Value> eval_cumsum(const Call& call) {
+  return cumulated(call, 0, [](auto total, auto x) { return total + x; });
+}
+std::vector<Value> eval_cumprod(const Call& call) {
+  return cumulated(call, 1, [](auto total, auto x) { return total * x; });
 }
 
 // The first `count` values of every row along dimension `d` in order, with their positions. NaN counts as the largest;
@@ -91,10 +100,8 @@ std::vector<Value> eval_topk(const Call& call) {
 }
 
 constexpr KernelRow kRows[] = {
-    {"aten.cumsum.default", eval_cumsum},
-    {"aten.sort.default", eval_sort},
-    {"aten.argsort.default", eval_argsort},
-    {"aten.topk.default", eval_topk},
+    {"aten.cumsum.default", eval_cumsum}, {"aten.cumprod.default", eval_cumprod}, {"aten.sort.default", eval_sort},
+    {"aten.sort.stable", eval_sort},      {"aten.argsort.default", eval_argsort}, {"aten.topk.default", eval_topk},
 };
 
 }  // namespace

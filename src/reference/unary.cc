@@ -117,6 +117,33 @@ std::vector<Value> eval_tan(const Call& call) {
 std::vector<Value> eval_erf(const Call& call) {
   return floating(call, [](auto x) { return std::erf(x); });
 }
+std::vector<Value> eval_sinh(const Call& call) {
+  return floating(call, [](auto x) { return std::sinh(x); });
+}
+std::vector<Value> eval_cosh(const Call& call) {
+  return floating(call, [](auto x) { return std::cosh(x); });
+}
+std::vector<Value> eval_asin(const Call& call) {
+  return floating(call, [](auto x) { return std::asin(x); });
+}
+std::vector<Value> eval_acos(const Call& call) {
+  return floating(call, [](auto x) { return std::acos(x); });
+}
+std::vector<Value> eval_atan(const Call& call) {
+  return floating(call, [](auto x) { return std::atan(x); });
+}
+std::vector<Value> eval_asinh(const Call& call) {
+  return floating(call, [](auto x) { return std::asinh(x); });
+}
+std::vector<Value> eval_acosh(const Call& call) {
+  return floating(call, [](auto x) { return std::acosh(x); });
+}
+std::vector<Value> eval_atanh(const Call& call) {
+  return floating(call, [](auto x) { return std::atanh(x); });
+}
+std::vector<Value> eval_isfinite(const Call& call) {
+  return questioning(call, [](auto x) { return x - x == 0; });  // not true of infinities and NaN
+}
 std::vector<Value> eval_isnan(const Call& call) {
   return questioning(call, [](auto x) { return x != x; });
 }
@@ -177,6 +204,20 @@ constexpr KernelRow kRows[] = {
     {"aten.sin.default", eval_sin},
     {"aten.cos.default", eval_cos},
     {"aten.tan.default", eval_tan},
+    {"aten.sinh.default", eval_sinh},
+    {"aten.cosh.default", eval_cosh},
+    {"aten.asin.default", eval_asin},
+    {"aten.acos.default", eval_acos},
+    {"aten.atan.default", eval_atan},
+    {"aten.asinh.default", eval_asinh},
+    {"aten.acosh.default", eval_acosh},
+    {"aten.atanh.default", eval_atanh},
+    {"aten.log_.default", in_place<eval_log>},
+    {"aten.round_.default", in_place<eval_round>},
+    {"aten.floor_.default", in_place<eval_floor>},
+    {"aten.reciprocal_.default", in_place<eval_reciprocal>},
+    {"aten.rsqrt_.default", in_place<eval_rsqrt>},
+    {"aten.isfinite.default", eval_isfinite},
     {"aten.erf.default", eval_erf},
     {"aten.isnan.default", eval_isnan},
     {"aten.isinf.default", eval_isinf},

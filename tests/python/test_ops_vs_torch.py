@@ -27,6 +27,8 @@ IMAGE = f(2, 4, 7, 9, seed=2)
 MASK = f(2, 3, 5, seed=3) > 0
 I8, U8, F64 = torch.int8, torch.uint8, torch.float64
 
+SPECIAL = torch.tensor([0.0, -0.0, 0.5, 1.5, 2.5, -0.5, 1e10, -1e10, float("inf"), float("-inf"), float("nan")])
+
 # (operator, positional arguments, keyword arguments); tensors become inputs of the program.
 CASES = []
 
@@ -285,6 +287,62 @@ case("scatter.value", X, 1, torch.tensor([[[2, 0]]]), 9)
 case("scatter_.src", X, 1, torch.tensor([[[2, 0]]]), f(2, 3, 5))
 case("scatter_.value", X, 1, torch.tensor([[[2, 0]]]), 9)
 case("scatter_add", X, 1, ints(2, 2, 4, low=0, high=3), f(2, 3, 5))
+for equation, *shapes in (
+    ("bij,bkj->bik", (2, 3, 4), (2, 5, 4)), ("ij,jk", (2, 3), (3, 4)), ("ba", (2, 3)), ("ii->i", (3, 3)), ("ii", (3, 3)), ("i,j->ij", (2,), (3,)),
+    ("...ij,...jk->...ik", (2, 1, 3, 4), (5, 4, 2)), ("b...,b->...", (2, 3, 4), (2,)), ("bhid, bhjd -> bhij", (1, 2, 3, 4), (1, 2, 5, 4)), ("ij,ik,il->jkl", (2, 3), (2, 4), (2, 5)),
+    ("ij,ij->", (3, 4), (3, 4)), ("ij,jk->ik", (2, 1), (3, 4)),
+):  # fmt: skip
+    case("einsum", equation, [f(*sizes, seed=i) for i, sizes in enumerate(shapes)])
+case("einsum", "ij,jk->ik", [ints(2, 3), ints(3, 2, seed=2)])
+case("bilinear", f(2, 3, 5), f(2, 3, 4), f(6, 5, 4), f(6))
+case("bilinear", f(2, 5), f(2, 4), f(6, 5, 4))
+case("masked_select", X, MASK)
+case("masked_select", X, f(5) > 0)
+case("nonzero", MASK)
+case("nonzero", ints(9, low=0, high=3))
+case("one_hot", ints(2, 4, low=0, high=5), 6)
+case("repeat_interleave.self_Tensor", X, ints(3, low=0, high=4), 1)
+case("repeat_interleave.self_Tensor", X, torch.tensor([2]), -1)
+case("repeat_interleave.self_Tensor", X, torch.tensor([2]))
+ALONG, MORE = ints(2, 2, 4, low=0, high=3), f(2, 3, 5, seed=8)
+case("scatter_add_", X, 1, ALONG, MORE)
+case("scatter_add", ints(2, 3, 5), 1, ALONG, ints(2, 3, 5, seed=4))
+for reduce, include_self in itertools.product(("sum", "prod", "mean", "amax", "amin"), (True, False)):
+    case("scatter_reduce.two", X, 1, ALONG, MORE, reduce, include_self=include_self)
+    case("scatter_reduce_.two", ints(2, 3, 5), -1, ALONG, ints(2, 3, 5, seed=4), reduce, include_self=include_self)
+PLACES = torch.tensor([2, 0])
+for name in ("index_add", "index_add_"):
+    case(name, X, 1, torch.tensor([2, 0, 2]), MORE, alpha=0.5)
+for name in ("index_copy", "index_copy_"):
+    case(name, X, 1, PLACES, MORE[:, :2].clone())
+case("index_fill.int_Scalar", X, 1, PLACES, 7)
+case("fill.Tensor", X, torch.tensor(3))
+case("fill_.Tensor", X, torch.tensor(3.5))
+for name in "sinh cosh atan asinh isfinite log_ reciprocal_ rsqrt_ round_ floor_ selu_ celu_ softshrink hardshrink".split():
+    case(name, X.abs() + 0.1 if name in ("log_", "rsqrt_") else X)
+case("isfinite", SPECIAL)
+for name in ("asin", "acos", "atanh"):
+    case(name, torch.tanh(X))
+case("acosh", X.abs() + 1)
+case("softshrink", SPECIAL, 0.7)
+case("hardshrink", SPECIAL, 0.7)
+case("celu_", X, 0.7)
+case("pow_.Scalar", X, 2)
+case("pow_.Tensor", X.abs(), f(5, seed=6))
+for name in ("var", "std"):
+    case(name, X)
+    case(name, X, False)
+for name in ("var_mean", "std_mean"):
+    case(name + ".dim", X, [1, -1], False, True)
+case("std_mean.correction", X, [1], correction=2)
+for name in ("any", "all"):
+    case(name + ".dims", MASK, [0, 2])
+    case(name + ".dims", MASK, None, True)
+case("aminmax", X)
+case("aminmax", X, dim=1, keepdim=True)
+case("cumprod", X, 1)
+case("cumprod", ints(3, 4, high=4), -1)
+case("sort.stable", ints(3, 9, high=3, low=0), stable=True, dim=-1, descending=True)
 case("triu", X, 1)
 case("tril", X)
 SEQUENCE = f(2, 5, 3)
@@ -329,7 +387,6 @@ case("arange.start_step", 0.5, 3, 0.4)
 case("linspace", 0, 1, 7)
 case("eye", 3)
 
-SPECIAL = torch.tensor([0.0, -0.0, 0.5, 1.5, 2.5, -0.5, 1e10, -1e10, float("inf"), float("-inf"), float("nan")])
 QX = torch.cat([SPECIAL, f(100, seed=9) * 50])
 QD = "quantized_decomposed::"
 S, Z = torch.tensor([0.037], dtype=F64), torch.tensor([3])
@@ -390,7 +447,7 @@ else:
 ELSEWHERE = {
     "aten.lift_fresh.default",
     "aten.empty.memory_format", "aten.empty_like.default", "aten.new_empty.default", "aten._assert_tensor_metadata.default",
-    "operator.getitem",
+    "operator.getitem", "aten.embedding_bag.padding_idx", "aten._embedding_bag.default",
 } | AFFINE  # fmt: skip
 
 
@@ -488,6 +545,51 @@ def test_a_view_that_only_torch_can_take_is_copied(tmp_path):
 
 def test_but_not_where_a_write_must_show_through_it(tmp_path):
     assert "cannot be viewed" in run_reference(ViewBehindTranspose(True), (f(3, 4),), tmp_path)
+
+
+class Bags(torch.nn.Module):
+    """Only the bags' sums are used: what else the op returns serves training."""
+
+    def __init__(self, settings):
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, weight, indices, offsets, factors):
+        given = {"per_sample_weights": factors} if self.settings["mode"] == "sum" else {}
+        return torch.nn.functional.embedding_bag(indices, weight, offsets, **given, **self.settings)
+
+
+@pytest.mark.parametrize("mode", ("sum", "mean", "max"))
+@pytest.mark.parametrize("settings", ({}, {"padding_idx": 3}, {"padding_idx": -2}, {"include_last_offset": True}), ids=str)
+def test_embedding_bag(mode, settings, tmp_path):
+    model = Bags({"mode": mode, **settings})
+    indices, offsets = torch.tensor([3, 1, 5, 3, 0, 6, 2, 5]), torch.tensor([0, 3, 3, 4, 8])
+    inputs = (f(7, 4), indices, offsets, f(8, seed=1))
+    found = run_reference(model, inputs, tmp_path)
+    assert not isinstance(found, str), found
+    np.testing.assert_allclose(found[0], model(*inputs).numpy(), rtol=1e-5, atol=1e-5)
+
+
+class Random(torch.nn.Module):
+    def __init__(self, op):
+        super().__init__()
+        self.op = op
+
+    def forward(self, x):
+        return x + self.op(x)
+
+
+RANDOM = {
+    "rand": lambda x: torch.rand(2, 3),
+    "randn_like": torch.randn_like,
+    "dropout": lambda x: torch.nn.functional.dropout(x, 0.5, training=True),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_random_numbers_are_refused(name, tmp_path):
+    message = run_reference(Random(RANDOM[name]), (torch.full((2, 3), 0.5),), tmp_path)
+    assert isinstance(message, str) and f"aten.{name}" in message and "random" in message, message
 
 
 def test_every_kernel_is_exercised():
