@@ -57,6 +57,10 @@ std::vector<Value> infer_eye(const Call& call) {
   return {meta_value(call.dtype("dtype", DType::float32), {n, n})};
 }
 
+std::vector<Value> infer_randperm(const Call& call) {
+  return {meta_value(call.dtype("dtype", DType::int64), {call.integer("n")})};
+}
+
 constexpr OpRow kRows[] = {
     {"aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
      "bool? pin_memory=None) -> Tensor",
@@ -124,6 +128,28 @@ constexpr OpRow kRows[] = {
     {"aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, "
      "bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
      infer_like, kRandom},
+    {"aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? "
+     "device=None, bool? pin_memory=None) -> Tensor",
+     infer_filled, kRandom},
+    {"aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, "
+     "Device? device=None, bool? pin_memory=None) -> Tensor",
+     infer_filled, kRandom},
+    {"aten::randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? "
+     "pin_memory=None) -> Tensor",
+     infer_randperm, kRandom},
+    {"aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", infer_same_as_first, kRandom},
+    {"aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", infer_same_as_first, kRandom},
+    {"aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor",
+     infer_same_as_first, kRandom},
+    {"aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? "
+     "generator=None) -> Tensor",
+     nullptr, kRandom},
+    {"aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)",
+     infer_first_itself, kRandom},
+    {"aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)",
+     infer_first_itself, kRandom},
+    {"aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)",
+     infer_first_itself, kRandom},
 };
 
 }  // namespace

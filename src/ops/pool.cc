@@ -71,6 +71,43 @@ std::vector<Value> infer_adaptive_with_indices(const Call& call) {
   return {meta_value(call.tensor("self").dtype(), sizes), meta_value(DType::int64, sizes)};
 }
 
+// Sliding windows along height and width of an image.
+std::int64_t window_count(const Call& call, std::int64_t height, std::int64_t width) {
+  const Shape kernel = call.ints("kernel_size", 2);
+  const Shape dilation = call.ints("dilation", 2);
+  const Shape padding = call.ints("padding", 2);
+  const Shape stride = call.ints("stride", 2);
+  return window_positions(call, height, {kernel[0], stride[0], padding[0], dilation[0]}, false) *
+         window_positions(call, width, {kernel[1], stride[1], padding[1], dilation[1]}, false);
+}
+
+// [N, C, H, W] -> [N, C * kernel height * kernel width, windows]; N may be missing.
+std::vector<Value> infer_im2col(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  if (self.dim() != 3 && self.dim() != 4) call.fail("an image [N, C, H, W] or [C, H, W] expected");
+  const Shape kernel = call.ints("kernel_size", 2);
+  Shape sizes(self.sizes().begin(), self.sizes().end() - 2);
+  const std::int64_t windows = window_count(call, self.size(-2), self.size(-1));
+  sizes.back() *= kernel[0] * kernel[1];
+  sizes.push_back(windows);
+  return {meta_value(self.dtype(), std::move(sizes))};
+}
+
+std::vector<Value> infer_col2im(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const Shape image = call.ints("output_size", 2);
+  const Shape kernel = call.ints("kernel_size", 2);
+  const std::int64_t windows = window_count(call, image[0], image[1]);
+  const std::int64_t elements = kernel[0] * kernel[1];
+  if ((self.dim() != 2 && self.dim() != 3) || self.size(-1) != windows || self.size(-2) % elements != 0)
+    call.fail("columns of sizes " + to_string(self.sizes()) + ", expected [N, C * " + std::to_string(elements) + ", " +
+              std::to_string(windows) + "]");
+  Shape sizes(self.sizes().begin(), self.sizes().end() - 1);
+  sizes.back() /= elements;
+  sizes.insert(sizes.end(), image.begin(), image.end());
+  return {meta_value(self.dtype(), std::move(sizes))};
+}
+
 constexpr OpRow kRows[] = {
     {"aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] "
      "dilation=[1], bool ceil_mode=False) -> Tensor",
@@ -113,6 +150,11 @@ constexpr OpRow kRows[] = {
     {"aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)",
      infer_adaptive_with_indices,
      {.shares_qparams = true}},
+    {"aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
+     infer_im2col},
+    {"aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, "
+     "int[2] stride) -> Tensor",
+     infer_col2im},
 };
 
 }  // namespace

@@ -104,7 +104,7 @@ class SchemaReader {
     if (word == "None") return Argument::None{};
     if (word == "True") return true;
     if (word == "False") return false;
-    if (type.starts_with("ScalarType")) return DType::float32;  // torch's code 6, the only one that occurs
+    if (type.starts_with("ScalarType")) return word == "4" ? DType::int64 : DType::float32;  // torch's codes 4 and 6
     if (type.starts_with("MemoryFormat")) return Argument(Argument::Variant(MemoryFormat::contiguous));  // code 0
     const char* end = word.data() + word.size();
     std::int64_t integer = 0;

@@ -317,6 +317,28 @@ std::vector<Value> infer_diagonal(const Call& call) {
 
 std::vector<Value> infer_alias(const Call& call) { return {call.tensor("self")}; }
 
+// transpose_ and its like change the sizes of the tensor that they are given, and torch reads that tensor with its new sizes
+// from there on. Here the old value keeps its sizes, so nothing may read it later, nor the op in place that returned it.
+template <std::vector<Value> (*infer)(const Call&)>
+std::vector<Value> infer_in_place(const Call& call) {
+  std::vector<const Node*> names;
+  for (const Node* changed = call.node().input(0); changed;) {
+    names.push_back(changed);
+    const OpSchema* schema = changed->kind() == NodeKind::call_function ? find_schema(changed->target()) : nullptr;
+    const bool returns_argument = schema && !schema->args.empty() && schema->args[0].is_written;
+    changed = returns_argument ? changed->input(0) : nullptr;
+  }
+  bool later = false;
+  for (const Node& node : call.node().graph().nodes()) {
+    if (later)
+      for (const Node* input : node.inputs())
+        if (std::find(names.begin(), names.end(), input) != names.end())
+          call.fail("'" + node.name() + "' reads '" + input->name() + "' after its sizes were changed in place");
+    later = later || &node == &call.node();
+  }
+  return infer(call);
+}
+
 constexpr OpRow kRows[] = {
     {"aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)", infer_view, kView},
     {"aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor", infer_view, kView},
@@ -359,6 +381,11 @@ constexpr OpRow kRows[] = {
     {"aten::alias(Tensor(a) self) -> Tensor(a)", infer_alias, kView},
     {"aten::detach(Tensor(a) self) -> Tensor(a)", infer_alias, kView},
     {"aten::lift_fresh(Tensor(a) self) -> Tensor(a)", infer_alias, kView},
+    {"aten::transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)", infer_in_place<infer_transpose>, kView},
+    {"aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)", infer_in_place<infer_unsqueeze>, kView},
+    {"aten::squeeze_(Tensor(a!) self) -> Tensor(a!)", infer_in_place<infer_squeeze>, kView},
+    {"aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)", infer_in_place<infer_squeeze>, kView},
+    {"aten::t_(Tensor(a!) self) -> Tensor(a!)", infer_in_place<infer_t>, kView},
     {"aten::detach_(Tensor(a!) self) -> Tensor(a!)", infer_alias, kView},
 };
 

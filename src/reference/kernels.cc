@@ -16,7 +16,7 @@ std::span<const KernelFamily> families() {
       pool_kernels(),   resample_kernels(),  upsample_kernels(),      view_kernels(),     copy_kernels(),
       index_kernels(),  creation_kernels(),  recurrent_kernels(),     symbolic_kernels(), qdq_kernels(),
       affine_kernels(), per_token_kernels(), fake_quantize_kernels(), scatter_kernels(),  select_kernels(),
-      einsum_kernels(),
+      einsum_kernels(), im2col_kernels(),
   };
   return all;
 }

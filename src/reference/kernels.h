@@ -46,6 +46,7 @@ KernelFamily index_kernels();
 KernelFamily scatter_kernels();
 KernelFamily select_kernels();
 KernelFamily einsum_kernels();
+KernelFamily im2col_kernels();
 KernelFamily creation_kernels();
 KernelFamily recurrent_kernels();
 KernelFamily symbolic_kernels();
