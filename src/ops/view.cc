@@ -317,8 +317,9 @@ std::vector<Value> infer_diagonal(const Call& call) {
 
 std::vector<Value> infer_alias(const Call& call) { return {call.tensor("self")}; }
 
-// transpose_ and its like change the sizes of the tensor that they are given, and torch reads that tensor with its new sizes
-// from there on. Here the old value keeps its sizes, so nothing may read it later, nor the op in place that returned it.
+// transpose_ and its like change the sizes of the tensor that they are given, and torch reads that tensor with its new
+// sizes from there on. Here the old value keeps its sizes, so nothing may read it later, nor the op in place that
+// returned it.
 template <std::vector<Value> (*infer)(const Call&)>
 std::vector<Value> infer_in_place(const Call& call) {
   std::vector<const Node*> names;

@@ -5,8 +5,8 @@
 namespace qdq {
 namespace {
 
-// The sum over all loops from `loop` on of the products of what the operands point at; every pointer is back where it was
-// afterwards.
+// The sum over all loops from `loop` on of the products of what the operands point at; every pointer is back where it
+// was afterwards.
 template <typename T>
 Accumulator<T> sum_of_products(const EinsumPlan& plan, std::size_t loop, std::vector<const T*>& at) {
   if (loop == plan.sizes.size()) {
@@ -43,7 +43,8 @@ std::vector<Value> eval_einsum(const Call& call) {
   });
 }
 
-// bilinear(input1 [..., I], input2 [..., J], weight [O, I, J], bias [O]): sum over i and j of x1[i] * weight[o, i, j] * x2[j].
+// bilinear(input1 [..., I], input2 [..., J], weight [O, I, J], bias [O]): sum over i and j of x1[i] * weight[o, i, j] *
+// x2[j].
 std::vector<Value> eval_bilinear(const Call& call) {
   const Value inferred = call.schema().infer(call).front();
   const Tensor& meta = *inferred.tensor();

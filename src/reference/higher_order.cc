@@ -55,8 +55,8 @@ Value run_set_grad_enabled(const Node& node, const HigherOrderContext& context) 
   return returned(node, context.run_body(body(node, 1), std::move(values)));
 }
 
-// while_loop(condition, body, carried, additional): while condition(carried..., additional...) holds, the body's results
-// are what is carried.
+// while_loop(condition, body, carried, additional): while condition(carried..., additional...) holds, the body's
+// results are what is carried.
 Value run_while_loop(const Node& node, const HigherOrderContext& context) {
   Value::List carried = operands(node, context, 2);
   const Value::List additional = operands(node, context, 3);

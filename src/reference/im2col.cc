@@ -9,7 +9,8 @@ struct Windows {
   Shape kernel, dilation, padding, stride;
   std::int64_t per_row;  // windows beside each other
 
-  // Where element (i, j) of a window lies in the image along dimension d: row for 0, column for 1. May lie in the padding.
+  // Where element (i, j) of a window lies in the image along dimension d: row for 0, column for 1. May lie in the
+  // padding.
   std::int64_t at(std::size_t d, std::int64_t window, std::int64_t element) const {
     const std::int64_t place = d == 0 ? window / per_row : window % per_row;
     return place * stride[d] - padding[d] + element * dilation[d];

@@ -81,8 +81,8 @@ std::vector<Value> eval_repeat_interleave(const Call& call) {
 
 enum class BagMode : std::int64_t { sum, mean, max };
 
-// Bags of rows of `weight`: bag b holds indices[offsets[b]] up to indices[offsets[b + 1]], without those equal to padding_idx.
-// An empty bag gives zeros. The other three results serve training and are None here.
+// Bags of rows of `weight`: bag b holds indices[offsets[b]] up to indices[offsets[b + 1]], without those equal to
+// padding_idx. An empty bag gives zeros. The other three results serve training and are None here.
 std::vector<Value> eval_embedding_bag(const Call& call) {
   const Tensor& given = call.tensor("weight");
   const Tensor indices = contiguous_as<std::int64_t>(call.tensor("indices"));
