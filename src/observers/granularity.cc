@@ -11,6 +11,8 @@ template <class... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
 };
+template <typename... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
 
 [[noreturn]] void refuse(const Granularity& granularity, std::span<const std::int64_t> sizes, const std::string& why) {
   throw InvalidArgumentError("[observe] " + to_string(granularity) + " of sizes " + to_string(sizes) + ": " + why);

@@ -20,6 +20,12 @@ std::int64_t checked_index(const Call& call, std::int64_t index, std::int64_t si
   return index < 0 ? index + size : index;
 }
 
+// The same for ops that do not count from the end.
+std::int64_t checked_position(const Call& call, std::int64_t index, std::int64_t size) {
+  if (index < 0) call.fail("index " + std::to_string(index) + " is negative");
+  return checked_index(call, index, size);
+}
+
 std::vector<Value> eval_embedding(const Call& call) {
   const Tensor weight = call.tensor("weight").contiguous();
   const Tensor indices = contiguous_as<std::int64_t>(call.tensor("indices"));
@@ -29,9 +35,7 @@ std::vector<Value> eval_embedding(const Call& call) {
   const Tensor out = Tensor::empty(weight.dtype(), sizes);
   const std::size_t row = static_cast<std::size_t>(weight.size(1)) * element_size(weight.dtype());
   for (std::int64_t i = 0; i < indices.numel(); ++i) {
-    const std::int64_t index = indices.data<std::int64_t>()[i];
-    if (index < 0) call.fail("index " + std::to_string(index) + " is negative");
-    const std::int64_t at = checked_index(call, index, weight.size(0));
+    const std::int64_t at = checked_position(call, indices.data<std::int64_t>()[i], weight.size(0));
     std::memcpy(out.raw_data() + static_cast<std::size_t>(i) * row,
                 weight.raw_data() + static_cast<std::size_t>(at) * row, row);
   }
@@ -102,52 +106,65 @@ std::vector<Value> eval_index_select(const Call& call) {
   Shape sizes = self.sizes();
   sizes[static_cast<std::size_t>(d)] = index.numel();
   const Tensor out = Tensor::empty(self.dtype(), sizes);
-  for (std::int64_t i = 0; i < index.numel(); ++i)
-    out.narrow(d, i, 1).copy_from(self.narrow(d, checked_index(call, index.data<std::int64_t>()[i], self.size(d)), 1));
+  for (std::int64_t i = 0; i < index.numel(); ++i) {
+    const std::int64_t from = checked_position(call, index.data<std::int64_t>()[i], self.size(d));
+    out.narrow(d, i, 1).copy_from(self.narrow(d, from, 1));
+  }
   return {out};
 }
 
+// A tensor without dimensions as one of size 1, over the same elements.
+Tensor at_least_1d(const Tensor& tensor) {
+  return tensor.dim() == 0 ? tensor.as_strided({1}, {1}, tensor.storage_offset()) : tensor;
+}
+
+// An index must not be larger than `other` in any dimension but `except`.
+void check_fits(const Call& call, const Tensor& index, const Tensor& other, const std::string& name,
+                std::int64_t except) {
+  if (index.dim() != other.dim()) call.fail("index and " + name + " must have equally many dimensions");
+  for (std::int64_t d = 0; d < index.dim(); ++d)
+    if (d != except && index.size(d) > other.size(d))
+      call.fail("the index is larger than " + name + " in dimension " + std::to_string(d));
+}
+
 // Calls fn(index, position): `position` is the index with its entry in dimension `d` replaced by the index tensor's value.
+// All tensors have a dimension.
 template <typename Fn>
 void for_each_along(const Call& call, const Tensor& index, const Tensor& target, Fn fn) {
-  const auto d = static_cast<std::size_t>(call.dim("dim", target.dim()));
-  if (index.dim() != target.dim() && index.dim() > 0 && target.dim() > 0)
-    call.fail("index and self must have equally many dimensions");
+  const std::int64_t d = call.dim("dim", target.dim());
+  if (index.numel() == 0) return;
+  check_fits(call, index, target, "self", d);
   const Tensor wide = index.to(DType::int64);
   for_each_index(index.sizes(), [&](const Shape& at) {
     Shape position = at;
-    if (target.dim() == 0) position.clear();
-    const std::int64_t value = wide.data<std::int64_t>()[offset_of(wide, at)];
-    if (!position.empty()) position[d] = checked_index(call, value, target.sizes()[d]);
-    for (std::size_t k = 0; k < position.size(); ++k)
-      if (position[k] >= target.sizes()[k])
-        call.fail("the index is larger than self in dimension " + std::to_string(k));
+    position[static_cast<std::size_t>(d)] =
+        checked_position(call, wide.data<std::int64_t>()[offset_of(wide, at)], target.size(d));
     fn(at, position);
   });
 }
 
 std::vector<Value> eval_gather(const Call& call) {
-  const Tensor& self = call.tensor("self");
-  const Tensor& index = call.tensor("index");
-  const Tensor out = Tensor::empty(self.dtype(), index.sizes());
+  const Tensor self = at_least_1d(call.tensor("self"));
+  const Tensor index = at_least_1d(call.tensor("index"));
+  const Tensor out = Tensor::empty(self.dtype(), call.tensor("index").sizes());
+  const Tensor to = at_least_1d(out);
   for_each_along(call, index, self, [&](const Shape& at, const Shape& position) {
-    copy_element(out, offset_of(out, at), self, offset_of(self, position));
+    copy_element(to, offset_of(to, at), self, offset_of(self, position));
   });
   return {out};
 }
 
 std::vector<Value> eval_scatter(const Call& call) {
   const Tensor out = call.tensor("self").clone();
-  const Tensor& index = call.tensor("index");
+  const Tensor to = at_least_1d(out);
+  const Tensor index = at_least_1d(call.tensor("index"));
   const bool from_tensor = call.schema().find_arg("src") != nullptr;
-  const Tensor source =
-      from_tensor ? call.tensor("src") : expand(call, operand(call, call.arg("value"), out.dtype()), index.sizes());
+  const Tensor source = from_tensor ? at_least_1d(call.tensor("src"))
+                                    : expand(call, operand(call, call.arg("value"), out.dtype()), index.sizes());
   if (source.dtype() != out.dtype()) call.fail("src must have self's dtype");
-  for (std::size_t d = 0; d < index.sizes().size(); ++d)
-    if (index.sizes()[d] > source.sizes().at(d))
-      call.fail("the index is larger than src in dimension " + std::to_string(d));
-  for_each_along(call, index, out, [&](const Shape& at, const Shape& position) {
-    copy_element(out, offset_of(out, position), source, offset_of(source, at));
+  if (index.numel() > 0) check_fits(call, index, source, "src", -1);
+  for_each_along(call, index, to, [&](const Shape& at, const Shape& position) {
+    copy_element(to, offset_of(to, position), source, offset_of(source, at));
   });
   return {out};
 }
