@@ -74,6 +74,7 @@ class Job {
     PassOptions passes;
     passes.disabled = options.quantizer.disabled_passes;
     steps.measure("prepare", [&] { prepared_.emplace(prepare(std::move(program), *quantizer, passes)); });
+    print_warnings(*prepared_);
   }
 
   void run() {

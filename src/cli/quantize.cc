@@ -41,7 +41,8 @@ void calibrate(PreparedProgram& prepared, const Batches& batches, const Options&
 
 void quantize(const Options& options) {
   check_program_output(options.output);
-  if (options.data.empty() && !options.quantizer.is_dynamic)
+  const bool learns_from_data = !options.quantizer.is_dynamic && options.quantizer.quantizer != "weight_only";
+  if (options.data.empty() && learns_from_data)
     throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
@@ -50,6 +51,7 @@ void quantize(const Options& options) {
   if (!options.data.empty()) batches = open_batches(program, options);
   const PassOptions passes = pass_options(options);
   PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
+  print_warnings(prepared);
   if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
   const Program converted =
       steps.measure("convert", [&] { return convert(std::move(prepared), {.fold_quantize = true, .passes = passes}); });
@@ -70,6 +72,9 @@ void add_quantize(CLI::App& app) {
       "  qdq quantize net.pt2 --calibrate images.npz --per-channel -o net.int8.pt2\n"
       "  qdq quantize net.pt2 --calibrate images.npz --exclude 'aten.linear.*' -o net.int8.pt2\n"
       "      linear layers stay in float; 'features.0.*' would leave that module alone\n"
+      "  qdq quantize net.pt2 --calibrate images.npz --quantizer x86 --observer MSEObserver -o net.int8.pt2\n"
+      "  qdq quantize bert.pt2 --weight-only int8 -o bert.w8.pt2\n"
+      "      weights alone: no data needed\n"
       "  qdq quantize bert.pt2 --dynamic -o bert.int8.pt2\n"
       "      linear layers only, ranges found at run time: no data needed\n"
       "\n"

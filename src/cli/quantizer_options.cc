@@ -18,6 +18,8 @@ void for_each_option(Options& options, Visit&& visit) {
   visit("dynamic", options.is_dynamic);
   visit("reduce_range", options.reduce_range);
   visit("observer", options.observer);
+  visit("weight_bits", options.weight_bits);
+  visit("group_size", options.group_size);
   visit("observe_masks", options.observe_masks);
   visit("exclude", options.exclude);
   visit("disable_pass", options.disabled_passes);
@@ -60,6 +62,24 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
   command.add_flag_callback(
       "--per-tensor", [&options] { options.per_channel = false; }, "One scale for each weight");
   command.add_flag("--dynamic", options.is_dynamic, "Activations of linear layers get their range at run time");
+  command.add_flag("--reduce-range", options.reduce_range,
+                   "x86: activations of 7 bits, for processors without VNNI instructions");
+  command
+      .add_option_function<std::string>(
+          "--weight-only",
+          [&options](const std::string& dtype) {
+            options.quantizer = "weight_only";
+            options.weight_bits = dtype == "int4" ? 4 : 8;
+          },
+          "Quantize the weights of linear layers and nothing else, to int8 or int4: no data needed")
+      ->check(CLI::IsMember({"int8", "int4"}))
+      ->excludes("--quantizer")
+      ->type_name("DTYPE");
+  command
+      .add_option("--group-size", options.group_size,
+                  "With --weight-only: a scale for each run of N inputs of a weight")
+      ->type_name("N")
+      ->needs("--weight-only");
   command
       .add_option("--exclude", options.exclude,
                   "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")
@@ -87,6 +107,10 @@ std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const
   } catch (const InvalidArgumentError& error) {
     throw UsageError(fmt::format("--quantizer {}: {}", options.quantizer, error.what()));
   }
+}
+
+void print_warnings(const PreparedProgram& prepared) {
+  for (const std::string& warning : prepared.warnings()) fmt::print(stderr, "qdq: warning: {}\n", warning);
 }
 
 Json recipe_json(const QuantizerOptions& options) {

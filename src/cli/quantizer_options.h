@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/report.h"
-#include "qdq/pass_manager.h"
+#include "qdq/quantize.h"
 #include "qdq/quantizers.h"
 
 namespace CLI {
@@ -25,6 +25,9 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options);
 // Throws UsageError for a pattern of --exclude that fits no node of `program`, which is the file `model`.
 std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const Program& program,
                                           const std::string& model);
+
+// What prepare found worth knowing, on standard error: that little is going to be quantized, and why.
+void print_warnings(const PreparedProgram& prepared);
 
 // The recipe in a statistics file: the options by their long names, all of them, in a fixed order.
 Json recipe_json(const QuantizerOptions& options);

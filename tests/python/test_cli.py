@@ -138,6 +138,32 @@ def test_quantize_leaves_excluded_nodes_in_float(run):
     assert by_names["aten.conv2d.default"] == {"quantized": 15, "in_float": 2}
 
 
+def test_quantize_takes_quantizers_and_observers_by_name(run):
+    def converted(*options):
+        run("quantize", network(), "-c", IMAGES, "-o", "out.pt2", "-q", *options)
+        return run("inspect", "out.pt2", "--full").stdout
+
+    assert '"xnnpack.conv"' in converted()
+    x86 = converted("--quantizer", "x86")
+    assert '"x86.conv' in x86 and "quantize_per_tensor" in x86 and "quantize_per_channel" in x86
+    assert converted("--quantizer", "x86", "--observer", "MinMaxObserver") != x86
+    assert converted("--quantizer", "x86", "--reduce-range") != x86
+    assert "x68" in run("quantize", network(), "-c", IMAGES, "-o", "out.pt2", "--quantizer", "x68", code=2).stderr
+
+
+def test_quantize_warns_when_little_is_quantized(run):
+    done = run("quantize", network(), "-c", IMAGES, "-o", "out.pt2", "--exclude", "aten.conv2d.*", "-q")
+    assert "qdq: warning: only " in done.stderr
+
+
+def test_quantize_weights_alone_needs_no_data(run):
+    for dtype, options in [("int8", []), ("int4", ["--group-size", "32"])]:
+        run("quantize", network(), "--weight-only", dtype, *options, "-o", "out.pt2", "-q")
+        [output] = json.loads(run("compare", network(), "out.pt2", "--input", IMAGES, "--json").stdout)["outputs"]
+        assert output["sqnr_db"] > (40 if dtype == "int8" else 15)
+        assert "quantize_affine" in run("inspect", "out.pt2", "--full").stdout or dtype == "int8"
+
+
 def test_quantize_skips_and_dumps_passes_by_name(run):
     arguments = ["quantize", network(), "--calibrate", IMAGES, "-o", "out.pt2", "-q"]
     done = run(*arguments, "--disable-pass", "fuse-conv-bn", "--dump-after", "insert-qdq")
