@@ -47,8 +47,8 @@ void add_merge(CLI::App& app) {
       app, "merge",
       "Adds up the statistics of calibrations that ran apart from each other, on parts of the data or on other data, "
       "as if one run had seen everything.",
-      "  qdq calibrate net.pt2 --data images.npz --shard 1/2 -o a.safetensors\n"
-      "  qdq calibrate net.pt2 --data images.npz --shard 2/2 -o b.safetensors\n"
+      "  qdq calibrate net.pt2 --data images.npz --observer MSEObserver --shard 1/2 -o a.safetensors\n"
+      "  qdq calibrate net.pt2 --data images.npz --observer MSEObserver --shard 2/2 -o b.safetensors\n"
       "  qdq merge a.safetensors b.safetensors -o all.safetensors\n"
       "      the same bytes as without --shard\n"
       "\n"
