@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tools import recipe, tool  # noqa: E402
+from tools import load_recipe, tool  # noqa: E402
 
 
 def run_fast(program, inputs, folder, threads=1):
@@ -33,22 +33,14 @@ def check(model, inputs, folder, tolerance=2e-5, dynamic_shapes=None, other_inpu
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "minilm_plain", "tiny_gpt", "crepe_tiny", "resnet_cifar", "ppocr_det", "resnet50_random"])
 def test_recipe_gives_torchs_result(name, tmp_path):
-    module = recipe(name)
-    try:
-        model, inputs = module.load()
-    except Exception as error:  # weights come from packages that may be absent
-        pytest.skip(f"{name}: {error}")
+    model, inputs = load_recipe(name)
     check(model, inputs, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["digits_nets", "fmnist_nets"])
 @pytest.mark.parametrize("kind", ["resnet", "mbv2", "vit"])
 def test_small_net_gives_torchs_result(name, kind, tmp_path):
-    module = recipe(name)
-    try:
-        model, inputs = module.load(kind)
-    except Exception as error:
-        pytest.skip(f"{name}: {error}")
+    model, inputs = load_recipe(name, kind)
     check(model, inputs, tmp_path)
 
 
