@@ -26,8 +26,9 @@ struct QuantizerOptions {
   std::vector<std::string> exclude = {};        // patterns (pattern_filter) of nodes that stay in float
 };
 
-// "xnnpack", "x86", "arm", "xpu", "embedding", "weight_only", or several as "embedding,x86": a ComposableQuantizer. Throws InvalidArgumentError for a
-// name that does not exist, listing those that do, and for an option that the quantizer does not have.
+// "xnnpack", "x86", "arm", "xpu", "embedding", "weight_only", or several as "embedding,x86": a ComposableQuantizer.
+// Throws InvalidArgumentError for a name that does not exist, listing those that do, and for an option that the quantizer
+// does not have.
 std::unique_ptr<Quantizer> quantizer_by_name(std::string_view name, const QuantizerOptions& options = {});
 // The names that quantizer_by_name knows.
 std::vector<std::string> quantizer_names();
