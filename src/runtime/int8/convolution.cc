@@ -1,0 +1,186 @@
+#include "runtime/int8/convolution.h"
+
+#include <cstring>
+
+#include "runtime/int8/geometry.h"
+#include "runtime/parallel.h"
+
+namespace qdq::runtime::int8 {
+namespace {
+
+constexpr std::int64_t kBlockPixels =
+    96;                              // whose taps stay in the first-level cache while tile after tile of weights passes
+constexpr std::int64_t kChunk = 16;  // bytes that gathering copies at a time
+
+// A convolution that is bound to its memory.
+class Bound {
+ public:
+  Bound(const Convolution& convolution, std::span<const Tensor> operands)
+      : weights_(convolution.weights),
+        geometry_(operands[0], convolution.dst.sizes(), convolution.window),
+        src_(operands[0].data<std::uint8_t>()),
+        src_end_(reinterpret_cast<const std::uint8_t*>(operands[0].storage()->data() + operands[0].storage()->size())),
+        out_(operands.back().raw_data()),
+        to_float_(operands.back().dtype() == DType::float32),
+        residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
+        outside_(static_cast<std::size_t>(convolution.src.size(1)), convolution.zero_point),
+        low_(convolution.rescale.low),
+        high_(convolution.rescale.high),
+        residual_multiplier_(convolution.rescale.residual_multiplier) {
+    for (const std::int64_t channel : weights_->slot_channels()) {
+      const bool used = channel >= 0;
+      const auto c = static_cast<std::size_t>(std::max<std::int64_t>(channel, 0));
+      // The sum of (byte - zero point) * weight, with the zero point's part in front.
+      start_.push_back(used ? -convolution.zero_point * weights_->sum(channel) : 0);
+      multiplier_.push_back(used ? convolution.rescale.multiplier[c] : 0.0f);
+      offset_.push_back(used ? convolution.rescale.offset[c] : 0.0f);
+    }
+  }
+
+  void run() const {
+    if (weights_->method() == PackedWeights::Method::depthwise)
+      run_depthwise();
+    else
+      run_gemm();
+  }
+
+ private:
+  Rescale rescale(std::int64_t slot) const {
+    return {multiplier_.data() + slot, offset_.data() + slot, low_, high_, residual_multiplier_};
+  }
+
+  void run_depthwise() const {
+    const std::int64_t quads = (geometry_.taps() + 3) / 4;
+    const std::int64_t channels = weights_->channels();
+    const std::int64_t grain = std::max<std::int64_t>(1, std::min(geometry_.row_length(), kBlockPixels));
+    parallel_for(geometry_.pixels(), grain, [&](std::int64_t begin, std::int64_t end) {
+      static thread_local std::vector<const std::uint8_t*> taps;
+      taps.assign(static_cast<std::size_t>((end - begin) * quads * 4), outside_.data());
+      geometry_.find(src_, outside_.data(), begin, end - begin, taps.data(), quads * 4);
+      weights_->kernels().depthwise->run({taps.data(), end - begin, quads, channels, weights_->bytes(), start_.data(),
+                                          rescale(0), reinterpret_cast<std::uint8_t*>(out_) + begin * channels,
+                                          channels});
+    });
+  }
+
+  void run_gemm() const {
+    const std::int64_t pixels = geometry_.pixels();
+    const std::int64_t blocks = (pixels + kBlockPixels - 1) / kBlockPixels;
+    const std::int64_t block = (pixels + blocks - 1) / blocks;
+    const auto tiles = static_cast<std::int64_t>(weights_->tiles().size());
+    // Few blocks are cut along the channels too.
+    const std::int64_t parts = std::min(tiles, std::max<std::int64_t>(1, 8 / blocks));
+    parallel_for(blocks * parts, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        const std::int64_t first = task / parts * block;
+        const std::int64_t part = task % parts;
+        run_block(first, std::min(block, pixels - first), tiles * part / parts, tiles * (part + 1) / parts);
+      }
+    });
+  }
+
+  // Tiles [tile_begin, tile_end) of the pixels [first, first + count).
+  void run_block(std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) const {
+    static thread_local std::vector<const std::uint8_t*> rows;
+    const bool gathers = weights_->method() == PackedWeights::Method::gathered;
+    const std::int64_t taps = geometry_.taps();
+    std::int64_t group = -1;
+    for (std::int64_t t = tile_begin; t < tile_end; ++t) {
+      const PackedWeights::Tile& tile = weights_->tiles()[static_cast<std::size_t>(t)];
+      if (tile.group != group) {
+        group = tile.group;
+        rows.resize(static_cast<std::size_t>(count * taps));
+        geometry_.find(src_ + group * weights_->depth(), outside_.data(), first, count, rows.data(), taps);
+        if (gathers) gather(rows, count, taps);
+      }
+      run_tile(tile, rows.data(), gathers ? 1 : taps, first, count);
+    }
+  }
+
+  void run_tile(const PackedWeights::Tile& tile, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t first,
+                std::int64_t count) const {
+    const std::int64_t channels = weights_->channels();
+    const auto& by_rows = tile.kernel->by_rows;
+    const auto most = static_cast<std::int64_t>(by_rows.size());
+    const std::int64_t calls = (count + most - 1) / most;
+    GemmTile arguments = {};
+    arguments.taps = taps;
+    arguments.depth = weights_->packed_depth();
+    arguments.weights = weights_->bytes() + tile.offset;
+    arguments.start = start_.data() + tile.slot;
+    arguments.rescale = rescale(tile.slot);
+    arguments.out_stride = channels;
+    arguments.used_columns = tile.used;
+    arguments.to_float = to_float_;
+    for (std::int64_t call = 0; call < calls; ++call) {
+      const std::int64_t begin = count * call / calls;
+      const std::int64_t end = count * (call + 1) / calls;
+      const std::int64_t at = (first + begin) * channels + tile.channel;
+      arguments.rows = rows + begin * taps;
+      arguments.residual = residual_ ? residual_ + at : nullptr;
+      arguments.out = out_ + at * (to_float_ ? 4 : 1);
+      by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
+    }
+  }
+
+  // Copies the taps of each pixel behind each other and points `rows` there.
+  void gather(std::vector<const std::uint8_t*>& rows, std::int64_t count, std::int64_t taps) const {
+    static thread_local std::vector<std::uint8_t> gathered;
+    const std::int64_t depth = weights_->depth();
+    const std::int64_t length = weights_->packed_depth();
+    gathered.assign(static_cast<std::size_t>(count * length + kChunk), 0);
+    for (std::int64_t pixel = 0; pixel < count; ++pixel) {
+      std::uint8_t* to = gathered.data() + pixel * length;
+      const std::uint8_t* const* from = rows.data() + pixel * taps;
+      for (std::int64_t t = 0; t < taps;) {
+        std::int64_t bytes = depth;  // neighbours in memory are one copy
+        for (++t; t < taps && from[t] == from[t - 1] + depth && from[t] != outside_.data(); ++t) bytes += depth;
+        copy(from[t - bytes / depth], to, bytes);
+        to += bytes;
+      }
+      std::memset(to, 0, static_cast<std::size_t>(gathered.data() + (pixel + 1) * length - to));
+    }
+    for (std::int64_t pixel = 0; pixel < count; ++pixel)
+      rows[static_cast<std::size_t>(pixel)] = gathered.data() + pixel * length;
+  }
+
+  // May write up to kChunk - 1 bytes more than asked for.
+  void copy(const std::uint8_t* from, std::uint8_t* to, std::int64_t bytes) const {
+    if (from < src_ || from + bytes + kChunk > src_end_) {
+      std::memcpy(to, from, static_cast<std::size_t>(bytes));
+      return;
+    }
+    for (std::int64_t i = 0; i < bytes; i += kChunk) std::memcpy(to + i, from + i, kChunk);
+  }
+
+  std::shared_ptr<const PackedWeights> weights_;
+  Geometry geometry_;
+  const std::uint8_t* src_;
+  const std::uint8_t* src_end_;
+  std::byte* out_;
+  bool to_float_;
+  const std::uint8_t* residual_;
+  std::vector<std::uint8_t> outside_;
+  float low_, high_, residual_multiplier_;
+  std::vector<std::int32_t> start_;
+  std::vector<float> multiplier_, offset_;
+};
+
+}  // namespace
+
+Step convolution_step(std::string name, const Convolution& convolution) {
+  Step step;
+  step.name = std::move(name);
+  const bool is_depthwise = convolution.weights->method() == PackedWeights::Method::depthwise;
+  step.kind = is_depthwise ? "int8:depthwise" : convolution.src.dim() == 2 ? "int8:linear" : "int8:convolution";
+  step.reads = {convolution.src};
+  if (convolution.residual.defined()) step.reads.push_back(convolution.residual);
+  step.writes = {convolution.dst};
+  step.bind = [convolution](std::span<const Tensor> operands) -> Kernel {
+    const auto bound = std::make_shared<const Bound>(convolution, operands);
+    return [bound] { bound->run(); };
+  };
+  return step;
+}
+
+}  // namespace qdq::runtime::int8

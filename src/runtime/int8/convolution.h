@@ -1,0 +1,38 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/int8/weights.h"
+#include "runtime/plan.h"
+
+namespace qdq::runtime::int8 {
+
+// Where the taps of a filter lie. One entry per spatial dimension, up to 3.
+struct Window {
+  Shape kernel, stride, padding, dilation;
+  bool transposed = false;  // input * stride - padding + tap * dilation = output, instead of the other way round
+};
+
+// Sums to results, by output channel.
+struct ChannelRescale {
+  std::vector<float> multiplier;
+  std::vector<float> offset;
+  float low = 0.0f;
+  float high = 0.0f;
+  float residual_multiplier = 0.0f;
+};
+
+// A convolution, or a linear layer as one without spatial dimensions.
+struct Convolution {
+  Tensor src;       // uint8 [N, C, spatial...], channel stride 1
+  Tensor dst;       // uint8 or float32 [N, O, spatial...], channels-last without gaps
+  Tensor residual;  // uint8 with the sizes and strides of dst, or undefined
+  std::shared_ptr<const PackedWeights> weights;
+  Window window;
+  std::uint8_t zero_point = 0;  // what lies beyond the input
+  ChannelRescale rescale;
+};
+Step convolution_step(std::string name, const Convolution& convolution);
+
+}  // namespace qdq::runtime::int8

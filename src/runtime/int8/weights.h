@@ -1,0 +1,70 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "qdq/tensor.h"
+#include "runtime/kernels/int8/int8_kernels.h"
+
+namespace qdq::runtime::int8 {
+
+// The filters of a convolution as one matrix per output channel: int8 [O, taps, C / groups], contiguous.
+struct Filters {
+  Tensor values;
+  std::int64_t groups = 1;
+};
+
+// Weights [O, C / groups, k...], transposed ones [C, O / groups, k...], in the order of Filters.
+Filters filters_of(const Tensor& weight, std::int64_t groups, bool transposed);
+
+// Filters in the order in which the kernels read them, padded with zeros. Made once for all plans of a program.
+class PackedWeights {
+ public:
+  // How the kernels find their operands.
+  enum class Method : std::uint8_t {
+    indirect,   // tap by tap, where the input lies
+    gathered,   // all taps of a pixel are copied behind each other first
+    depthwise,  // one filter per channel
+  };
+  // A stretch of a group's output channels that one kernel computes.
+  struct Tile {
+    const GemmKernel* kernel;
+    std::int64_t group;
+    std::int64_t channel;  // the first one
+    std::int64_t used;     // how many
+    std::int64_t slot;     // of the first column
+    std::int64_t offset;   // of its weights in bytes
+  };
+
+  // The kernels for depthwise convolutions make bytes and add no residual; `plain` says that no more is wanted.
+  PackedWeights(const Kernels& kernels, const Filters& filters, bool plain);
+
+  const Kernels& kernels() const { return kernels_; }
+  Method method() const { return method_; }
+  std::int64_t channels() const { return static_cast<std::int64_t>(sums_.size()); }
+  std::int64_t groups() const { return groups_; }
+  std::int64_t taps() const { return taps_; }
+  std::int64_t depth() const { return depth_; }                // of one tap: C / groups
+  std::int64_t packed_depth() const { return packed_depth_; }  // of what a kernel sees as one tap
+  const std::vector<Tile>& tiles() const { return tiles_; }
+  const std::int8_t* bytes() const { return reinterpret_cast<const std::int8_t*>(storage_->data()); }
+  // The kernels' parameters are vectors of slots: the output channel of each, or -1.
+  const std::vector<std::int64_t>& slot_channels() const { return slot_channels_; }
+  // The sum of all weights of an output channel.
+  std::int32_t sum(std::int64_t channel) const { return sums_[static_cast<std::size_t>(channel)]; }
+  // The number of products in one sum.
+  std::int64_t products() const { return taps_ * depth_; }
+
+ private:
+  void pack_gemm(const std::int8_t* filters);
+  void pack_depthwise(const std::int8_t* filters);
+
+  const Kernels& kernels_;
+  Method method_ = Method::indirect;
+  std::int64_t groups_, taps_, depth_, packed_depth_ = 0;
+  std::vector<Tile> tiles_;
+  std::vector<std::int64_t> slot_channels_;
+  std::vector<std::int32_t> sums_;
+  std::shared_ptr<Storage> storage_;
+};
+
+}  // namespace qdq::runtime::int8

@@ -1,0 +1,106 @@
+// Tiles of up to 64 columns in AVX-512 VNNI: each of R x V registers holds the sums of 16 columns of one row. A step takes 4 bytes
+// of depth: one broadcast per row, one load of weights per 16 columns, R * V multiply-adds.
+#include <immintrin.h>
+
+#include <utility>
+
+#include "runtime/kernels/int8/avx512_vnni.h"
+
+namespace qdq::runtime::int8::avx512_vnni {
+namespace {
+
+template <std::size_t R, std::size_t V>
+struct Sums {
+  __m512i at[R][V];
+};
+
+template <std::size_t V, std::size_t... v>
+QDQ_INT8_INLINE void add_row(__m512i (&sums)[V], __m512i bytes, const __m512i (&weights)[V],
+                             std::index_sequence<v...>) {
+  ((sums[v] = multiply_add(sums[v], bytes, weights[v])), ...);
+}
+
+template <std::size_t R, std::size_t V, std::size_t... r>
+QDQ_INT8_INLINE void add_rows(Sums<R, V>& sums, const std::uint8_t* const (&rows)[R], std::int64_t at,
+                              const __m512i (&weights)[V], std::index_sequence<r...>) {
+  (add_row(sums.at[r], _mm512_set1_epi32(load_int(rows[r] + at)), weights, std::make_index_sequence<V>()), ...);
+}
+
+template <std::size_t V, std::size_t... v>
+QDQ_INT8_INLINE void load_weights(__m512i (&weights)[V], const std::int8_t* from, std::index_sequence<v...>) {
+  ((weights[v] = _mm512_load_si512(from + 64 * v)), ...);
+}
+
+template <std::size_t R, std::size_t V, std::size_t... i>
+QDQ_INT8_INLINE void start_sums(Sums<R, V>& sums, const std::int32_t* start, std::index_sequence<i...>) {
+  ((sums.at[i / V][i % V] = _mm512_loadu_si512(start + 16 * (i % V))), ...);
+}
+
+template <std::size_t V, std::size_t... v>
+QDQ_INT8_INLINE void store_row(const __m512i (&sums)[V], const GemmTile& t, std::size_t row, __mmask64 used,
+                               std::index_sequence<v...>) {
+  const std::int64_t at = static_cast<std::int64_t>(row) * t.out_stride;
+  const Rescale& rescale = t.rescale;
+  __m512 values[V];
+  ((values[v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[v]), _mm512_loadu_ps(rescale.multiplier + 16 * v),
+                                _mm512_loadu_ps(rescale.offset + 16 * v))),
+   ...);
+  if (t.residual) {
+    const __m512 multiplier = _mm512_set1_ps(rescale.residual_multiplier);
+    ((values[v] = _mm512_fmadd_ps(load_bytes_as_floats(t.residual + at + 16 * v, cut_mask(used, 16 * v)), multiplier,
+                                  values[v])),
+     ...);
+  }
+  if (t.to_float) {
+    float* out = static_cast<float*>(t.out) + at;
+    const __m512 low = _mm512_set1_ps(rescale.low), high = _mm512_set1_ps(rescale.high);
+    (_mm512_mask_storeu_ps(out + 16 * v, cut_mask(used, 16 * v), _mm512_min_ps(_mm512_max_ps(values[v], low), high)),
+     ...);
+    return;
+  }
+  __m512i levels[4] = {};
+  ((levels[v] = _mm512_cvtps_epi32(values[v])), ...);
+  const __m512i bytes =
+      _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+                               pack_levels(levels[0], levels[1], levels[2], levels[3]));
+  _mm512_mask_storeu_epi8(static_cast<std::uint8_t*>(t.out) + at, used, clamp_bytes(bytes, rescale));
+}
+
+template <std::size_t R, std::size_t V, std::size_t... r>
+QDQ_INT8_INLINE void store_rows(const Sums<R, V>& sums, const GemmTile& t, std::index_sequence<r...>) {
+  const __mmask64 used = first_lanes(t.used_columns);
+  (store_row(sums.at[r], t, r, used, std::make_index_sequence<V>()), ...);
+}
+
+template <std::size_t R, std::size_t V>
+void tile(const GemmTile& t) {
+  Sums<R, V> sums;
+  start_sums(sums, t.start, std::make_index_sequence<R * V>());
+  const std::int8_t* weights = t.weights;
+  for (std::int64_t tap = 0; tap < t.taps; ++tap) {
+    const std::uint8_t* rows[R];
+    for (std::size_t r = 0; r < R; ++r) rows[r] = row_pointers(t, r)[tap];
+    for (std::int64_t at = 0; at < t.depth; at += 4, weights += 64 * V) {
+      __m512i w[V];
+      load_weights(w, weights, std::make_index_sequence<V>());
+      add_rows(sums, rows, at, w, std::make_index_sequence<R>());
+    }
+  }
+  store_rows(sums, t, std::make_index_sequence<R>());
+}
+
+// Rows per tile such that the sums, the weights and one broadcast fit the 32 registers.
+using Tile = void (*)(const GemmTile&);
+constexpr Tile kBy64[] = {tile<1, 4>, tile<2, 4>, tile<3, 4>, tile<4, 4>, tile<5, 4>, tile<6, 4>};
+constexpr Tile kBy48[] = {tile<1, 3>, tile<2, 3>, tile<3, 3>, tile<4, 3>,
+                          tile<5, 3>, tile<6, 3>, tile<7, 3>, tile<8, 3>};
+constexpr Tile kBy32[] = {tile<1, 2>, tile<2, 2>, tile<3, 2>, tile<4, 2>, tile<5, 2>,
+                          tile<6, 2>, tile<7, 2>, tile<8, 2>, tile<9, 2>, tile<10, 2>};
+constexpr Tile kBy16[] = {tile<1, 1>, tile<2, 1>, tile<3, 1>, tile<4, 1>,
+                          tile<5, 1>, tile<6, 1>, tile<7, 1>, tile<8, 1>};
+
+}  // namespace
+
+const GemmKernel kGemm[] = {{64, kBy64}, {48, kBy48}, {32, kBy32}, {16, kBy16}};
+
+}  // namespace qdq::runtime::int8::avx512_vnni

@@ -1,0 +1,105 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+// The inner loops of the integer engine, one file per family and instruction set. Activations are unsigned bytes, weights signed
+// ones, sums int32 without saturation; docs/numerics.md, "The integer engine", says what they compute, and every set
+// computes the same bits. `channels`, `columns` and `n` count elements; pointers need no alignment unless said so.
+namespace qdq::runtime::int8 {
+
+// What becomes of an int32 sum, per column:
+//     value = fma(sum, multiplier[column], offset[column]), and with a residual r: fma(r, residual_multiplier, value)
+//     bytes: round_half_even(clamp(value, low, high)), low and high whole numbers from 0 to 255; floats: clamp(value, low, high)
+// |value| must stay below 2^30 when bytes are made.
+struct Rescale {
+  const float* multiplier;
+  const float* offset;
+  float low;
+  float high;
+  float residual_multiplier;
+};
+
+// A tile of a matrix product whose left rows may lie anywhere: `by_rows[r - 1]` computes r rows and up to `columns` columns.
+struct GemmTile {
+  const std::uint8_t* const* rows;  // [r][taps]: each points to `depth` bytes
+  std::int64_t taps;
+  std::int64_t depth;            // a multiple of 4
+  const std::int8_t* weights;    // [taps][depth / 4][columns of the kernel][4], 64-byte aligned
+  const std::int32_t* start;     // first value of each column's sum
+  Rescale rescale;               // start and rescale have entries for all columns of the kernel
+  const std::uint8_t* residual;  // in the layout of `out`, or null
+  void* out;                     // bytes, or floats when `to_float`
+  std::int64_t out_stride;       // elements from row to row
+  std::int64_t used_columns;     // the last tile of a row is cut off
+  bool to_float;
+};
+struct GemmKernel {
+  std::int64_t columns;
+  std::span<void (*const)(const GemmTile&)> by_rows;
+};
+
+// A run of pixels of a convolution with one filter per channel.
+struct DepthwiseRun {
+  const std::uint8_t* const* taps;  // [pixels][quads * 4]: each points to `channels` bytes
+  std::int64_t pixels;
+  std::int64_t quads;  // taps / 4, rounded up; weights of taps beyond the filter are 0
+  std::int64_t channels;
+  const std::int8_t* weights;  // [blocks][quads][block][4], 64-byte aligned
+  const std::int32_t* start;   // this and rescale: [blocks * block], channels in the kernel's order
+  Rescale rescale;
+  std::uint8_t* out;
+  std::int64_t out_stride;  // bytes from pixel to pixel
+};
+struct DepthwiseKernel {
+  std::int64_t block;                          // channels that are computed together
+  std::int64_t (*channel)(std::int64_t lane);  // which channel of a block lies in a lane of weights, start, and rescale
+  void (*run)(const DepthwiseRun&);
+};
+
+// out = round_half_even(clamp(fma(a, a_multiplier, fma(b, b_multiplier, offset)), low, high))
+struct Addition {
+  float a_multiplier;
+  float b_multiplier;
+  float offset;
+  float low;
+  float high;
+};
+
+struct Kernels {
+  std::string_view isa;              // "portable", "avx2", "avx512_vnni"
+  std::span<const GemmKernel> gemm;  // the widest first
+  const DepthwiseKernel* depthwise;
+
+  void (*add)(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
+              const Addition& addition);
+  void (*look_up)(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table);  // table[256]
+  void (*flip)(std::uint8_t* out, const std::uint8_t* a,
+               std::int64_t n);  // int8 as a byte that is 128 larger, and back
+  // Over `taps` rows of `channels` bytes.
+  void (*max)(std::uint8_t* out, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t channels);
+  // fma(start + sum over the rows, multiplier, offset), clamped and rounded as above.
+  void (*average)(std::uint8_t* out, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t channels,
+                  std::int32_t start, float multiplier, float offset, float low, float high);
+};
+
+// The best set for this machine, or the one that the environment variable QDQ_ISA names. Throws InvalidArgumentError when the
+// machine does not have that one.
+const Kernels& kernels();
+// All sets that run on this machine, the portable one first.
+std::span<const Kernels* const> all_kernels();
+
+// The sets' parts. A set may only be called where the processor supports it.
+namespace portable {
+extern const Kernels kKernels;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512_vnni {
+extern const Kernels kKernels;
+}
+#endif
+
+}  // namespace qdq::runtime::int8

@@ -1,0 +1,237 @@
+// Every kernel set against the integer reference, bit for bit, on random shapes.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "qdq/error.h"
+#include "reference/integer.h"
+#include "runtime/int8/convolution.h"
+#include "runtime/int8/elementwise.h"
+#include "runtime/int8/pooling.h"
+
+namespace qdq::runtime::int8 {
+namespace {
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  std::int64_t between(std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(engine_() % static_cast<unsigned>(high - low + 1));
+  }
+  double real(double low, double high) { return low + (high - low) * static_cast<double>(engine_() % 65537) / 65536.0; }
+
+  Tensor bytes(const Shape& sizes) {
+    const Tensor t = Tensor::empty(DType::uint8, sizes);
+    for (std::int64_t i = 0; i < t.numel(); ++i) t.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(between(0, 255));
+    return t;
+  }
+  Tensor weights(const Shape& sizes) {
+    const Tensor t = Tensor::empty(DType::int8, sizes);
+    for (std::int64_t i = 0; i < t.numel(); ++i)
+      t.data<std::int8_t>()[i] = static_cast<std::int8_t>(between(-128, 127));
+    return t;
+  }
+  Tensor floats(std::int64_t count, double low, double high) {
+    const Tensor t = Tensor::empty(DType::float32, {count});
+    for (std::int64_t i = 0; i < count; ++i) t.data<float>()[i] = static_cast<float>(real(low, high));
+    return t;
+  }
+  integer::Grid grid(double scale) {
+    const std::int64_t low = between(0, 3) == 0 ? between(0, 100) : 0;
+    return {scale, static_cast<std::int32_t>(between(0, 255)), static_cast<std::int32_t>(low), 255};
+  }
+
+ private:
+  std::mt19937 engine_;
+};
+
+// The same values with the channels innermost, `gap` bytes between pixels.
+Tensor channels_last(const Tensor& t, std::int64_t gap = 0) {
+  const std::int64_t pixel = t.size(1) + gap;
+  Shape strides(t.sizes().size(), 1);
+  std::int64_t next = pixel;
+  for (std::size_t d = t.sizes().size(); d-- > 2;) {
+    strides[d] = next;
+    next *= t.sizes()[d];
+  }
+  strides[0] = next;
+  const Tensor result(Storage::allocate(static_cast<std::size_t>(next * t.size(0)) * element_size(t.dtype())),
+                      t.dtype(), t.sizes(), strides);
+  result.copy_from(t);
+  return result;
+}
+
+void run(const Step& step) {
+  std::vector<Tensor> operands = step.reads;
+  operands.insert(operands.end(), step.writes.begin(), step.writes.end());
+  step.bind(operands)();
+}
+
+// Runs on every instruction set that this machine has.
+class Int8Kernels : public ::testing::TestWithParam<const Kernels*> {};
+
+struct Case {
+  Shape input, weight;
+  ConvParams params;
+};
+
+Case random_case(Random& random) {
+  Case c;
+  const auto spatial = static_cast<std::size_t>(random.between(1, 3));
+  const std::int64_t kind = random.between(0, 3);
+  const std::int64_t groups = kind == 0 ? random.between(2, 150) : kind == 1 ? random.between(1, 3) : 1;
+  const std::int64_t in = kind == 0 ? 1 : random.between(1, 19) * (random.between(0, 1) ? 4 : 1);
+  const std::int64_t out = kind == 0 && random.between(0, 1) ? 1 : random.between(1, kind == 0 ? 3 : 150);
+  c.params.groups = groups;
+  c.params.transposed = kind == 3 && random.between(0, 1);
+  c.input = {random.between(1, 2), in * groups};
+  c.weight = c.params.transposed ? Shape{in * groups, out} : Shape{out * groups, in};
+  for (std::size_t d = 0; d < spatial; ++d) {
+    const std::int64_t kernel = random.between(1, spatial == 3 ? 2 : 4), dilation = random.between(1, 2);
+    const std::int64_t reach = (kernel - 1) * dilation;
+    c.input.push_back(reach + random.between(1, spatial == 1 ? 40 : 9));
+    c.weight.push_back(kernel);
+    c.params.stride.push_back(random.between(1, 3));
+    c.params.padding.push_back(c.params.transposed ? random.between(0, reach / 2) : random.between(0, reach));
+    c.params.dilation.push_back(dilation);
+    c.params.output_padding.push_back(0);
+  }
+  c.params.padding_after = c.params.padding;
+  return c;
+}
+
+Shape out_sizes(const Case& c) {
+  Shape sizes = {c.input[0], c.params.transposed ? c.weight[1] * c.params.groups : c.weight[0]};
+  for (std::size_t d = 0; d + 2 < c.input.size(); ++d) {
+    const std::int64_t reach = c.params.dilation[d] * (c.weight[d + 2] - 1);
+    sizes.push_back(c.params.transposed
+                        ? (c.input[d + 2] - 1) * c.params.stride[d] - 2 * c.params.padding[d] + reach + 1
+                        : (c.input[d + 2] + 2 * c.params.padding[d] - reach - 1) / c.params.stride[d] + 1);
+  }
+  return sizes;
+}
+
+void check_convolution(const Kernels& kernels, unsigned seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  const Case c = random_case(random);
+  const Shape sizes = out_sizes(c);
+  SCOPED_TRACE("input " + to_string(c.input) + " weight " + to_string(c.weight) + " result " + to_string(sizes));
+  const integer::Quantized input = {random.bytes(c.input), random.grid(random.real(0.01, 0.1))};
+  const integer::Weight weight = {random.weights(c.weight), random.floats(sizes[1], 0.001, 0.01)};
+  const Tensor bias = random.floats(sizes[1], -3, 3);
+  integer::Result result;
+  if (random.between(0, 3) == 0) result.dtype = DType::float32;
+  // Results from a narrow to a wide share of the bytes.
+  result.grid = random.grid(random.real(0.003, 0.3));
+  if (random.between(0, 1)) result.bounds = {0.0, random.between(0, 1) ? 6.0 : std::numeric_limits<double>::infinity()};
+  std::optional<integer::Quantized> residual;
+  if (result.dtype == DType::uint8 && random.between(0, 1)) residual = {random.bytes(sizes), random.grid(0.02)};
+
+  Convolution convolution;
+  convolution.src = channels_last(input.values, random.between(0, 1) * 5);
+  convolution.dst = channels_last(Tensor::empty(result.dtype, sizes));
+  if (residual) convolution.residual = channels_last(residual->values);
+  convolution.weights =
+      std::make_shared<PackedWeights>(kernels, filters_of(weight.values, c.params.groups, c.params.transposed),
+                                      result.dtype == DType::uint8 && !residual);
+  convolution.window = {Shape(c.weight.begin() + 2, c.weight.end()), c.params.stride, c.params.padding,
+                        c.params.dilation, c.params.transposed};
+  convolution.zero_point = static_cast<std::uint8_t>(input.grid.zero_point);
+  ChannelRescale& rescale = convolution.rescale;
+  for (std::int64_t o = 0; o < sizes[1]; ++o) {
+    const double scale = weight.scales.data<float>()[o], b = bias.data<float>()[o];
+    if (result.dtype == DType::float32) {
+      rescale.multiplier.push_back(static_cast<float>(input.grid.scale * scale));
+      rescale.offset.push_back(static_cast<float>(b));
+    } else {
+      rescale.multiplier.push_back(integer::product_multiplier(input.grid.scale, scale, result.grid));
+      rescale.offset.push_back(residual ? integer::bias_offset(b, residual->grid, result.grid)
+                                        : integer::bias_offset(b, result.grid));
+    }
+  }
+  const bool to_float = result.dtype == DType::float32;
+  rescale.low = to_float ? static_cast<float>(result.bounds.low) : integer::low_level(result.bounds, result.grid);
+  rescale.high = to_float ? static_cast<float>(result.bounds.high) : integer::high_level(result.bounds, result.grid);
+  if (residual) rescale.residual_multiplier = integer::summand_multiplier(residual->grid, result.grid);
+  run(convolution_step("conv", convolution));
+  const Tensor wanted = integer::convolution(input, weight, bias, c.params, sizes, result, residual);
+  EXPECT_TRUE(bit_equal(convolution.dst.contiguous(), wanted));
+}
+
+TEST_P(Int8Kernels, ConvolutionsOfRandomShapesGiveTheBitsOfTheReference) {
+  for (unsigned seed = 0; seed < 80; ++seed) {
+    check_convolution(*GetParam(), seed);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
+  // 255 * 127 + 255 * 127 is beyond int16, where saturating multiply-adds of pairs stop.
+  const Tensor input = Tensor::full(DType::uint8, {1, 64, 1, 1}, 255);
+  const Tensor weight = Tensor::full(DType::int8, {16, 64, 1, 1}, 127);
+  Convolution c;
+  c.src = channels_last(input);
+  c.dst = channels_last(Tensor::empty(DType::float32, {1, 16, 1, 1}));
+  c.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(weight, 1, false), true);
+  c.window = {{1, 1}, {1, 1}, {0, 0}, {1, 1}, false};
+  const float infinity = std::numeric_limits<float>::infinity();
+  c.rescale = {std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f), -infinity, infinity, 0.0f};
+  run(convolution_step("conv", c));
+  EXPECT_EQ(c.dst.data<float>()[0], 64.0f * 255 * 127);
+}
+
+TEST_P(Int8Kernels, AdditionsTablesAndPoolsGiveTheBitsOfTheReference) {
+  for (unsigned seed = 0; seed < 15; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const Shape sizes = {random.between(1, 2), random.between(1, 150), random.between(3, 9), random.between(3, 9)};
+    const integer::Quantized a = {random.bytes(sizes), random.grid(0.03)};
+    const integer::Quantized b = {random.bytes(sizes), random.grid(0.05)};
+    const integer::Result result = {DType::uint8, random.grid(random.real(0.02, 0.1)), {}};
+    const Tensor sum = Tensor::empty(DType::uint8, sizes);
+    run(addition_step(
+        "add", *GetParam(), a.values, b.values, sum,
+        {integer::summand_multiplier(a.grid, result.grid), integer::summand_multiplier(b.grid, result.grid),
+         integer::addition_offset(a.grid, b.grid, result.grid), integer::low_level(result.bounds, result.grid),
+         integer::high_level(result.bounds, result.grid)}));
+    EXPECT_TRUE(bit_equal(sum, integer::add(a, b, result)));
+
+    const Window window = {{2, 3}, {random.between(1, 2), 2}, {1, 1}, {1, 1}, false};
+    const PoolParams params = {window.kernel, window.stride, window.padding, window.dilation, false};
+    const Shape pooled = {sizes[0], sizes[1], sizes[2] / window.stride[0] + 1, (sizes[3] - 1) / 2 + 1};
+    const Tensor largest = channels_last(Tensor::empty(DType::uint8, pooled));
+    run(max_pooling_step("max", *GetParam(), {channels_last(a.values, 3), largest, window}));
+    EXPECT_TRUE(bit_equal(largest.contiguous(), integer::max_pool(a, params, pooled)));
+
+    const Tensor average = channels_last(Tensor::empty(DType::uint8, pooled));
+    run(average_pooling_step("average", *GetParam(), {channels_last(a.values, 3), average, window},
+                             {a.grid.zero_point, integer::average_multiplier(a.grid, 6, result.grid),
+                              static_cast<float>(result.grid.zero_point), integer::low_level({}, result.grid),
+                              integer::high_level({}, result.grid)}));
+    EXPECT_TRUE(bit_equal(average.contiguous(), integer::average_pool(a, params, true, pooled, result)));
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(Int8Kernels, FlippingMapsInt8ToBytesThatAre128Larger) {
+  const Tensor values = Tensor::from<std::int8_t>({-128, -1, 0, 127}, {4});
+  const Tensor bytes = Tensor::empty(DType::uint8, {4});
+  run(flip_step("flip", *GetParam(), values, bytes));
+  EXPECT_TRUE(bit_equal(bytes, Tensor::from<std::uint8_t>({0, 127, 128, 255}, {4})));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Int8Kernels, ::testing::ValuesIn(all_kernels().begin(), all_kernels().end()),
+                         [](const auto& set) { return std::string(set.param->isa); });
+
+TEST(Int8Weights, CoversTheChannelsWithoutANarrowLastTile) {
+  const Kernels& widest = *all_kernels().back();
+  if (widest.gemm.size() < 4) GTEST_SKIP() << "this machine's tiles have one width";
+  const PackedWeights weights(widest, {Tensor::empty(DType::int8, {144, 1, 8}), 1}, true);
+  std::vector<std::int64_t> columns;
+  for (const PackedWeights::Tile& tile : weights.tiles()) columns.push_back(tile.kernel->columns);
+  EXPECT_EQ(columns, (std::vector<std::int64_t>{64, 48, 32}));
+}
+
+}  // namespace
+}  // namespace qdq::runtime::int8
