@@ -88,13 +88,14 @@ using Passthrough = std::map<std::string, std::string>;
 // `.module()`: parameters are get_attr nodes, not inputs.
 class Program {
  public:
-  Program() : graph_(std::make_unique<Graph>()) {}
+  Program() : graph_(std::make_shared<Graph>()) {}
   Program(Program&&) = default;
   Program& operator=(Program&&) = default;
 
   Graph& graph() { return *graph_; }
   const Graph& graph() const { return *graph_; }
-  void set_graph(std::unique_ptr<Graph> graph) { graph_ = std::move(graph); }
+  // A graph of its own, or the body of a higher-order op, which is then changed where it is.
+  void set_graph(std::shared_ptr<Graph> graph) { graph_ = std::move(graph); }
   // Tensors are shared with the copy, never written through; a pass that changes one puts a new tensor in its place.
   Program clone(std::unordered_map<const Node*, Node*>* map = nullptr) const;
 
@@ -110,7 +111,7 @@ class Program {
   Passthrough passthrough;
 
  private:
-  std::unique_ptr<Graph> graph_;
+  std::shared_ptr<Graph> graph_;
 };
 
 }  // namespace qdq

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graph/observed_value.h"
 #include "ops/schema.h"
 
 namespace qdq {
@@ -73,19 +74,14 @@ class Finder {
     return found == observers_.end() ? nullptr : found->second.get();
   }
 
-  // Observers pass their value on.
-  const Node* observed(const Node* node) const {
-    while (node != nullptr && observer_of(*node)) node = node->input(0);
-    return node;
-  }
-
   // How the values at `point` follow from those at `earlier`, which its observer saw last.
   std::optional<RepeatedValues> trace(const Node& point, const Node& earlier) const {
-    const Node* const source = observed(&earlier);
-    if (source == nullptr || source->kind() == NodeKind::get_attr) return std::nullopt;  // not seen in every run
+    const Node* const source = &observed_value(earlier);
+    if (source->kind() == NodeKind::get_attr) return std::nullopt;  // not seen in every run
     RepeatedValues bounds{-kInfinity, kInfinity};
     std::size_t own_writes = 0;
-    for (const Node* at = observed(&point); at != source; at = observed(at->input(0))) {
+    for (const Node* at = &observed_value(point); at != source;
+         at = at->input(0) ? &observed_value(*at->input(0)) : nullptr) {
       // Before `earlier` memory may have held other values.
       if (at == nullptr || at->kind() != NodeKind::call_function || positions_.at(at) < positions_.at(&earlier))
         return std::nullopt;

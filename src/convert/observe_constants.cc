@@ -1,6 +1,9 @@
 #include "convert/observe_constants.h"
 
-#include "qdq/error.h"
+#include <optional>
+
+#include "base/mistake.h"
+#include "graph/observed_value.h"
 
 namespace qdq {
 namespace {
@@ -13,33 +16,26 @@ Observer* observer_of(const Node& node, const Observers& observers) {
   return found == observers.end() ? nullptr : found->second.get();
 }
 
-// The tensor before any observers.
-Node& observed_value(Node& call, const Observers& observers) {
-  Node* at = &call;
-  while (observer_of(*at, observers) && at->input(0)) at = at->input(0);
-  return *at;
-}
-
 }  // namespace
 
 int observe_constants(const Program& program, const Observers& observers, const Evaluate& evaluate) {
-  ConstantValues constants(program, evaluate);
+  std::optional<ConstantValues> constants;  // looks at the whole program: made for the first observer that needs it
   int observed = 0;
   for (Node& node : program.graph().nodes()) {
     Observer* observer = observer_of(node, observers);
     if (!observer || observer->has_observed()) continue;
-    Node& value = observed_value(node, observers);
-    if (constants.is_constant(value)) {
-      observer->observe(std::get<Tensor>(constants.of(value).at(0).v));
-      constants.forget();
+    Node& value = observed_value(node);
+    if (!constants) constants.emplace(program, evaluate);
+    if (constants->is_constant(value)) {
+      observer->observe(std::get<Tensor>(constants->of(value).at(0).v));
+      constants->forget();
       ++observed;
     } else if (!observer->is_dynamic()) {
-      throw InvalidArgumentError(
-          "[convert] " + value.describe() + ": its observer (" + std::string(observer->kind()) +
-          ") has seen no values" +
-          "\n  rule: static quantization chooses the scale of an activation from data"
-          "\n  remedy: calibrate the prepared program on typical inputs before converting it, or "
-          "give the place a dynamic spec");
+      refuse("convert",
+             {value.describe(), "its observer (" + std::string(observer->kind()) + ") has seen no values",
+              "static quantization chooses the scale of an activation from data",
+              "calibrate the prepared program on typical inputs before converting it, or give the place a dynamic "
+              "spec"});
     }
   }
   return observed;

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <unordered_set>
 
+#include "graph/copy_node.h"
+
 namespace qdq {
 namespace {
 
@@ -47,24 +49,6 @@ std::string snake_case(std::string_view target) {
     result += static_cast<char>(std::tolower(c));
   }
   return result;
-}
-
-Argument map_nodes(const Argument& argument, const std::function<Node*(Node*)>& fn) {
-  if (Node* node = argument.node()) return Argument(fn(node));
-  if (const auto* list = argument.list()) {
-    Argument::List mapped;
-    mapped.reserve(list->size());
-    for (const Argument& item : *list) mapped.push_back(map_nodes(item, fn));
-    return Argument(std::move(mapped));
-  }
-  if (const auto* dict = argument.get_if<Argument::Dict>()) {
-    Argument::Dict mapped;
-    for (const auto& [key, item] : *dict) mapped.emplace_back(key, map_nodes(item, fn));
-    return Argument(Argument::Variant(std::move(mapped)));
-  }
-  if (const auto* sub = argument.get_if<Argument::Subgraph>())
-    return Argument(Argument::Variant(Argument::Subgraph{sub->name, std::shared_ptr<Graph>(sub->graph->clone())}));
-  return argument;
 }
 
 }  // namespace
@@ -235,7 +219,7 @@ bool Node::has_user(const Node& user) const {
 }
 
 void Node::replace_input_with(Node& from, Node& to) {
-  auto swap = [&](Node* node) { return node == &from ? &to : node; };
+  auto swap = [&](Node& node) { return Argument(&node == &from ? to : node); };
   Argument::List args;
   args.reserve(args_.size());
   for (const Argument& argument : args_) args.push_back(map_nodes(argument, swap));
@@ -427,21 +411,8 @@ std::unique_ptr<Graph> Graph::clone(std::unordered_map<const Node*, Node*>* map)
   auto copy = std::make_unique<Graph>();
   std::unordered_map<const Node*, Node*> local;
   auto& mapping = map ? *map : local;
-  auto mapped = [&](Node* node) { return mapping.at(node); };
-  for (Node& node : nodes()) {
-    Argument::List args;
-    args.reserve(node.args_.size());
-    for (const Argument& argument : node.args_) args.push_back(map_nodes(argument, mapped));
-    Argument::Dict kwargs;
-    for (const auto& [key, argument] : node.kwargs_) kwargs.emplace_back(key, map_nodes(argument, mapped));
-    Node& twin = copy->create(node.kind_, node.target_, std::move(args), std::move(kwargs), node.name_);
-    twin.type = node.type;
-    twin.meta = node.meta;
-    twin.annotation = node.annotation;
-    twin.arg_names = node.arg_names;
-    twin.is_hop_single_tensor_return = node.is_hop_single_tensor_return;
-    mapping[&node] = &twin;
-  }
+  const auto mapped = [&](Node& node) { return Argument(mapping.at(&node)); };
+  for (Node& node : nodes()) mapping[&node] = &copy_node(*copy, node, mapped);
   copy->base_count_ = base_count_;
   copy->is_single_tensor_return = is_single_tensor_return;
   copy->notes_ = notes_;

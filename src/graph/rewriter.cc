@@ -3,27 +3,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "graph/copy_node.h"
 #include "qdq/graph_text.h"
 
 namespace qdq {
 namespace {
 
 using Bindings = std::map<const Node*, Argument>;
-
-Argument substituted(const Argument& argument, const Bindings& bindings) {
-  if (const Node* node = argument.node()) return bindings.at(node);
-  if (const auto* list = argument.list()) {
-    Argument::List result;
-    for (const Argument& item : *list) result.push_back(substituted(item, bindings));
-    return Argument(std::move(result));
-  }
-  if (const auto* dict = argument.get_if<Argument::Dict>()) {
-    Argument::Dict result;
-    for (const auto& [key, item] : *dict) result.emplace_back(key, substituted(item, bindings));
-    return Argument(Argument::Variant(std::move(result)));
-  }
-  return argument;
-}
 
 Argument value_of(const std::string& name, const Match& match, const Replacement::Values& values) {
   if (const auto given = values.find(name); given != values.end()) return given->second;
@@ -63,9 +49,10 @@ Node& Replacement::apply(const Match& match, const Values& values) const {
       continue;
     }
     Argument::List args;
-    for (const Argument& argument : node.args()) args.push_back(substituted(argument, bindings));
+    const auto bound = [&](const Node& input) { return bindings.at(&input); };
+    for (const Argument& argument : node.args()) args.push_back(map_nodes(argument, bound));
     Argument::Dict kwargs;
-    for (const auto& [key, argument] : node.kwargs()) kwargs.emplace_back(key, substituted(argument, bindings));
+    for (const auto& [key, argument] : node.kwargs()) kwargs.emplace_back(key, map_nodes(argument, bound));
     Node& made = graph.create(node.kind(), node.target(), std::move(args), std::move(kwargs), node.name());
     made.type = node.type;
     made.meta = anchor.meta;

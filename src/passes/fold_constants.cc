@@ -50,13 +50,15 @@ int fold_constants(Program& program, const Evaluate& evaluate) { return Folder(p
 
 int remove_dead_attributes(Program& program) {
   std::unordered_set<std::string> read;
-  for (Node& node : program.graph().nodes()) {
-    if (node.kind() != NodeKind::get_attr) continue;
-    if (node.num_users() == 0)
-      program.graph().erase(node);
-    else
-      read.insert(node.target());
-  }
+  walk_subgraphs(program.graph(), [&](Graph& graph) {
+    for (Node& node : graph.nodes()) {
+      if (node.kind() != NodeKind::get_attr) continue;
+      if (node.num_users() == 0)
+        graph.erase(node);
+      else
+        read.insert(node.target());
+    }
+  });
   for (const OutputSpec& output : program.outputs)
     if (output.kind == OutputSpec::Kind::buffer_mutation || output.kind == OutputSpec::Kind::parameter_mutation)
       read.insert(output.target);

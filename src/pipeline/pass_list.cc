@@ -2,6 +2,8 @@
 #include "passes/eliminate_dead_code.h"
 #include "passes/fold_constants.h"
 #include "passes/fuse_batch_norm.h"
+#include "passes/inline_set_grad_enabled.h"
+#include "passes/lift_loop_attributes.h"
 #include "passes/move_to_eval.h"
 #include "passes/port_metadata.h"
 #include "passes/remove_identity.h"
@@ -26,6 +28,10 @@ const std::vector<NamedPass>& all_passes() {
        [](Program& program) { return fold_constants(program, evaluate_constant); }},
       {"fuse_conv_bn", "Fold a batch norm into the convolution before it", fuse_conv_bn},
       {"fuse_linear_bn", "Fold a batch norm into the linear before it", fuse_linear_bn},
+      {"inline_set_grad_enabled", "Put the ops of torch.no_grad() blocks in line with the others",
+       on_graph(inline_set_grad_enabled)},
+      {"lift_loop_attributes", "Let bodies of loops read their tensors through the loop's arguments",
+       on_graph(lift_loop_attributes)},
       {"move_to_eval", "Switch dropouts and batch norms to evaluation", on_graph(move_to_eval)},
       {"move_to_train", "Switch dropouts and batch norms to training", on_graph(move_to_train)},
       {"port_metadata", "Give quantizes and dequantizes the metadata of the op that they serve",

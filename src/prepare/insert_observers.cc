@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "graph/observed_value.h"
 #include "ops/schema.h"
 #include "prepare/mistake.h"
 
@@ -30,19 +31,6 @@ class Inserter {
   const std::shared_ptr<Observer>* find(const EdgeOrNode& place) const {
     const auto found = by_place_.find(place);
     return found == by_place_.end() || !found->second ? nullptr : &found->second;
-  }
-
-  const std::shared_ptr<Observer>* observer_at(const Node& node) const {
-    if (node.kind() != NodeKind::call_module) return nullptr;
-    const auto found = by_name_.find(node.target());
-    return found == by_name_.end() ? nullptr : &found->second;
-  }
-
-  // The tensor before any observers.
-  Node& observed_value(Node& node) const {
-    Node* at = &node;
-    while (observer_at(*at)) at = at->input(0);
-    return *at;
   }
 
   Node& insert_behind(Node& value, const std::shared_ptr<Observer>& observer) {

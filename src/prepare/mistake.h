@@ -1,22 +1,9 @@
 #pragma once
-#include <string>
+#include "base/mistake.h"
 
 namespace qdq {
 
-// A mistake in an annotation, told in three lines so that its author can mend it without reading our code:
-//
-//     [prepare] 'add' (aten.add.Tensor) at model.py:12: shares with ..., which has no spec of its own
-//       rule: a SharedQuantizationSpec takes over the observer of a place that has one
-//       remedy: give the output of 'conv' (...) an output_qspec, or share with another place
-//
-// docs/annotation_errors.md lists all of them.
-struct Mistake {
-  std::string where;   // the place: describe() of a node or an edge
-  std::string what;    // what is wrong with it
-  std::string rule;    // what an annotation may say
-  std::string remedy;  // what to write instead
-};
-
-[[noreturn]] void refuse(const Mistake& mistake);  // throws InvalidArgumentError
+// A mistake in an annotation. docs/annotation_errors.md lists all of them.
+[[noreturn]] inline void refuse(const Mistake& mistake) { refuse("prepare", mistake); }
 
 }  // namespace qdq

@@ -35,13 +35,32 @@ def target_text(node):
         return str(node.target)
     if node.target is operator.getitem:
         return "operator.getitem"
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        return "higher_order." + str(node.target)
     return str(node.target)
 
 
-def graph_lines(graph):
-    lines = []
-    for node in graph.nodes:
-        parts = [argument_text(a) for a in node.args]
+def arguments_of(node):
+    """A body may return one value; ours always return a list."""
+    return [list(node.args)] if node.op == "output" and isinstance(node.args[0], torch.fx.Node) else node.args
+
+
+def graph_lines(module, prefix=""):
+    """The lines of a GraphModule, then those of each body of a higher-order op under the body's name."""
+    lines, bodies = [], {}
+    for node in module.graph.nodes:
+        value = getattr(module, node.target, None) if node.op == "get_attr" else None
+        if isinstance(value, torch.fx.GraphModule):
+            bodies[node] = prefix + node.target
+            continue
+        parts = [
+            "subgraph " + bodies[a].rpartition(".")[2] if isinstance(a, torch.fx.Node) and a in bodies else argument_text(a) for a in arguments_of(node)
+        ]
         parts += [f"{k}={argument_text(v)}" for k, v in node.kwargs.items()]
-        lines.append(f"{node.name} = {node.op} {target_text(node)}({', '.join(parts)})")
+        is_named = node.op in ("get_attr", "call_module")
+        target = (prefix if is_named else "") + target_text(node)
+        lines.append(f"{node.name} = {node.op} {target}({', '.join(parts)})")
+    for node, name in bodies.items():
+        lines.append(name + ":")
+        lines += graph_lines(getattr(module, node.target), name + ".")
     return lines

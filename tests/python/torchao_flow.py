@@ -15,16 +15,11 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 def record_and_convert(path, quantizer, batches):
     """torchao's flow on the saved program; every observer's inputs are kept."""
     gm = prepare_pt2e(torch.export.load(path).module(check_guards=False), quantizer)
-    prepared = graph_lines(gm.graph)
+    prepared = graph_lines(gm)
     recorded, handles = {}, []
-    modules = {id(getattr(gm, n.target)): getattr(gm, n.target) for n in gm.graph.nodes if n.op == "call_module"}
-    first_name = {}
-    for node in gm.graph.nodes:
-        if node.op == "call_module":
-            first_name.setdefault(id(getattr(gm, node.target)), node.target)
-    for key, module in modules.items():
-        assert isinstance(module, (ObserverBase, AffineQuantizedObserverBase))
-        name = first_name[key]
+    for name, module in gm.named_modules():  # those of bodies too; one at several places has its first name
+        if not isinstance(module, (ObserverBase, AffineQuantizedObserverBase)):
+            continue
 
         def hook(_, args, name=name):
             count = sum(k.startswith(name + "/") for k in recorded)
@@ -48,6 +43,20 @@ def export(tmp_path, model, inputs):
     return path
 
 
+def tensors_read(module, prefix=""):
+    """The names of the tensors that the graph of `module` and the bodies in it read."""
+    names = set()
+    for node in module.graph.nodes:
+        if node.op != "get_attr":
+            continue
+        value = module
+        for part in node.target.split("."):
+            value = getattr(value, part)
+        is_body = isinstance(value, torch.fx.GraphModule)
+        names |= tensors_read(value, f"{prefix}{node.target}.") if is_body else {prefix + node.target}
+    return names
+
+
 def compare(tmp_path, path, batches, options, quantizer):
     """Both flows on the same data; `options` are those of convert_recorded, `quantizer` is torchao's."""
     prepared, recorded, converted = record_and_convert(path, quantizer, batches)
@@ -56,9 +65,9 @@ def compare(tmp_path, path, batches, options, quantizer):
         [tool("convert_recorded"), path, tmp_path / "recorded.npz", tmp_path / "ours", *options], check=True
     )
     assert (tmp_path / "ours.prepared.txt").read_text().splitlines() == prepared
-    assert (tmp_path / "ours.txt").read_text().splitlines() == graph_lines(converted.graph)
+    assert (tmp_path / "ours.txt").read_text().splitlines() == graph_lines(converted)
     ours = np.load(tmp_path / "ours.npz")
-    read = {n.target for n in converted.graph.nodes if n.op == "get_attr"}
+    read = tensors_read(converted)
     assert set(ours.files) == read, "an attribute that nothing reads, or one that is missing"
     for name in ours.files:
         theirs = converted

@@ -1,6 +1,6 @@
 // convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--quantizer NAME] [--per-channel] [--dynamic] [--reduce-range]
 //                                                     [--bits N] [--group-size N]
-//                                                     [--annotators conv,linear,...]
+//                                                     [--annotators conv,linear,...] [--disable-pass NAME]
 //
 // Prepares MODEL as torchao does (masks are observed), feeds each observer the tensors that were recorded for it (arrays
 // "activation_post_process_3/0", "/1" ...), converts, and writes OUT_PREFIX.prepared.txt, OUT_PREFIX.txt (the graphs as
@@ -40,6 +40,7 @@ void run(int argc, char** argv) {
   options.observe_masks = true;
   std::string quantizer_name = "xnnpack";
   std::string annotators;
+  qdq::ConvertOptions convert_options;
   for (int i = 4; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--per-channel")
@@ -56,6 +57,8 @@ void run(int argc, char** argv) {
       quantizer_name = argv[++i];
     else if (option == "--annotators" && i + 1 < argc)
       annotators = argv[++i];
+    else if (option == "--disable-pass" && i + 1 < argc)
+      convert_options.passes.disabled.push_back(argv[++i]);
     else
       throw qdq::InvalidArgumentError("unknown option " + option);
   }
@@ -72,7 +75,7 @@ void run(int argc, char** argv) {
     if (observer == prepared.observers().end()) throw qdq::InvalidArgumentError("no observer for " + recorded.name);
     observer->second->observe(recorded.value);
   }
-  const qdq::Program converted = qdq::convert(std::move(prepared));
+  const qdq::Program converted = qdq::convert(std::move(prepared), convert_options);
   std::ofstream(prefix + ".txt") << qdq::graph_lines(converted.graph());
   std::vector<qdq::NamedTensor> attributes;
   for (const qdq::Attribute& attribute : converted.attributes) attributes.push_back({attribute.name, attribute.value});

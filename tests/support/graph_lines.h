@@ -8,7 +8,7 @@
 namespace qdq {
 
 // One line for each node, the same text that tests/python/graph_lines.py makes of a torch.fx graph: names, targets and
-// arguments, floats as their bits. For comparing graphs with PyTorch's.
+// arguments, floats as their bits; then the lines of each body of a higher-order op. For comparing graphs with PyTorch's.
 std::string argument_text(const Argument& argument);
 
 struct ArgumentPrinter {
@@ -25,6 +25,7 @@ struct ArgumentPrinter {
     return text + "]";
   }
   std::string operator()(const Device& value) const { return value.type; }
+  std::string operator()(const Argument::Subgraph& body) const { return "subgraph " + body.name; }
   template <typename Other>
   std::string operator()(const Other&) const {
     return "?";
@@ -33,7 +34,7 @@ struct ArgumentPrinter {
 
 inline std::string argument_text(const Argument& argument) { return std::visit(ArgumentPrinter{}, argument.variant()); }
 
-inline std::string graph_lines(const Graph& graph) {
+inline std::string graph_lines(const Graph& graph, const std::string& prefix = "") {
   std::string text;
   for (const Node& node : graph.nodes()) {
     text += node.name() + " = " + std::string(name(node.kind())) + " " +
@@ -49,6 +50,10 @@ inline std::string graph_lines(const Graph& graph) {
     }
     text += ")\n";
   }
+  for (const Node& node : graph.nodes())
+    for (const Argument& argument : node.args())
+      if (const auto* body = argument.get_if<Argument::Subgraph>())
+        text += prefix + body->name + ":\n" + graph_lines(*body->graph, prefix + body->name + ".");
   return text;
 }
 

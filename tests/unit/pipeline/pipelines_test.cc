@@ -38,5 +38,84 @@ TEST(Pipelines, NodesKeepTheRuleThatAnnotatedThem) {
   EXPECT_EQ(converted.graph().find("quantize_per_tensor_default")->meta.find(kQuantizationRule), nullptr);
 }
 
+constexpr const char* kTwoLoops = R"(graph(c: f32[2], xs: f32[3, 2]) {
+  %relu: f32[3, 2] = aten.relu.default(%xs)
+  %scan: (f32[2], f32[3, 2]) = higher_order.scan(subgraph "step" graph(a: f32[2], x: f32[2]) {
+    %relu: f32[2] = aten.relu.default(%x)
+    %add: f32[2] = aten.add.Tensor(%a, %relu)
+    return (%add, %relu)
+  }, [%c], [%relu], [])
+  %getitem: f32[2] = operator.getitem(%scan, 0)
+  %while_loop: (f32[2]) = higher_order.while_loop(subgraph "condition" graph(y: f32[2]) {
+    %relu: f32[2] = aten.relu.default(%y)
+    %sum: f32[] = aten.sum.default(%relu)
+    %lt: bool[] = aten.lt.Scalar(%sum, 100)
+    return (%lt)
+  }, subgraph "body" graph(y: f32[2]) {
+    %relu: f32[2] = aten.relu.default(%y)
+    %add: f32[2] = aten.add.Tensor(%relu, 1)
+    return (%add)
+  }, [%getitem], [])
+  %getitem_1: f32[2] = operator.getitem(%while_loop, 0)
+  return (%getitem_1)
+})";
+
+PreparedProgram prepared_loops() {
+  SmallQuantizer quantizer;
+  PassOptions options;
+  options.verify = true;
+  return prepare(parse_program(kTwoLoops), quantizer, options);
+}
+
+TEST(Pipelines, BodiesOfLoopsGetObserversOfTheirOwn) {
+  const PreparedProgram prepared = prepared_loops();
+  std::vector<std::string> targets;
+  for (const auto& [target, observer] : prepared.observers()) targets.push_back(target);
+  EXPECT_EQ(targets, (std::vector<std::string>{"activation_post_process_0", "body.activation_post_process_0",
+                                               "step.activation_post_process_0"}));
+  EXPECT_EQ(prepared.pass_report().back().name, "prepare_bodies");
+  EXPECT_EQ(prepared.pass_report().back().changed, 2);
+}
+
+TEST(Pipelines, AnObserverInABodySeesEveryTurnOfTheLoop) {
+  PreparedProgram prepared = prepared_loops();
+  prepared.calibrate({Tensor::from<float>({0, 0}, {2}), Tensor::from<float>({1, 2, 3, -4, 5, 6}, {3, 2})});
+  const auto range_of = [&](const char* target) {
+    const ObserverState state = prepared.observers().at(target)->save_state();
+    return std::pair(state.find("min_val")->item(), state.find("max_val")->item());
+  };
+  EXPECT_EQ(range_of("step.activation_post_process_0"), std::pair(0.0, 6.0));
+  // The scan ends with (9, 8), to which the loop adds (1, 1) until the sum is 100 or more: 42 times.
+  EXPECT_EQ(range_of("body.activation_post_process_0"), std::pair(8.0, 50.0));
+}
+
+TEST(Pipelines, ConvertQuantizesTheBodiesAndLeavesTheConditionAlone) {
+  PreparedProgram prepared = prepared_loops();
+  prepared.calibrate({Tensor::from<float>({0, 0}, {2}), Tensor::from<float>({1, 2, 3, -4, 5, 6}, {3, 2})});
+  ConvertOptions options;
+  options.passes.verify = true;
+  const Program converted = convert(std::move(prepared), options);
+  std::map<std::string, int> quantizes;
+  for (const Node& node : converted.graph().nodes())
+    for (const Argument& argument : node.args())
+      if (const auto* body = argument.get_if<Argument::Subgraph>())
+        for (const Node& inner : body->graph->nodes())
+          quantizes[body->name] += inner.target().find(".quantize_per_tensor") != std::string::npos;
+  EXPECT_EQ(quantizes, (std::map<std::string, int>{{"body", 1}, {"condition", 0}, {"step", 1}}));
+}
+
+TEST(Pipelines, TwoBodiesOfOneNameAreRefused) {
+  std::string text = kTwoLoops;
+  text.replace(text.find("\"body\""), 6, "\"step\"");
+  SmallQuantizer quantizer;
+  try {
+    prepare(parse_program(text), quantizer);
+    FAIL();
+  } catch (const InvalidArgumentError& error) {
+    EXPECT_STREQ(error.what(),
+                 "[prepare_bodies] 'while_loop' (higher_order.while_loop): another loop's body is called 'step' too");
+  }
+}
+
 }  // namespace
 }  // namespace qdq

@@ -1,0 +1,12 @@
+#include "base/mistake.h"
+
+#include "qdq/error.h"
+
+namespace qdq {
+
+void refuse(std::string_view stage, const Mistake& mistake) {
+  throw InvalidArgumentError("[" + std::string(stage) + "] " + mistake.where + ": " + mistake.what +
+                             "\n  rule: " + mistake.rule + "\n  remedy: " + mistake.remedy);
+}
+
+}  // namespace qdq
