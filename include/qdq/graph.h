@@ -217,8 +217,9 @@ class Node {
   std::uint64_t order_ = 0;
 };
 
-// A list of nodes in execution order, with unique names.
-class Graph {
+// A list of nodes in execution order, with unique names. Whoever keeps a node beyond its program (a Python object does)
+// keeps its graph: shared_from_this().
+class Graph : public std::enable_shared_from_this<Graph> {
  public:
   Graph() = default;
   Graph(const Graph&) = delete;

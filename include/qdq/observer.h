@@ -136,12 +136,13 @@ class Observer {
 // Builds observers of one kind: PyTorch's `Observer.with_args(...)`.
 class ObserverFactory {
  public:
-  using Build = std::unique_ptr<Observer> (*)(const ObserverOptions&);
+  using Build = std::function<std::shared_ptr<Observer>(const ObserverOptions&)>;
   ObserverFactory() = default;
   ObserverFactory(std::string kind, Build build, ObserverOptions defaults = {})
-      : kind_(std::move(kind)), build_(build), defaults_(std::move(defaults)) {}
+      : kind_(std::move(kind)), build_(std::move(build)), defaults_(std::move(defaults)) {}
 
   const std::string& kind() const { return kind_; }
+  const Build& build() const { return build_; }
   const ObserverOptions& defaults() const { return defaults_; }
   ObserverFactory with_args(const ObserverOptions& options) const {
     return ObserverFactory(kind_, build_, defaults_.merged_with(options));
@@ -153,11 +154,11 @@ class ObserverFactory {
     observer->options_ = std::move(all);
     return observer;
   }
-  explicit operator bool() const { return build_ != nullptr; }
+  explicit operator bool() const { return static_cast<bool>(build_); }
 
  private:
   std::string kind_;
-  Build build_ = nullptr;
+  Build build_;
   ObserverOptions defaults_;
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 struct Kind {
   std::string_view name;
-  ObserverFactory::Build build;
+  std::unique_ptr<Observer> (*build)(const ObserverOptions&);
 };
 
 // Every observer that exists, under PyTorch's class name where it has one.

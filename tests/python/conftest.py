@@ -1,11 +1,15 @@
 """Fixtures that all Python tests share."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tools import ROOT, tool
+from tools import ROOT, build_dir, tool
+
+# The Python package as built: `import qdq`.
+sys.path.insert(0, str(build_dir() / "python"))
 
 NETWORKS = ["fmnist_resnet", "fmnist_mbv2"]
 IMAGES = ROOT / "demo" / "images.npz"

@@ -1,0 +1,102 @@
+"""Quantizes networks that torch.export captured, runs them in int8, and tells what it did.
+
+    program = qdq.load("model.pt2")
+    prepared = qdq.prepare(program, qdq.quantizer_by_name("xnnpack"))
+    qdq.calibrate(prepared, batches)
+    quantized = qdq.convert(prepared)
+    qdq.save(quantized, "model.int8.pt2")
+
+Nothing here needs torch. `qdq.pt2e`, which does, has the modules and names of torchao.quantization.pt2e.
+"""
+
+from . import _core, typing
+from ._calibrate import calibrate, quantize, run
+from ._core import (
+    AffineConfig,
+    ArmQuantizer,
+    Attribute,
+    AttributeKind,
+    ComposableQuantizer,
+    DerivedQuantizationSpec,
+    Device,
+    DType,
+    EmbeddingQuantizer,
+    Error,
+    FixedQParamsQuantizationSpec,
+    FormatError,
+    Graph,
+    InputKind,
+    InputSpec,
+    InternalError,
+    InvalidArgumentError,
+    IoError,
+    Layout,
+    MappingType,
+    MemoryFormat,
+    Metadata,
+    Node,
+    Observer,
+    ObserverFactory,
+    ObserverOptions,
+    Opaque,
+    Operator,
+    OutputKind,
+    OutputSpec,
+    PerAxis,
+    PerBlock,
+    PerGroup,
+    PerRow,
+    PerTensor,
+    PerToken,
+    PreparedProgram,
+    Program,
+    QScheme,
+    QuantizationAnnotation,
+    QuantizationConfig,
+    QuantizationSpec,
+    QuantizationSummary,
+    Quantizer,
+    Session,
+    SharedQuantizationSpec,
+    Subgraph,
+    SymBool,
+    SymFloat,
+    SymInt,
+    Tensor,
+    TensorMeta,
+    UnsupportedOpError,
+    WeightOnlyQuantizer,
+    X86Quantizer,
+    XnnpackQuantizer,
+    XpuQuantizer,
+    ZeroPointDomain,
+    annotate_op,
+    annotation_of,
+    arm_config,
+    convert,
+    embedding_config,
+    is_valid_annotation,
+    load,
+    load_tensors,
+    move_exported_model_to_eval,
+    move_exported_model_to_train,
+    observer_names,
+    op_annotators,
+    parse_program,
+    pass_names,
+    prepare,
+    propagate_annotation,
+    quantizer_by_name,
+    quantizer_names,
+    run_pass,
+    save,
+    summarize_quantization,
+    symmetric_config,
+    x86_config,
+    x86_linear_dynamic_fp16_config,
+    xpu_config,
+)
+from ._exported_program import from_exported_program, to_exported_program
+
+__version__: str = _core.__version__
+__all__ = sorted(name for name in globals() if not name.startswith("_"))

@@ -1,0 +1,13 @@
+"""The affine observers under the module name that torchao has for them."""
+
+from ._affine_observers import (
+    AffineQuantizedMinMaxObserver,
+    AffineQuantizedMovingAverageMinMaxObserver,
+    AffineQuantizedPlaceholderObserver,
+)
+
+__all__ = [
+    "AffineQuantizedMinMaxObserver",
+    "AffineQuantizedMovingAverageMinMaxObserver",
+    "AffineQuantizedPlaceholderObserver",
+]

@@ -1,0 +1,597 @@
+"""Observers as modules, with the constructors, buffers and state dicts of torchao.quantization.pt2e.observer.
+
+The core observes and computes; a module holds a core observer and shows its state as buffers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+import qdq
+
+from ._bridge.dtypes import core_dtype, core_qscheme
+from ._bridge.tensors import core_tensor, torch_tensor
+
+__all__ = [
+    "AffineQuantizedMinMaxObserver",
+    "AffineQuantizedMovingAverageMinMaxObserver",
+    "AffineQuantizedObserverBase",
+    "AffineQuantizedPlaceholderObserver",
+    "FixedQParamsObserver",
+    "HistogramObserver",
+    "MappingType",
+    "MinMaxObserver",
+    "MovingAverageMinMaxObserver",
+    "MovingAveragePerChannelMinMaxObserver",
+    "NoopObserver",
+    "ObserverBase",
+    "PartialWrapper",
+    "PerAxis",
+    "PerBlock",
+    "PerChannelMinMaxObserver",
+    "PerGroup",
+    "PerRow",
+    "PerTensor",
+    "PerToken",
+    "PlaceholderObserver",
+    "RecordingObserver",
+    "ReuseInputObserver",
+    "TorchAODType",
+    "UniformQuantizationObserverBase",
+    "ZeroPointDomain",
+    "default_affine_fixed_qparams_observer",
+    "default_debug_observer",
+    "default_dynamic_quant_observer",
+    "default_fixed_qparams_range_0to1_observer",
+    "default_fixed_qparams_range_neg1to1_observer",
+    "default_float_qparams_observer",
+    "default_float_qparams_observer_4bit",
+    "default_histogram_observer",
+    "default_observer",
+    "default_per_channel_weight_observer",
+    "default_placeholder_observer",
+    "default_reuse_input_observer",
+    "default_symmetric_fixed_qparams_observer",
+    "default_weight_observer",
+    "get_block_size",
+    "get_observer_state_dict",
+    "load_observer_state_dict",
+    "per_channel_weight_observer_range_neg_127_to_127",
+    "weight_observer_range_neg_127_to_127",
+]
+
+_FLOAT32_EPS = torch.finfo(torch.float32).eps
+
+
+class PartialWrapper:
+    """A class with some arguments filled in: ``Observer.with_args(eps=2**-12)``. Calling it builds an instance."""
+
+    def __init__(self, p: partial[Any]) -> None:
+        self.p = p
+        self.callable_args: dict[str, Callable[[], Any]] = {}
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        for name, make in self.callable_args.items():
+            if name not in keywords:
+                keywords[name] = make()
+        return self.p(*args, **keywords)
+
+    def __repr__(self) -> str:
+        return repr(self.p) + repr(self.callable_args)
+
+    def with_args(self, **kwargs: Any) -> PartialWrapper:
+        """A wrapper with more arguments; later values win."""
+        result = PartialWrapper(partial(self.p, **kwargs))
+        result.callable_args = dict(self.callable_args)
+        return result
+
+    def with_callable_args(self, **kwargs: Callable[[], Any]) -> PartialWrapper:
+        """A wrapper that calls these functions for arguments when it builds."""
+        result = self.with_args()
+        result.callable_args = {**self.callable_args, **kwargs}
+        return result
+
+
+def _with_args(cls_or_self: Any, **kwargs: Any) -> PartialWrapper:
+    return PartialWrapper(partial(cls_or_self)).with_args(**kwargs)
+
+
+def _with_callable_args(cls_or_self: Any, **kwargs: Callable[[], Any]) -> PartialWrapper:
+    return PartialWrapper(partial(cls_or_self)).with_callable_args(**kwargs)
+
+
+class ObserverBase(nn.Module, metaclass=ABCMeta):
+    """Watches the tensors that go through it and chooses scale and zero point.
+
+    A subclass defines forward(x), which returns x, and calculate_qparams().
+    """
+
+    def __init__(self, dtype: torch.dtype, is_dynamic: bool = False) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.is_dynamic = is_dynamic
+
+    @abstractmethod
+    def forward(self, x: torch.Tensor) -> torch.Tensor: ...
+
+    @abstractmethod
+    def calculate_qparams(self, **kwargs: Any) -> Any: ...
+
+    with_args = classmethod(_with_args)
+    with_callable_args = classmethod(_with_callable_args)
+
+
+class CoreState(nn.Module):
+    """The buffers of a module whose state is a core observer's.
+
+    The core's state is the truth while data runs. Reading a buffer brings it up to date; what was written to a buffer goes
+    to the core before the next value is observed.
+    """
+
+    _core: qdq.Observer
+    _hidden: frozenset[str] = frozenset()  # states of the core that PyTorch's class does not show
+
+    def _attach(self, core: qdq.Observer) -> None:
+        self.__dict__["_core"] = core
+        self.__dict__["_stale"] = False  # the core knows more than the buffers
+        self.__dict__["_seen"] = {}  # buffers as they were when they last agreed with the core
+        for name, tensor in core.state():
+            if name not in self._hidden:
+                self.register_buffer(name, torch_tensor(tensor).clone())
+        self._agree()
+
+    def _agree(self) -> None:
+        self.__dict__["_seen"] = {name: (buffer, buffer._version) for name, buffer in self._buffers.items()}
+
+    def _pull(self) -> None:
+        """Brings the buffers up to date."""
+        if not self.__dict__.get("_stale"):
+            return
+        self.__dict__["_stale"] = False
+        for name, tensor in self._core.state():
+            old = self._buffers.get(name)
+            if old is None:
+                continue
+            new = torch_tensor(tensor)
+            if old.shape == new.shape and old.dtype == new.dtype and not old.is_inference():
+                with torch.no_grad():
+                    old.copy_(new)
+            else:
+                self._buffers[name] = new.clone().to(old.device)
+        self._agree()
+
+    def _push(self) -> None:
+        """Tells the core what was written to the buffers."""
+        seen = self.__dict__["_seen"]
+        for name, buffer in self._buffers.items():
+            if name not in seen or seen[name][0] is not buffer or seen[name][1] != buffer._version:
+                self._core.load_state([(key, core_tensor(value)) for key, value in self._buffers.items()])
+                self._agree()
+                return
+
+    def _observe(self, x: torch.Tensor) -> None:
+        if not self.__dict__["_stale"]:
+            self._push()
+        self._core.observe(x if x.device.type == "cpu" and not x.requires_grad else core_tensor(x))
+        self.__dict__["_stale"] = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dict__.get("_buffers", ()):
+            self._pull()
+        return super().__getattr__(name)
+
+    def named_buffers(self, *args: Any, **kwargs: Any) -> Any:
+        self._pull()
+        return super().named_buffers(*args, **kwargs)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        self._pull()
+        return super()._apply(fn, recurse)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        self._pull()
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._pull()
+        state = self.__dict__.copy()
+        for name in ("_core", "_stale", "_seen"):
+            state.pop(name, None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["_core"] = self._make_core()
+        self.__dict__["_stale"] = False
+        self.__dict__["_seen"] = {}
+        if self._buffers:
+            self._push()
+
+    def _make_core(self) -> qdq.Observer:
+        raise NotImplementedError
+
+
+def _options(**given: Any) -> qdq.ObserverOptions:
+    if "dtype" in given:
+        given["dtype"] = core_dtype(given["dtype"])
+    if given.get("qscheme") is not None:
+        given["qscheme"] = core_qscheme(given["qscheme"])
+    return qdq.ObserverOptions(**given)
+
+
+class UniformQuantizationObserverBase(CoreState, ObserverBase):
+    """The observers with min_val and max_val. Arguments as in PyTorch.
+
+    Raises ValueError (InvalidArgumentError) for a dtype, bounds or a scheme that cannot be.
+    """
+
+    _version = 3
+    eps: torch.Tensor
+    min_val: torch.Tensor
+    max_val: torch.Tensor
+    _kind = ""  # of the core's observer; '': the class itself has none
+
+    def __init__(
+        self,
+        dtype: torch.dtype = torch.quint8,
+        qscheme: torch.qscheme = torch.per_tensor_affine,
+        reduce_range: bool = False,
+        quant_min: int | None = None,
+        quant_max: int | None = None,
+        factory_kwargs: dict[str, Any] | None = None,
+        eps: float = _FLOAT32_EPS,
+        is_dynamic: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(dtype=dtype, is_dynamic=is_dynamic)
+        self.qscheme = qscheme
+        self.reduce_range = bool(reduce_range)
+        self.has_customized_qrange = quant_min is not None and quant_max is not None
+        self.__dict__["_core_options"] = {
+            "dtype": dtype,
+            "qscheme": qscheme,
+            "reduce_range": self.reduce_range,
+            "quant_min": quant_min,
+            "quant_max": quant_max,
+            "eps": float(eps),
+            "is_dynamic": bool(is_dynamic),
+            **options,
+        }
+        core = self._make_core()
+        self.quant_min, self.quant_max = core.quant_min, core.quant_max
+        self._attach(core)
+        device = torch.nn.factory_kwargs(factory_kwargs).get("device")
+        if device is not None:
+            self.to(device)
+
+    def _make_core(self) -> qdq.Observer:
+        kind = self._kind or ("PerChannelMinMaxObserver" if _is_per_channel(self.qscheme) else "MinMaxObserver")
+        return qdq.ObserverFactory(kind)(_options(**self.__dict__["_core_options"]))
+
+    def forward(self, x_orig: torch.Tensor) -> torch.Tensor:
+        """Observes x (any shape; an empty tensor changes nothing) and returns it."""
+        if x_orig.numel():
+            self._observe(x_orig)
+        return x_orig
+
+    def calculate_qparams(self, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scale (float32) and zero point (int64, int32 or float32), of shape [1] or [channels].
+
+        Raises AssertionError when a bound is NaN.
+        """
+        if not self.__dict__["_stale"]:
+            self._push()
+        if not self._core.has_observed():
+            warnings.warn(
+                "an observer was asked for scale and zero point before it saw any value: it answers 1 and 0",
+                stacklevel=2,
+            )
+        try:
+            scale, zero_point = self._core.calculate_qparams()
+        except qdq.InvalidArgumentError as error:
+            raise AssertionError(str(error)) from error
+        device = self._buffers["min_val"].device
+        assert zero_point is not None
+        return torch_tensor(scale).to(device), torch_tensor(zero_point).to(device)
+
+    def reset_min_max_vals(self) -> None:
+        """Forgets what was seen."""
+        self._core = self._make_core()
+        self.__dict__["_stale"] = True
+        self._pull()
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, missing_keys: Any,
+        unexpected_keys: Any, error_msgs: Any,
+    ) -> None:  # fmt: skip
+        version = local_metadata.get("version")
+        if version is None or version == 1:  # before eps was a buffer
+            state_dict[prefix + "eps"] = torch.tensor([_FLOAT32_EPS])
+        if _is_per_channel(self.qscheme) and version is not None and version < 3:
+            for old, new in (("min_vals", "min_val"), ("max_vals", "max_val")):
+                if prefix + old in state_dict:
+                    state_dict[prefix + new] = state_dict.pop(prefix + old)
+        self._pull()
+        for name in ("min_val", "max_val"):
+            if prefix + name in state_dict:
+                value = state_dict[prefix + name]
+                if self._buffers[name].dim() == 0 and value.numel() == 1:  # of shape [1] in old versions
+                    state_dict[prefix + name] = value = value.reshape(())
+                self._buffers[name] = torch.empty_like(value)
+            elif strict:
+                missing_keys.append(prefix + name)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, False, missing_keys, unexpected_keys, error_msgs
+        )
+        if prefix + "min_val" in state_dict:
+            self._push()
+
+    def extra_repr(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+def _is_per_channel(qscheme: torch.qscheme) -> bool:
+    return qscheme in (
+        torch.per_channel_affine, torch.per_channel_symmetric, torch.per_channel_affine_float_qparams,
+    )  # fmt: skip
+
+
+class MinMaxObserver(UniformQuantizationObserverBase):
+    """The smallest and the largest value of everything that was seen."""
+
+    _kind = "MinMaxObserver"
+
+    def __init__(
+        self, dtype=torch.quint8, qscheme=torch.per_tensor_affine, reduce_range=False, quant_min=None, quant_max=None,
+        factory_kwargs=None, eps=_FLOAT32_EPS, is_dynamic=False, **kwargs,
+    ) -> None:  # fmt: skip
+        if _is_per_channel(qscheme):
+            raise NotImplementedError(f"a per-tensor scheme expected, found {qscheme}")
+        if qscheme == torch.per_tensor_symmetric and reduce_range and dtype == torch.quint8:
+            raise NotImplementedError("reduce_range is not defined for symmetric quint8")
+        super().__init__(dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, **kwargs)
+
+
+class MovingAverageMinMaxObserver(MinMaxObserver):
+    """An average of the batches' bounds that weighs the newest with averaging_constant."""
+
+    _kind = "MovingAverageMinMaxObserver"
+
+    def __init__(
+        self, averaging_constant=0.01, dtype=torch.quint8, qscheme=torch.per_tensor_affine, reduce_range=False,
+        quant_min=None, quant_max=None, eps=_FLOAT32_EPS, is_dynamic=False, factory_kwargs=None,
+    ) -> None:  # fmt: skip
+        if is_dynamic and averaging_constant != 1:
+            raise NotImplementedError("dynamic needs averaging_constant=1")
+        super().__init__(
+            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic,
+            averaging_constant=float(averaging_constant),
+        )  # fmt: skip
+        self.averaging_constant = averaging_constant
+
+
+class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
+    """The bounds of each channel along ch_axis."""
+
+    _kind = "PerChannelMinMaxObserver"
+
+    def __init__(
+        self, ch_axis=0, dtype=torch.quint8, qscheme=torch.per_channel_affine, reduce_range=False, quant_min=None,
+        quant_max=None, factory_kwargs=None, eps=_FLOAT32_EPS, is_dynamic=False, **kwargs,
+    ) -> None:  # fmt: skip
+        if not _is_per_channel(qscheme):
+            raise NotImplementedError(f"a per-channel scheme expected, found {qscheme}")
+        if is_dynamic:
+            raise NotImplementedError("per-channel observers cannot be dynamic")
+        super().__init__(
+            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, ch_axis=ch_axis, **kwargs
+        )
+        self.ch_axis = ch_axis
+
+
+class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
+    """An average of the batches' bounds of each channel."""
+
+    _kind = "MovingAveragePerChannelMinMaxObserver"
+
+    def __init__(
+        self, averaging_constant=0.01, ch_axis=0, dtype=torch.quint8, qscheme=torch.per_channel_affine,
+        reduce_range=False, quant_min=None, quant_max=None, eps=_FLOAT32_EPS, is_dynamic=False, factory_kwargs=None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic,
+            averaging_constant=float(averaging_constant),
+        )  # fmt: skip
+        self.averaging_constant = averaging_constant
+
+
+class HistogramObserver(UniformQuantizationObserverBase):
+    """A running histogram; the bounds are those with the least squared quantization error (docs/numerics.md)."""
+
+    _kind = "HistogramObserver"
+    histogram: torch.Tensor
+
+    def __init__(
+        self, bins: int = 2048, dtype: torch.dtype = torch.quint8, qscheme=torch.per_tensor_affine, reduce_range=False,
+        quant_min=None, quant_max=None, factory_kwargs=None, eps=_FLOAT32_EPS, is_dynamic=False, **kwargs,
+    ) -> None:  # fmt: skip
+        if _is_per_channel(qscheme):
+            raise NotImplementedError(f"a per-tensor scheme expected, found {qscheme}")
+        if is_dynamic:
+            raise NotImplementedError("histograms cannot be dynamic")
+        super().__init__(
+            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, bins=int(bins), **kwargs
+        )
+        self.bins = bins
+        self.upsample_rate = 16
+        self.dst_nbins = 2 ** torch.iinfo(dtype).bits
+
+
+class _ConstantObserver(ObserverBase):
+    """Lets values through and looks at none."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+class FixedQParamsObserver(_ConstantObserver):
+    """Scale and zero point that were given."""
+
+    scale: torch.Tensor
+    zero_point: torch.Tensor
+
+    def __init__(
+        self, scale, zero_point, dtype=torch.quint8, qscheme=torch.per_tensor_affine, quant_min=0, quant_max=255,
+        is_dynamic=False, **kwargs,
+    ) -> None:  # fmt: skip
+        if is_dynamic:
+            raise NotImplementedError("fixed parameters cannot be dynamic")
+        super().__init__(dtype=dtype, is_dynamic=is_dynamic)
+        self.quant_min = quant_min
+        self.quant_max = quant_max
+        self.register_buffer("scale", torch.tensor([scale], dtype=torch.float))
+        self.register_buffer("zero_point", torch.tensor([zero_point], dtype=torch.int))
+        self.qscheme = qscheme
+
+    def calculate_qparams(self, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.scale, self.zero_point
+
+
+class PlaceholderObserver(_ConstantObserver):
+    """Stands for a dtype: float16, or one whose range is chosen at run time (is_dynamic)."""
+
+    def __init__(
+        self, dtype=torch.float32, custom_op_name="", compute_dtype=None, quant_min=None, quant_max=None, qscheme=None,
+        eps=None, is_dynamic=False,
+    ) -> None:  # fmt: skip
+        super().__init__(dtype=dtype, is_dynamic=is_dynamic)
+        self.qscheme = torch.per_tensor_affine if qscheme is None else qscheme
+        self.quant_min = quant_min
+        self.quant_max = quant_max
+        self.eps = _FLOAT32_EPS if eps is None else eps
+        self.custom_op = custom_op_name
+        if compute_dtype:
+            self.is_dynamic = True
+            warnings.warn("compute_dtype is deprecated: use is_dynamic=True", stacklevel=2)
+
+    def calculate_qparams(self, **kwargs: Any) -> Any:
+        raise Exception("a PlaceholderObserver has no scale and zero point")
+
+    def extra_repr(self) -> str:
+        return f"dtype={self.dtype}, is_dynamic={self.is_dynamic}"
+
+
+class RecordingObserver(ObserverBase):
+    """Keeps a copy of everything."""
+
+    def __init__(self, dtype: torch.dtype = torch.quint8, **kwargs: Any) -> None:
+        super().__init__(dtype=dtype, is_dynamic=False)
+        self.tensor_val: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.tensor_val.append(x.clone())
+        return x
+
+    def calculate_qparams(self, **kwargs: Any) -> Any:
+        raise Exception("a RecordingObserver has no scale and zero point")
+
+    def get_tensor_value(self) -> list[torch.Tensor]:
+        return self.tensor_val
+
+
+class NoopObserver(_ConstantObserver):
+    """Only says that the place is of another dtype."""
+
+    def __init__(self, dtype: torch.dtype = torch.float16, custom_op_name: str = "") -> None:
+        super().__init__(dtype=dtype, is_dynamic=False)
+        self.custom_op = custom_op_name
+
+    def calculate_qparams(self, **kwargs: Any) -> Any:
+        raise Exception("a NoopObserver has no scale and zero point")
+
+
+class ReuseInputObserver(_ConstantObserver):
+    """The output is quantized as the input."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.quint8, is_dynamic=False)
+
+    def calculate_qparams(self, **kwargs: Any) -> Any:
+        raise Exception("a ReuseInputObserver has no scale and zero point")
+
+
+default_observer = MinMaxObserver.with_args(quant_min=0, quant_max=127)
+default_placeholder_observer = PlaceholderObserver
+default_debug_observer = RecordingObserver
+default_weight_observer = MinMaxObserver.with_args(dtype=torch.qint8, qscheme=torch.per_tensor_symmetric)
+weight_observer_range_neg_127_to_127 = default_weight_observer.with_args(quant_min=-127, quant_max=127, eps=2**-12)
+default_histogram_observer = HistogramObserver.with_args(quant_min=0, quant_max=127)
+default_per_channel_weight_observer = PerChannelMinMaxObserver.with_args(
+    dtype=torch.qint8, qscheme=torch.per_channel_symmetric
+)
+per_channel_weight_observer_range_neg_127_to_127 = default_per_channel_weight_observer.with_args(
+    quant_min=-127, quant_max=127, eps=2**-12
+)
+default_dynamic_quant_observer = PlaceholderObserver.with_args(
+    dtype=torch.quint8, quant_min=0, quant_max=255, is_dynamic=True
+)
+default_float_qparams_observer = PerChannelMinMaxObserver.with_args(
+    dtype=torch.quint8, qscheme=torch.per_channel_affine_float_qparams, ch_axis=0
+)
+default_float_qparams_observer_4bit = default_float_qparams_observer.with_args(dtype=torch.quint4x2)
+_default_fixed = FixedQParamsObserver.with_args(dtype=torch.quint8, quant_min=0, quant_max=255)
+default_fixed_qparams_range_neg1to1_observer = _default_fixed.with_args(scale=2.0 / 256.0, zero_point=128)
+default_fixed_qparams_range_0to1_observer = _default_fixed.with_args(scale=1.0 / 256.0, zero_point=0)
+default_symmetric_fixed_qparams_observer = default_fixed_qparams_range_neg1to1_observer
+default_affine_fixed_qparams_observer = default_fixed_qparams_range_0to1_observer
+default_reuse_input_observer = ReuseInputObserver
+
+
+def get_observer_state_dict(mod: nn.Module) -> OrderedDict[str, Any]:
+    """The entries of the state dict that belong to observers."""
+    state = OrderedDict((name, value) for name, value in mod.state_dict().items() if "activation_post_process" in name)
+    state._metadata = {  # type: ignore[attr-defined]
+        name: value for name, value in mod.state_dict()._metadata.items() if "activation_post_process" in name
+    }
+    return state
+
+
+def load_observer_state_dict(mod: nn.Module, obs_dict: dict[str, Any]) -> None:
+    """Gives the observers of `mod` the state that get_observer_state_dict took. Raises RuntimeError for missing entries."""
+    missing: list[str] = []
+    unexpected: list[str] = []
+    for name, module in mod.named_modules():
+        prefix = name + "."
+        if isinstance(module, ObserverBase):
+            module._load_from_state_dict(dict(obs_dict), prefix, {"version": 3}, True, missing, unexpected, [])
+    for name in missing:
+        if "observer" in name or "activation_post_process" in name:
+            raise RuntimeError(f"the state has no entry '{name}'")
+
+
+from ._affine_observers import (  # noqa: E402
+    AffineQuantizedMinMaxObserver,
+    AffineQuantizedMovingAverageMinMaxObserver,
+    AffineQuantizedObserverBase,
+    AffineQuantizedPlaceholderObserver,
+)
+from .quant_primitives import (  # noqa: E402
+    MappingType,
+    PerAxis,
+    PerBlock,
+    PerGroup,
+    PerRow,
+    PerTensor,
+    PerToken,
+    TorchAODType,
+    ZeroPointDomain,
+    get_block_size,
+)

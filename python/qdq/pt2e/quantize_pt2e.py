@@ -1,0 +1,131 @@
+"""Quantize captured models: prepare, calibrate (or train), convert.
+
+    model = torch.export.export(model, example_inputs).module()
+    model = prepare_pt2e(model, quantizer)
+    for batch in batches:
+        model(*batch)
+    model = convert_pt2e(model)
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import torch
+from torch.fx import GraphModule
+
+from . import _convert, _prepare
+from ._specs import Quantizer
+
+__all__ = ["convert_pt2e", "prepare_pt2e", "prepare_qat_pt2e"]
+
+_PREPARED_KEY = "_observed_graph_module_attrs"  # in the model's meta: it has observers
+# Bodies of control flow that are quantized too, and the argument that holds them.
+_BODIES = {"scan": 0, "while_loop": 1}
+
+
+def _no_train_eval(model: GraphModule) -> GraphModule:
+    """.train() and .eval() of a captured model cannot do what they say."""
+
+    def refuse(self: GraphModule, *_: Any) -> GraphModule:
+        raise NotImplementedError(
+            "train() and eval() do not change a captured graph: call move_exported_model_to_train or "
+            "move_exported_model_to_eval of qdq.pt2e"
+        )
+
+    model.train = types.MethodType(refuse, model)  # type: ignore[method-assign]
+    model.eval = types.MethodType(refuse, model)  # type: ignore[method-assign]
+    return model
+
+
+def _check_devices(model: GraphModule) -> None:
+    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    if len(devices) > 1:
+        raise AssertionError(f"a model on one device expected, found {sorted(map(str, devices))}")
+
+
+def _bodies(model: GraphModule) -> list[str]:
+    names = []
+    for node in model.graph.nodes:
+        if node.op != "call_function" or not isinstance(node.target, torch._ops.HigherOrderOperator):
+            continue
+        position = _BODIES.get(node.target.name())
+        if position is not None:
+            names.append(node.args[position].target)
+    return names
+
+
+def _finished(model: GraphModule, meta: dict[str, Any], attributes: dict[str, Any]) -> GraphModule:
+    result = GraphModule(model, model.graph)
+    for name, value in attributes.items():
+        setattr(result, name, value)
+    result.meta.update(meta)
+    return _no_train_eval(result)
+
+
+def _own_attributes(model: GraphModule) -> dict[str, Any]:
+    """What the user, or export, put on the module and a new GraphModule would not have."""
+    return {"_exported_training": model._exported_training} if hasattr(model, "_exported_training") else {}
+
+
+def _prepare_any(model: GraphModule, quantizer: Quantizer, is_qat: bool) -> GraphModule:
+    if not isinstance(model, GraphModule):
+        raise AssertionError(f"a torch.fx.GraphModule expected, found {type(model).__name__}: export the model first")
+    _check_devices(model)
+    meta, attributes = dict(model.meta), _own_attributes(model)
+    prepared = _prepare.prepare(model, quantizer, is_qat)
+    meta[_PREPARED_KEY] = {"is_qat": is_qat}
+    result = _finished(prepared, meta, attributes)
+    if not is_qat:
+        for name in _bodies(result):
+            setattr(result, name, _prepare_any(getattr(result, name), quantizer, is_qat))
+    return result
+
+
+def prepare_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
+    """Folds batch norms, asks the quantizer, and inserts observers. Then run data through the model.
+
+    model: from ``torch.export.export(...).module()``; its graph is changed in place. Returns a GraphModule over the same
+    graph whose call_module nodes activation_post_process_N are observers.
+
+    Raises InvalidArgumentError (a ValueError) for annotations that cannot be followed, naming node, source line and
+    quantizer.
+    """
+    return _prepare_any(model, quantizer, is_qat=False)
+
+
+def prepare_qat_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
+    """As prepare_pt2e, with fake quantizers for training. Raises NotImplementedError for a batch norm behind a convolution."""
+    return _prepare_any(model, quantizer, is_qat=True)
+
+
+def convert_pt2e(
+    model: GraphModule,
+    use_reference_representation: bool = False,
+    fold_quantize: bool = True,
+    *,
+    keep_float_weights: bool = False,
+) -> GraphModule:
+    """Replaces observers by quantize and dequantize ops; every annotated consumer gets its own dequantize.
+
+    model: of prepare_pt2e or prepare_qat_pt2e; its graph is changed in place. Returns a GraphModule over the same graph.
+    fold_quantize: weights are stored quantized; False leaves float weights followed by a quantize.
+    keep_float_weights: keep parameters and buffers that nothing reads any more, as torchao does.
+
+    Raises ValueError for a use_reference_representation that is no bool, AssertionError for a model that was not prepared.
+    """
+    if not isinstance(use_reference_representation, bool):
+        raise ValueError(f"use_reference_representation: True or False expected, found {use_reference_representation!r}")
+    if _PREPARED_KEY not in model.meta:
+        raise AssertionError("a model of prepare_pt2e or prepare_qat_pt2e expected: it has no observers")
+    if use_reference_representation:
+        raise NotImplementedError("use_reference_representation: the core has no integer rewrite yet")
+    for name in _bodies(model):
+        body = getattr(model, name)
+        if _PREPARED_KEY in body.meta:
+            setattr(model, name, convert_pt2e(body, False, fold_quantize, keep_float_weights=keep_float_weights))
+    meta, attributes = dict(model.meta), _own_attributes(model)
+    meta.pop(_PREPARED_KEY)
+    converted = _convert.convert(model, fold_quantize, keep_float_weights)
+    return _finished(converted, meta, attributes)

@@ -1,0 +1,1 @@
+"""The XNNPACK quantizer where PyTorch's test helpers have it."""
