@@ -7,6 +7,7 @@
 #include "qdq/graph.h"
 #include "qdq/graph_text.h"
 #include "qdq/io.h"
+#include "qdq/numeric_debugger.h"
 #include "qdq/observer.h"
 #include "qdq/pass_manager.h"
 #include "qdq/program.h"

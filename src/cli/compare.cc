@@ -3,18 +3,18 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 
+#include "cli/argmax_agreement.h"
 #include "cli/batches.h"
 #include "cli/commands.h"
-#include "cli/error_stats.h"
-#include "cli/matching.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "cli/usage.h"
-#include "qdq/executor.h"
+#include "qdq/numeric_debugger.h"
 
 namespace qdq::cli {
 namespace {
@@ -25,11 +25,7 @@ struct Options : RunOptions {
   std::string data;
   std::optional<std::int64_t> worst;
   bool outputs_only = false;
-};
-
-struct NodeError {
-  NodePair pair;
-  ErrorStats stats;
+  bool own_errors = false;
 };
 
 struct OutputError {
@@ -40,54 +36,58 @@ struct OutputError {
 
 struct Comparison {
   std::vector<OutputError> outputs;
-  std::vector<NodeError> nodes;  // in the order of the reference program
+  std::vector<NodeAccuracy> nodes;  // in the order of the reference program
 };
 
-std::vector<std::string> names_of(const std::vector<NodePair>& pairs, std::string NodePair::*member) {
-  std::vector<std::string> names;
-  for (const NodePair& pair : pairs) names.push_back(pair.*member);
-  return names;
+// Runs two programs on the same inputs and gives their results.
+using RunBoth = std::function<NumericDebugger::Results(const std::vector<Tensor>&)>;
+
+void compare_outputs(const RunBoth& run, const Batches& batches, bool quiet, std::vector<OutputError>& outputs) {
+  Progress progress("compare", batches.samples(), !quiet);
+  for (std::int64_t i = 0; i < batches.count(); ++i) {
+    const NumericDebugger::Results results = run(batches.batch(i));
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      outputs[k].stats.add(results.reference[k], results.other[k]);
+      outputs[k].argmax.add(results.reference[k], results.other[k]);
+    }
+    progress.advance(batches.samples_in(i));
+  }
 }
 
 Comparison compare_programs(const Program& reference, const Program& program, const Batches& batches,
                             const Options& options) {
   Comparison result;
-  std::vector<NodePair> pairs;
-  if (!options.outputs_only) pairs = matching_nodes(reference, program);
   for (const std::string& output : output_names(reference)) result.outputs.push_back({output, {}, {}});
-  for (const NodePair& pair : pairs) result.nodes.push_back({pair, {}});
-  const auto first = make_executor(reference, options.executor());
-  const auto second = make_executor(program, options.executor());
-  first->keep_values(names_of(pairs, &NodePair::reference));
-  second->keep_values(names_of(pairs, &NodePair::other));
-
-  Progress progress("compare", batches.samples(), !options.quiet);
-  for (std::int64_t i = 0; i < batches.count(); ++i) {
-    const std::vector<Tensor> inputs = batches.batch(i);
-    const std::vector<Tensor> expected = first->run(inputs);
-    const std::vector<Tensor> found = second->run(inputs);
-    for (std::size_t k = 0; k < result.outputs.size(); ++k) {
-      result.outputs[k].stats.add(expected[k], found[k]);
-      result.outputs[k].argmax.add(expected[k], found[k]);
-    }
-    for (NodeError& node : result.nodes) {
-      const Tensor* a = first->kept_value(node.pair.reference);
-      const Tensor* b = second->kept_value(node.pair.other);
-      if (a != nullptr && b != nullptr && a->sizes() == b->sizes()) node.stats.add(*a, *b);
-    }
-    progress.advance(batches.samples_in(i));
+  if (options.outputs_only) {
+    const auto first = make_executor(reference, options.executor());
+    const auto second = make_executor(program, options.executor());
+    compare_outputs(
+        [&](const std::vector<Tensor>& inputs) {
+          return NumericDebugger::Results{first->run(inputs), second->run(inputs)};
+        },
+        batches, options.quiet, result.outputs);
+    return result;
   }
-  std::erase_if(result.nodes, [](const NodeError& node) { return node.stats.count() == 0; });
+  NumericDebugger debugger(reference, program, {.executor = options.executor(), .own_errors = options.own_errors});
+  compare_outputs([&](const std::vector<Tensor>& inputs) { return debugger.add(inputs); }, batches, options.quiet,
+                  result.outputs);
+  result.nodes = debugger.nodes();
+  std::erase_if(result.nodes, [](const NodeAccuracy& node) { return node.total.count() == 0; });
   return result;
 }
+
+// What --worst sorts by: where an op adds an error, if that was measured, else where there is one.
+double quality(const NodeAccuracy& node) { return node.own ? node.own->sqnr_db() : node.total.sqnr_db(); }
 
 std::string decibels(double value) { return std::isinf(value) ? "exact" : fmt::format("{:.1f}", value); }
 
 Json stats_json(const ErrorStats& stats) {
   // JSON has no infinity: null stands for "no error at all".
   const double sqnr = stats.sqnr_db();
-  return {
-      {"max_abs", stats.max_abs()}, {"sqnr_db", std::isinf(sqnr) ? Json() : Json(sqnr)}, {"cosine", stats.cosine()}};
+  return {{"max_abs", stats.max_abs()},
+          {"mse", stats.mse()},
+          {"sqnr_db", std::isinf(sqnr) ? Json() : Json(sqnr)},
+          {"cosine", stats.cosine()}};
 }
 
 void print_tables(const Comparison& result, const Steps& steps) {
@@ -99,10 +99,19 @@ void print_tables(const Comparison& result, const Steps& steps) {
   }
   fmt::print("{}\n", outputs.to_string());
   if (!result.nodes.empty()) {
-    Table nodes({{"node"}, {"op"}, {"max abs", true}, {"SQNR dB", true}, {"cosine", true}});
-    for (const NodeError& node : result.nodes)
-      nodes.add({node.pair.reference, node.pair.op, fmt::format("{:.4g}", node.stats.max_abs()),
-                 decibels(node.stats.sqnr_db()), fmt::format("{:.6f}", node.stats.cosine())});
+    const bool own = result.nodes.front().own.has_value();
+    std::vector<Table::Column> columns = {{"node"}, {"op"}, {"max abs", true}, {"SQNR dB", true}, {"cosine", true}};
+    if (own) columns.insert(columns.end(), {{"own max abs", true}, {"own dB", true}});
+    Table nodes(columns);
+    for (const NodeAccuracy& node : result.nodes) {
+      std::vector<std::string> row = {node.nodes.reference, node.nodes.op, fmt::format("{:.4g}", node.total.max_abs()),
+                                      decibels(node.total.sqnr_db()), fmt::format("{:.6f}", node.total.cosine())};
+      if (own) {
+        row.push_back(fmt::format("{:.4g}", node.own->max_abs()));
+        row.push_back(decibels(node.own->sqnr_db()));
+      }
+      nodes.add(row);
+    }
     fmt::print("{}\n", nodes.to_string());
   }
   fmt::print("{}", steps_table(steps.costs()));
@@ -118,9 +127,10 @@ void print_result_json(const Options& options, const Comparison& result, std::in
     outputs.push_back(row);
   }
   Json nodes = Json::array();
-  for (const NodeError& node : result.nodes) {
-    Json row = {{"name", node.pair.reference}, {"other", node.pair.other}, {"op", node.pair.op}};
-    row.update(stats_json(node.stats));
+  for (const NodeAccuracy& node : result.nodes) {
+    Json row = {{"name", node.nodes.reference}, {"other", node.nodes.other}, {"op", node.nodes.op}};
+    row.update(stats_json(node.total));
+    if (node.own) row["own"] = stats_json(*node.own);
     nodes.push_back(row);
   }
   print_json({{"reference", options.reference_model},
@@ -143,8 +153,7 @@ void compare(const Options& options) {
   if (options.samples) batches.limit(*options.samples);
   Comparison result = steps.measure("compare", [&] { return compare_programs(reference, program, batches, options); });
   if (options.worst) {
-    const auto is_worse = [](const NodeError& a, const NodeError& b) { return a.stats.sqnr_db() < b.stats.sqnr_db(); };
-    std::stable_sort(result.nodes.begin(), result.nodes.end(), is_worse);
+    std::ranges::stable_sort(result.nodes, {}, quality);
     result.nodes.resize(std::min(result.nodes.size(), static_cast<std::size_t>(*options.worst)));
   }
   if (options.json) {
@@ -163,15 +172,19 @@ void add_compare(CLI::App& app) {
                   "Runs two programs on the same samples and shows how far the second is from the first, node by node.",
                   "  qdq compare net.pt2 net.int8.pt2 --input images.npz\n"
                   "  qdq compare net.pt2 net.int8.pt2 --input images.npz --worst 5\n"
-                  "      where most of the accuracy is lost\n"
+                  "      the values that are furthest off\n"
+                  "  qdq compare net.pt2 net.int8.pt2 --input images.npz --own-errors --worst 5\n"
+                  "      the ops that lose most of the accuracy\n"
                   "\n"
                   "max abs      largest absolute difference\n"
                   "SQNR dB      10 log10(sum of squares / sum of squared differences): 6 dB are one bit\n"
                   "cosine       of the angle between the two as vectors\n"
+                  "own          what the op itself adds: its value on the reference's inputs, with the quantize and\n"
+                  "             dequantize in front of it; the rest is inherited from the ops before\n"
                   "same argmax  how often the largest value along the last dimension stands at the same place\n"
                   "\n"
-                  "Nodes match by name and op. A batch norm that was folded is compared with the convolution or\n"
-                  "linear that took it over.");
+                  "Nodes match by op and name, or numeric debug handle where both programs have them. A batch norm\n"
+                  "that was folded is compared with the convolution or linear that took it over.");
   command.add_option("reference", options->reference_model, "The program that is right by definition")
       ->required()
       ->type_name("REFERENCE.pt2");
@@ -180,7 +193,11 @@ void add_compare(CLI::App& app) {
   command.add_option("--worst", options->worst, "Only the N nodes with the lowest SQNR, worst first")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
-  command.add_flag("--outputs-only", options->outputs_only, "Leave the nodes out");
+  CLI::Option* outputs_only = command.add_flag("--outputs-only", options->outputs_only, "Leave the nodes out");
+  command
+      .add_flag("--own-errors", options->own_errors,
+                "Also the error that each op adds itself, whatever it inherits; costs one more run")
+      ->excludes(outputs_only);
   add_run_options(command, *options);
   command.callback([options] { compare(*options); });
 }

@@ -207,7 +207,7 @@ def test_quantize_may_replace_its_own_input(run, tmp_path):
 def test_compare_finds_no_error_between_a_program_and_itself(run):
     report = json.loads(run("compare", network(), network(), "--input", IMAGES, "--json").stdout)
     assert report["outputs"] == [
-        {"name": "linear", "max_abs": 0.0, "sqnr_db": None, "cosine": pytest.approx(1), "same_argmax": 1.0}
+        {"name": "linear", "max_abs": 0.0, "mse": 0.0, "sqnr_db": None, "cosine": pytest.approx(1), "same_argmax": 1.0}
     ]
     assert all(node["max_abs"] == 0 for node in report["nodes"])
 
@@ -220,6 +220,7 @@ def test_compare_measures_as_numpy_does(run, tmp_path, quantized, name):
     a, b = (np.load(tmp_path / file).astype(np.float64) for file in ("a.npy", "b.npy"))
     output = report["outputs"][0]
     assert output["max_abs"] == pytest.approx(np.abs(a - b).max(), rel=1e-4)
+    assert output["mse"] == pytest.approx(((a - b) ** 2).mean(), rel=1e-4)
     assert output["sqnr_db"] == pytest.approx(10 * np.log10((a**2).sum() / ((a - b) ** 2).sum()), abs=0.01)
     assert output["cosine"] == pytest.approx((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()), rel=1e-6)
     assert output["same_argmax"] == pytest.approx((a.argmax(1) == b.argmax(1)).mean())

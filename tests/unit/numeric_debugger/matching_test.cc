@@ -1,10 +1,9 @@
-#include "cli/matching.h"
-
 #include <gtest/gtest.h>
 
 #include "qdq/graph_text.h"
+#include "qdq/numeric_debugger.h"
 
-namespace qdq::cli {
+namespace qdq {
 namespace {
 
 std::vector<std::string> described(const Program& a, const Program& b) {
@@ -58,5 +57,35 @@ graph(x: i64[2]) {
   EXPECT_TRUE(matching_nodes(a, a).empty());
 }
 
+TEST(MatchingNodes, PairsByHandleWhereBothProgramsHaveThem) {
+  Program a = parse_program(R"(graph(x: f32[2]) {
+  %first: f32[2] = aten.relu.default(%x)
+  %second: f32[2] = aten.neg.default(%first)
+  return (%second)
+})");
+  Program b = parse_program(R"(graph(x: f32[2]) {
+  %second: f32[2] = aten.relu.default(%x)
+  %first: f32[2] = aten.neg.default(%second)
+  return (%first)
+})");
+  generate_numeric_debug_handle(a);
+  EXPECT_TRUE(described(a, b).empty());  // by name the ops differ
+  generate_numeric_debug_handle(b);
+  EXPECT_EQ(described(a, b),
+            (std::vector<std::string>{"first = second aten.relu.default", "second = first aten.neg.default"}));
+}
+
+TEST(MatchingNodes, ValuesOfOtherSizesArePairedWithNothing) {
+  const Program a = parse_program(R"(graph(x: f32[2]) {
+  %relu: f32[2] = aten.relu.default(%x)
+  return (%relu)
+})");
+  const Program b = parse_program(R"(graph(x: f32[3]) {
+  %relu: f32[3] = aten.relu.default(%x)
+  return (%relu)
+})");
+  EXPECT_TRUE(described(a, b).empty());
+}
+
 }  // namespace
-}  // namespace qdq::cli
+}  // namespace qdq

@@ -1,12 +1,11 @@
-#include "cli/error_stats.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "qdq/error.h"
+#include "qdq/numeric_debugger.h"
 
-namespace qdq::cli {
+namespace qdq {
 
 void ErrorStats::add(const Tensor& reference, const Tensor& value) {
   if (reference.sizes() != value.sizes())
@@ -30,6 +29,8 @@ void ErrorStats::add(const Tensor& reference, const Tensor& value) {
   count_ += n;
 }
 
+double ErrorStats::mse() const { return count_ == 0 ? 0 : error_squared_ / static_cast<double>(count_); }
+
 double ErrorStats::sqnr_db() const {
   if (error_squared_ == 0) return std::numeric_limits<double>::infinity();
   return 10 * std::log10(reference_squared_ / error_squared_);
@@ -40,28 +41,4 @@ double ErrorStats::cosine() const {
   return product_ / std::sqrt(reference_squared_ * value_squared_);
 }
 
-std::vector<std::int64_t> argmax_rows(const Tensor& value) {
-  std::vector<std::int64_t> result;
-  if (value.dim() == 0 || value.numel() == 0) return result;
-  const Tensor rows = value.to(DType::float32).contiguous();
-  const std::int64_t length = rows.size(-1);
-  const float* data = rows.data<float>();
-  for (const float* row = data; row < data + rows.numel(); row += length)
-    result.push_back(std::max_element(row, row + length) - row);
-  return result;
-}
-
-void ArgmaxAgreement::add(const Tensor& reference, const Tensor& value) {
-  if (reference.dim() == 0 || reference.size(-1) < 2) return;
-  const std::vector<std::int64_t> a = argmax_rows(reference);
-  const std::vector<std::int64_t> b = argmax_rows(value);
-  rows_ += static_cast<std::int64_t>(a.size());
-  for (std::size_t i = 0; i < a.size(); ++i) equal_ += a[i] == b[i] ? 1 : 0;
-}
-
-std::optional<double> ArgmaxAgreement::share() const {
-  if (rows_ == 0) return std::nullopt;
-  return static_cast<double>(equal_) / static_cast<double>(rows_);
-}
-
-}  // namespace qdq::cli
+}  // namespace qdq
