@@ -70,7 +70,9 @@ const ZipEntry& Payloads::entry_of(const std::string& name, const Meta& meta) co
                     "' is said to be in the entry '" + folder_ + meta.path + "', which is absent");
 }
 
-std::shared_ptr<Storage> Payloads::storage(const ZipEntry& entry, std::size_t alignment) {
+std::shared_ptr<Storage> Payloads::storage(const ZipEntry& entry) {
+  // Of the widest element: names of other dtypes may share the entry.
+  constexpr std::size_t alignment = alignof(double);
   std::shared_ptr<Storage>& storage = storages_[entry.name];
   if (storage) return storage;
   if (verify_) zip_.verify_checksum(entry);
@@ -95,9 +97,8 @@ Payload Payloads::tensor(const std::string& name) {
     throw zip_.error(entry, "'" + name + "' is a Python pickle (a tensor subclass?), which is never opened");
   if (meta.meta.layout != Layout::strided) throw zip_.error(entry, "'" + name + "': expected a strided tensor");
   try {
-    const std::size_t alignment = std::min<std::size_t>(element_size(meta.meta.dtype), alignof(double));
     if (meta.meta.storage_offset.is_symbolic()) json::fail("expected a number as storage offset");
-    Tensor value(storage(entry, alignment), meta.meta.dtype, concrete(meta.meta.sizes), concrete(meta.meta.strides),
+    Tensor value(storage(entry), meta.meta.dtype, concrete(meta.meta.sizes), concrete(meta.meta.strides),
                  meta.meta.storage_offset.value);
     return {std::move(value), meta.meta.requires_grad};
   } catch (const InvalidArgumentError& error) {

@@ -36,7 +36,7 @@ class Payloads {
     TensorMeta meta;
   };
   void read_config(json::Element root);
-  std::shared_ptr<Storage> storage(const ZipEntry& entry, std::size_t alignment);
+  std::shared_ptr<Storage> storage(const ZipEntry& entry);
   const ZipEntry& entry_of(const std::string& name, const Meta& meta) const;
 
   const ZipReader& zip_;

@@ -5,89 +5,13 @@
 #include <set>
 
 #include "formats/archive/atomic_file.h"
-#include "formats/archive/zip_format.h"
 #include "formats/archive/zip_reader.h"
 #include "formats/archive/zip_writer.h"
 #include "support/temporary_folder.h"
+#include "support/zip_bytes.h"
 
 namespace qdq {
 namespace {
-
-// Little-endian fields, put together by hand so that each can be wrong.
-struct Bytes {
-  std::string text;
-  Bytes& u16(std::uint64_t v) { return put(v, 2); }
-  Bytes& u32(std::uint64_t v) { return put(v, 4); }
-  Bytes& u64(std::uint64_t v) { return put(v, 8); }
-  Bytes& add(const std::string& s) {
-    text += s;
-    return *this;
-  }
-  Bytes& put(std::uint64_t v, int width) {
-    for (int i = 0; i < width; ++i) text += static_cast<char>(v >> (8 * i) & 0xff);
-    return *this;
-  }
-};
-
-std::uint32_t checksum(const std::string& data) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()));
-}
-
-// What one entry says about itself, in both places.
-struct Entry {
-  std::string name = "a";
-  std::string local_name = "a";
-  std::string data = "hello";
-  std::uint32_t size = 5;
-  std::uint32_t crc = checksum("hello");
-  std::uint32_t offset = 0;
-  std::uint16_t flags = 0;
-  std::uint16_t method = 0;
-  std::string extra = {};  // of the directory
-};
-
-std::string local_part(const Entry& e) {
-  Bytes b;
-  b.u32(zip::kLocalHeader)
-      .u16(20)
-      .u16(e.flags)
-      .u16(e.method)
-      .u32(0)
-      .u32(checksum(e.data))
-      .u32(e.data.size())
-      .u32(e.data.size());
-  b.u16(e.local_name.size()).u16(0).add(e.local_name).add(e.data);
-  return b.text;
-}
-
-std::string directory_part(const Entry& e) {
-  Bytes b;
-  b.u32(zip::kDirectoryHeader).u16(20).u16(20).u16(e.flags).u16(e.method).u32(0).u32(e.crc).u32(e.size).u32(e.size);
-  b.u16(e.name.size()).u16(e.extra.size()).u16(0).u16(0).u16(0).u32(0).u32(e.offset).add(e.name).add(e.extra);
-  return b.text;
-}
-
-std::string end_part(std::size_t count, std::size_t size, std::size_t offset, const std::string& comment = "") {
-  Bytes b;
-  b.u32(zip::kEndOfDirectory)
-      .u16(0)
-      .u16(0)
-      .u16(count)
-      .u16(count)
-      .u32(size)
-      .u32(offset)
-      .u16(comment.size())
-      .add(comment);
-  return b.text;
-}
-
-std::string archive(const std::vector<Entry>& entries) {
-  std::string locals;
-  std::string directory;
-  for (const Entry& entry : entries) locals += local_part(entry);
-  for (const Entry& entry : entries) directory += directory_part(entry);
-  return locals + directory + end_part(entries.size(), directory.size(), locals.size());
-}
 
 class Zip : public testing::Test {
  protected:
@@ -104,7 +28,7 @@ class Zip : public testing::Test {
     }
     return "opened";
   }
-  bool refuses(const Entry& entry, const std::string& why) {
+  bool refuses(const ZipEntryBytes& entry, const std::string& why) {
     const std::string message = refusal(archive({entry}));
     if (message.find(why) == std::string::npos) ADD_FAILURE() << message;
     return true;
@@ -118,7 +42,7 @@ std::string text_of(std::span<const std::byte> bytes) {
 }
 
 TEST_F(Zip, ReadsStoredEntriesInPlace) {
-  const ZipReader zip = open(archive({Entry{}}));
+  const ZipReader zip = open(archive({ZipEntryBytes{}}));
   ASSERT_EQ(zip.entries().size(), 1u);
   const ZipEntry* entry = zip.find("a");
   ASSERT_NE(entry, nullptr);
@@ -147,7 +71,7 @@ TEST_F(Zip, WritesWhatItReads) {
 }
 
 TEST_F(Zip, RefusesEveryTruncation) {
-  const std::string good = archive({Entry{}});
+  const std::string good = archive({ZipEntryBytes{}});
   for (std::size_t length = 0; length < good.size(); ++length)
     EXPECT_NE(refusal(good.substr(0, length)), "opened") << length;
   EXPECT_NE(refusal(good + "x"), "opened");
@@ -173,16 +97,16 @@ TEST_F(Zip, RefusesNamesThatLeaveTheFolder) {
 }
 
 TEST_F(Zip, RefusesTwoEntriesOfOneName) {
-  Entry second;
+  ZipEntryBytes second;
   second.offset = static_cast<std::uint32_t>(local_part({}).size());
-  EXPECT_NE(refusal(archive({Entry{}, second})).find("a second entry has the name 'a'"), std::string::npos);
+  EXPECT_NE(refusal(archive({ZipEntryBytes{}, second})).find("a second entry has the name 'a'"), std::string::npos);
 }
 
 TEST_F(Zip, RefusesEntriesThatOverlap) {
   // The second entry's header lies inside the first one's data.
-  Entry inner{.name = "b", .local_name = "b"};
+  ZipEntryBytes inner{.name = "b", .local_name = "b"};
   const std::string inner_bytes = local_part(inner);
-  Entry outer{
+  ZipEntryBytes outer{
       .data = inner_bytes, .size = static_cast<std::uint32_t>(inner_bytes.size()), .crc = checksum(inner_bytes)};
   inner.offset = 31;
   const std::string locals = local_part(outer);
@@ -206,7 +130,7 @@ TEST_F(Zip, ReadsZip64AndRefusesDamagedOnes) {
   const std::string local = local_part({});
   Bytes wide_sizes;
   wide_sizes.u16(zip::kZip64Extra).u16(16).u64(5).u64(5);
-  Entry entry{.size = 0xffffffff, .extra = wide_sizes.text};
+  ZipEntryBytes entry{.size = 0xffffffff, .extra = wide_sizes.text};
   const std::string directory = directory_part(entry);
   auto end64 = [&](std::uint64_t count, std::uint64_t at) {
     Bytes b;
@@ -232,14 +156,14 @@ TEST_F(Zip, ReadsZip64AndRefusesDamagedOnes) {
 }
 
 TEST_F(Zip, FindsDamagedData) {
-  std::string bytes = archive({Entry{}});
+  std::string bytes = archive({ZipEntryBytes{}});
   bytes[31] = 'j';
   const ZipReader zip = open(bytes);
   EXPECT_THROW(zip.verify_checksum(zip.entries()[0]), FormatError);
 }
 
 TEST_F(Zip, RefusesDeflatedDataThatExpandsTooMuch) {
-  Entry bomb{.size = 5, .method = 8};
+  ZipEntryBytes bomb{.size = 5, .method = 8};
 
   const ZipReader zip = open(archive({bomb}));
   EXPECT_THROW(zip.inflate(zip.entries()[0]), FormatError);  // "hello" is no deflate stream
