@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "qdq/program.h"
@@ -36,5 +37,8 @@ std::vector<NamedTensor> load_tensors(const std::filesystem::path& path, const L
 // The inverse, atomic as save(). A .npy file takes exactly one tensor. numpy has no bfloat16 and no float8: those dtypes
 // need .safetensors. Throws InvalidArgumentError for a dtype that the format lacks or a name that occurs twice.
 void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+
+// Writes any other kind of file, atomic as save(). Throws IoError.
+void save_bytes(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace qdq

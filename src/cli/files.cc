@@ -1,11 +1,6 @@
 #include "cli/files.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "cli/signals.h"
 #include "qdq/error.h"
@@ -25,16 +20,7 @@ void save_arrays(const std::string& path, const Arrays& arrays) {
 
 void save_text(const std::string& path, const std::string& text) {
   const HoldSignals hold;
-  const std::string temporary = path + ".new." + std::to_string(::getpid());
-  std::ofstream file(temporary, std::ios::binary);
-  file << text;
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(temporary, path, error);
-  if (file && !error) return;
-  const std::string why = error ? error.message() : std::strerror(errno);
-  std::filesystem::remove(temporary, error);
-  throw IoError("cannot write " + path + ": " + why);
+  save_bytes(path, text);
 }
 
 void save_statistics_file(const Statistics& statistics, const std::string& path) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <unordered_set>
 
+#include "formats/archive/atomic_file.h"
 #include "formats/pt2/pt2.h"
 #include "formats/tensors/tensor_files.h"
 #include "formats/text/text.h"
@@ -62,6 +63,12 @@ void save_tensors(const std::filesystem::path& path, const std::vector<NamedTens
       throw InvalidArgumentError("[save] " + path.string() + ": two tensors have the name '" + tensor.name + "'");
   }
   format.save(path, tensors);
+}
+
+void save_bytes(const std::filesystem::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
 }
 
 }  // namespace qdq
