@@ -21,3 +21,21 @@ if(QDQ_BUILD_CLI)
   set_target_properties(qdq_program PROPERTIES INSTALL_RPATH "$ORIGIN/${lib_from_bin}")
   install(TARGETS qdq_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
+
+# The manual page and the completions come from the program itself, which a cross build cannot run.
+if(QDQ_BUILD_CLI AND NOT CMAKE_CROSSCOMPILING)
+  set(generated "${PROJECT_BINARY_DIR}/generated")
+  file(MAKE_DIRECTORY "${generated}")
+  add_custom_command(
+    OUTPUT "${generated}/qdq.1" "${generated}/qdq.bash" "${generated}/_qdq" "${generated}/qdq.fish"
+    COMMAND qdq_program manual > "${generated}/qdq.1"
+    COMMAND qdq_program completions bash > "${generated}/qdq.bash"
+    COMMAND qdq_program completions zsh > "${generated}/_qdq"
+    COMMAND qdq_program completions fish > "${generated}/qdq.fish"
+    DEPENDS qdq_program VERBATIM)
+  add_custom_target(qdq_shell_files ALL DEPENDS "${generated}/qdq.1")
+  install(FILES "${generated}/qdq.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+  install(FILES "${generated}/qdq.bash" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME qdq)
+  install(FILES "${generated}/_qdq" DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+  install(FILES "${generated}/qdq.fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
+endif()

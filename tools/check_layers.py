@@ -32,6 +32,7 @@ PUBLIC = {
     "weight_only_quantizer": "spec",
     "xnnpack_quantizer": "spec",
     "io": "formats",
+    "explain": "api",
     "quantize": "api",
     "numeric_debugger": "api",
     "statistics": "api",

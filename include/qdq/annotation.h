@@ -99,9 +99,18 @@ struct QuantizationAnnotation {
   const QuantizationSpecBase* input_qspec(const Node& producer) const;
 };
 
-// The metadata entry in which prepare keeps the quantizer and the rule that annotated a node: "xnnpack.conv_relu". It is
-// saved with the program.
+// The metadata entries in which prepare keeps the quantizer and the rule that annotated a node ("xnnpack.conv_relu"), or
+// why an op has no annotation. They are saved with the program.
 inline constexpr std::string_view kQuantizationRule = "quantization_rule";
+inline constexpr std::string_view kQuantizationWhyNot = "quantization_why_not";
+// What convert keeps of the observer that a quantize and a dequantize node stand for: its class, its qscheme, and the least
+// and the greatest value that it saw ("-1.5 3.25").
+inline constexpr std::string_view kQuantizationObserver = "quantization_observer";
+inline constexpr std::string_view kQuantizationScheme = "quantization_scheme";
+inline constexpr std::string_view kQuantizationObserved = "quantization_observed";
+
+// "xnnpack.conv_relu": the quantizer and the rule, or the one of the two that is known.
+std::string rule_name(const QuantizationAnnotation& annotation);
 
 // False for no annotation and for one without specs.
 bool is_valid_annotation(const Node& node);

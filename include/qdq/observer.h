@@ -133,6 +133,12 @@ class Observer {
   ObserverOptions options_;
 };
 
+// The least and the greatest value that `observer` has seen, over all channels, where it keeps them (min_val, max_val);
+// empty before the first value and for observers that learn nothing from values.
+std::optional<std::pair<double, double>> observed_bounds(const Observer& observer);
+// What its qscheme says, or the blocks of an affine observer: "per_channel_symmetric", "affine [1, 32]".
+std::string scheme_name(const Observer& observer);
+
 // Builds observers of one kind: PyTorch's `Observer.with_args(...)`.
 class ObserverFactory {
  public:

@@ -3,6 +3,7 @@
 #include "qdq/annotation_report.h"
 #include "qdq/error.h"
 #include "qdq/executor.h"
+#include "qdq/explain.h"
 #include "qdq/export_utils.h"
 #include "qdq/graph.h"
 #include "qdq/graph_text.h"

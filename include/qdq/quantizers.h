@@ -16,14 +16,15 @@
 namespace qdq {
 
 struct QuantizerOptions {
-  std::optional<bool> per_channel = {};         // weights; empty: what the backend does by default
-  bool is_dynamic = false;                      // activations get their range at run time
-  bool reduce_range = false;                    // x86: activations of 7 bits
-  std::optional<std::string> observer = {};     // of static activations: "HistogramObserver", "MinMaxObserver" ...
-  std::int64_t weight_bits = 8;                 // weight_only
-  std::optional<std::int64_t> group_size = {};  // weight_only: a scale for each run of so many inputs
-  bool observe_masks = false;                   // as PyTorch does
-  std::vector<std::string> exclude = {};        // patterns (pattern_filter) of nodes that stay in float
+  std::optional<bool> per_channel = {};             // weights; empty: what the backend does by default
+  bool is_dynamic = false;                          // activations get their range at run time
+  bool reduce_range = false;                        // x86: activations of 7 bits
+  std::optional<std::string> observer = {};         // of static activations: "HistogramObserver", "MinMaxObserver" ...
+  std::optional<std::string> weight_observer = {};  // one that knows the weights' scheme: "MSEObserver" ...
+  std::int64_t weight_bits = 8;                     // weight_only
+  std::optional<std::int64_t> group_size = {};      // weight_only: a scale for each run of so many inputs
+  bool observe_masks = false;                       // as PyTorch does
+  std::vector<std::string> exclude = {};            // patterns (pattern_filter) of nodes that stay in float
 };
 
 // "xnnpack", "x86", "arm", "xpu", "embedding", "weight_only", or several as "embedding,x86": a ComposableQuantizer.

@@ -22,6 +22,11 @@ const QuantizationSpecBase* QuantizationAnnotation::input_qspec(const Node& prod
   return nullptr;
 }
 
+std::string rule_name(const QuantizationAnnotation& annotation) {
+  const bool both = !annotation.quantizer.empty() && !annotation.rule.empty();
+  return annotation.quantizer + (both ? "." : "") + annotation.rule;
+}
+
 bool is_valid_annotation(const Node& node) {
   return node.annotation && (!node.annotation->input_qspec_map.empty() || has_spec(node.annotation->output_qspec));
 }

@@ -9,12 +9,6 @@
 namespace qdq {
 namespace {
 
-// Calls that compute with tensors' values.
-bool is_op(const Node& node) {
-  return node.kind() == NodeKind::call_function && !node.is("operator.getitem") && !is_size_query(node) &&
-         !node.target().starts_with("_operator.") && !node.target().starts_with("aten._assert");
-}
-
 bool reads_float(const Node& node) {
   const auto inputs = node.inputs();
   return std::any_of(inputs.begin(), inputs.end(), [](const Node* input) { return is_float_tensor(*input); });
@@ -68,7 +62,7 @@ AnnotationReport explain_annotations(const Program& program) {
     const QuantizationAnnotation* annotation = node.annotation.get();
     op.annotated = is_valid_annotation(node) || (annotation && annotation->annotated && annotation->why_not.empty());
     if (op.annotated)
-      op.rule = annotation->quantizer.empty() ? annotation->rule : annotation->quantizer + "." + annotation->rule;
+      op.rule = rule_name(*annotation);
     else
       op.why_not = reason(node);
     report.annotated_ops += op.annotated;

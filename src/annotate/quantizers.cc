@@ -21,6 +21,23 @@ void set_observer(QuantizationConfig& config, const QuantizerOptions& options, s
           observer_by_name(*options.observer).with_args((*role)->observer_or_fake_quant_ctr.defaults());
 }
 
+// The weights' observer, with the eps and bounds of the backend. After their scheme is settled: not every observer knows both.
+void set_weight_observer(QuantizationConfig& config, const QuantizerOptions& options, std::string_view quantizer) {
+  if (!options.weight_observer) return;
+  QuantizationSpec& weight = *config.weight;
+  ObserverFactory& factory = weight.observer_or_fake_quant_ctr;
+  factory = observer_by_name(*options.weight_observer).with_args(factory.defaults());
+  try {
+    factory({.dtype = weight.dtype,
+             .qscheme = weight.qscheme,
+             .quant_min = weight.quant_min,
+             .quant_max = weight.quant_max,
+             .ch_axis = weight.ch_axis});
+  } catch (const InvalidArgumentError& error) {
+    refuse(quantizer, *options.weight_observer + " cannot watch its weights: " + error.what());
+  }
+}
+
 template <typename AQuantizer>
 void set_excluded(AQuantizer& quantizer, const QuantizerOptions& options) {
   for (const std::string& pattern : options.exclude) quantizer.exclude(pattern_filter(pattern));
@@ -31,6 +48,7 @@ std::unique_ptr<Quantizer> make_xnnpack(const QuantizerOptions& options) {
   QuantizationConfig config =
       symmetric_config({.per_channel = options.per_channel.value_or(false), .is_dynamic = options.is_dynamic});
   set_observer(config, options, "xnnpack");
+  set_weight_observer(config, options, "xnnpack");
   quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
   set_excluded(*quantizer, options);
   return quantizer;
@@ -52,6 +70,7 @@ std::unique_ptr<Quantizer> make_inductor(QuantizationConfig config, const Quanti
   auto quantizer = std::make_unique<AQuantizer>();
   set_observer(config, options, quantizer->name());
   set_per_channel(config, options);
+  set_weight_observer(config, options, quantizer->name());
   quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
   set_excluded(*quantizer, options);
   return quantizer;
@@ -80,6 +99,7 @@ std::unique_ptr<Quantizer> make_embedding(const QuantizerOptions& options) {
 
 std::unique_ptr<Quantizer> make_weight_only(const QuantizerOptions& options) {
   if (options.per_channel == false) refuse("weight_only", "weights have a scale for each channel or group");
+  if (options.weight_observer) refuse("weight_only", "its weights have an observer of their own");
   auto quantizer = std::make_unique<WeightOnlyQuantizer>(
       WeightOnlyOptions{.bits = options.weight_bits, .group_size = options.group_size});
   set_excluded(*quantizer, options);

@@ -126,14 +126,17 @@ Partitions annotate_linear(Program& program, const QuantizationConfig& config, c
   return partitions;
 }
 
-// A histogram cannot be taken of values beyond this (torch.histc), nor of anything but float32.
-bool is_observable(const Program& program, const Node& node) {
+// A histogram cannot be taken of values beyond this (torch.histc), nor of anything but float32. "" when it can.
+std::string why_not_observable(const Program& program, const Node& node) {
   constexpr double kLargestObservable = 3.4028235e15;
   const TensorMeta* meta = node.type.tensor();
-  if (!meta || meta->dtype != DType::float32) return false;
-  if (node.kind() != NodeKind::get_attr) return true;
+  if (!meta || meta->dtype != DType::float32)
+    return "its input '" + node.name() + "' is no float32 tensor" +
+           (meta ? " but " + std::string(name(meta->dtype)) : "");
+  if (node.kind() != NodeKind::get_attr) return "";
   const Tensor& value = program.tensor_of(node);
-  return value.numel() != 1 || !(std::fabs(value.item()) > kLargestObservable);
+  if (value.numel() != 1 || !(std::fabs(value.item()) > kLargestObservable)) return "";
+  return "its constant '" + node.name() + "' is too large for a histogram";
 }
 
 void annotate_binary(const Program& program, Node& op, Node& output, const char* rule, const QuantizationConfig& config,
@@ -146,7 +149,10 @@ void annotate_binary(const Program& program, Node& op, Node& output, const char*
   for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
     Node* input = op.input(i);
     if (!input) continue;
-    if (!is_observable(program, *input)) return;
+    if (std::string why = why_not_observable(program, *input); !why.empty()) {
+      if (is_float_tensor(op)) decline(op, std::move(why));
+      return;
+    }
     annotation->set_input_qspec(*input, input_act_qspec(config));
     partition.push_back(input);
   }

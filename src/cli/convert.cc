@@ -5,11 +5,11 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/from_statistics.h"
 #include "cli/quantized_summary.h"
-#include "cli/quantizer_options.h"
 #include "cli/steps.h"
 #include "cli/usage.h"
-#include "qdq/statistics.h"
+#include "qdq/io.h"
 
 namespace qdq::cli {
 namespace {
@@ -22,53 +22,20 @@ struct Options {
   bool quiet = false;
 };
 
-// Statistics that fit the program; a part of the data will do, with a note.
-Statistics open_statistics(const Options& options, const Program& program) {
-  Statistics statistics = load_statistics(options.statistics);
-  const std::string found = fingerprint(program);
-  if (statistics.program != found)
-    throw InvalidArgumentError(
-        fmt::format("{} belongs to another program: it was made for one with the fingerprint {}, {} has {}",
-                    options.statistics, statistics.program, options.model, found));
-  if (!statistics.is_complete)
-    throw InvalidArgumentError(
-        fmt::format("{}: calibration stopped after {} samples; run the same 'qdq calibrate' again to end it",
-                    options.statistics, statistics.samples));
-  if (!statistics.shards.empty() && !options.quiet) {
-    std::string shards;
-    for (const Shard& shard : statistics.shards) shards += (shards.empty() ? "" : ", ") + to_string(shard);
-    fmt::print(stderr, "qdq: note: {} has seen the shards {} only; 'qdq merge' adds others\n", options.statistics,
-               shards);
-  }
-  return statistics;
-}
-
-QuantizerOptions recipe_of(const Statistics& statistics, const std::string& file) {
-  const Json recipe = Json::parse(statistics.recipe, nullptr, false);  // what is no JSON is no object either
-  return recipe_from_json(recipe, file);
-}
-
 void convert_with_statistics(const Options& options) {
   check_program_output(options.output);
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
-  const Statistics statistics = open_statistics(options, program);
-  const QuantizerOptions recipe = recipe_of(statistics, options.statistics);
-  const auto quantizer = make_quantizer(recipe, program, options.model);
-  PassOptions passes;
-  passes.disabled = recipe.disabled_passes;
-  PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
+  const OpenedStatistics opened = open_statistics(options.statistics, program, options.model, options.quiet);
+  PreparedProgram prepared =
+      steps.measure("prepare", [&] { return opened.prepare(std::move(program), options.model); });
   const Program converted = steps.measure("convert", [&] {
-    try {
-      apply_statistics(prepared, statistics);
-    } catch (const InvalidArgumentError& error) {
-      throw InvalidArgumentError(fmt::format("{}: {}", options.statistics, error.what()));
-    }
-    return convert(std::move(prepared), {.fold_quantize = true, .passes = passes});
+    opened.apply(prepared);
+    return convert(std::move(prepared), {.fold_quantize = true, .passes = opened.passes()});
   });
   steps.measure("save", [&] { save_program(converted, options.output); });
   if (!options.quiet || options.json)
-    print_quantized(options.model, options.output, converted, statistics.samples, steps, options.json);
+    print_quantized(options.model, options.output, converted, opened.statistics.samples, steps, options.json);
 }
 
 }  // namespace

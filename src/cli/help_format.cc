@@ -8,12 +8,6 @@ namespace {
 constexpr std::size_t kWidth = 100;
 constexpr std::size_t kOptionColumn = 28;
 
-// CLI11 appends what its validators say to the name of the type: "N:INT in [1 - 1024]".
-std::string type_of(const CLI::Option* option) {
-  const std::string type = option->get_type_name();
-  return type.substr(0, type.find(':'));
-}
-
 }  // namespace
 
 std::string wrap(const std::string& text, std::size_t width) {
@@ -39,15 +33,25 @@ std::string wrap(const std::string& text, std::size_t width) {
 
 HelpFormatter::HelpFormatter() { column_width(kOptionColumn); }
 
-std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
-  std::string usage = fmt::format("Usage: {}", name);
+// CLI11 appends what its validators say to the name of the type: "N:INT in [1 - 1024]".
+std::string type_of(const CLI::Option* option) {
+  const std::string type = option->get_type_name();
+  return type.substr(0, type.find(':'));
+}
+
+std::string usage_of(const CLI::App* app, const std::string& name) {
+  std::string usage = name;
   for (const CLI::Option* option : app->get_options())
     if (option->get_positional()) usage += " " + type_of(option);
   for (const CLI::Option* option : app->get_options())
     if (!option->get_positional() && option->get_required())
       usage += fmt::format(" --{} {}", option->get_lnames().front(), type_of(option));
-  usage += app->get_subcommands([](const CLI::App*) { return true; }).empty() ? " [OPTIONS]" : " COMMAND [OPTIONS]";
-  return usage + "\n";
+  return usage +
+         (app->get_subcommands([](const CLI::App*) { return true; }).empty() ? " [OPTIONS]" : " COMMAND [OPTIONS]");
+}
+
+std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
+  return "Usage: " + usage_of(app, name) + "\n";
 }
 
 std::string HelpFormatter::make_description(const CLI::App* app) const {

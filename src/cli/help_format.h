@@ -17,6 +17,11 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_subcommand(const CLI::App* command) const override;
 };
 
+// The name of the option's value, "N", without what CLI11's validators append to it.
+std::string type_of(const CLI::Option* option);
+// "qdq run MODEL.pt2 --input DATA [OPTIONS]" for the command called `name`.
+std::string usage_of(const CLI::App* app, const std::string& name);
+
 // Breaks `text` at spaces so that no line is longer than `width`, where words allow it.
 std::string wrap(const std::string& text, std::size_t width);
 

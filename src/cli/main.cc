@@ -50,8 +50,11 @@ int main(int argc, char** argv) {
   qdq::cli::add_run(app);
   qdq::cli::add_compare(app);
   qdq::cli::add_inspect(app);
+  qdq::cli::add_explain(app);
   qdq::cli::add_bench(app);
   qdq::cli::add_pass(app);
+  qdq::cli::add_completions(app);
+  qdq::cli::add_manual(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/known_values.h"
 #include "cli/usage.h"
 
 namespace qdq::cli {
@@ -18,6 +19,7 @@ void for_each_option(Options& options, Visit&& visit) {
   visit("dynamic", options.is_dynamic);
   visit("reduce_range", options.reduce_range);
   visit("observer", options.observer);
+  visit("weight_observer", options.weight_observer);
   visit("weight_bits", options.weight_bits);
   visit("group_size", options.group_size);
   visit("observe_masks", options.observe_masks);
@@ -46,15 +48,25 @@ void read(const Json& json, std::optional<T>& field) {
 }  // namespace
 
 void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
-  command
-      .add_option("--quantizer", options.quantizer,
-                  fmt::format("Decides what is quantized, for which backend: {}, or several with commas between them "
-                              "(default: xnnpack)",
-                              fmt::join(quantizer_names(), ", ")))
+  with_known_values(
+      command.add_option("--quantizer", options.quantizer,
+                         fmt::format("Decides what is quantized, for which backend: {}, or several with commas between "
+                                     "them (default: xnnpack)",
+                                     fmt::join(quantizer_names(), ", "))),
+      quantizer_names())
+      ->type_name("NAME");
+  const auto all_observers = observer_names();
+  const std::vector<std::string> observers(all_observers.begin(), all_observers.end());
+  with_known_values(
+      command.add_option(
+          "--observer", options.observer,
+          "Chooses the ranges of activations: MinMaxObserver, MSEObserver ... (default: the quantizer's own)"),
+      observers)
       ->type_name("NAME");
   command
-      .add_option("--observer", options.observer,
-                  "Chooses the ranges of activations: MinMaxObserver, MSEObserver ... (default: the quantizer's own)")
+      .add_option(
+          "--weight-observer", options.weight_observer,
+          "Chooses the ranges of weights in the same way; one that knows their scheme, per channel or per tensor")
       ->type_name("NAME");
   command.add_flag_callback(
       "--per-channel", [&options] { options.per_channel = true; },

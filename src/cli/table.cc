@@ -15,6 +15,8 @@ void Table::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
+void Table::add_heading(std::string text) { headings_.emplace_back(rows_.size(), std::move(text)); }
+
 std::string Table::to_string() const { return to_string(stdout_has_colour()); }
 
 std::string Table::to_string(bool bold_titles) const {
@@ -33,8 +35,14 @@ std::string Table::to_string(bool bold_titles) const {
     return text;
   };
   const std::string titles = line([&](std::size_t c) { return columns_[c].title; });
-  std::string text = (bold_titles ? bold(titles) : titles) + "\n";
-  for (const auto& row : rows_) text += line([&](std::size_t c) { return row[c]; }) + "\n";
+  const auto emphasized = [&](const std::string& words) { return (bold_titles ? bold(words) : words) + "\n"; };
+  std::string text = emphasized(titles);
+  std::size_t heading = 0;
+  for (std::size_t r = 0; r <= rows_.size(); ++r) {
+    for (; heading < headings_.size() && headings_[heading].first == r; ++heading)
+      text += emphasized("  " + headings_[heading].second);
+    if (r < rows_.size()) text += line([&](std::size_t c) { return rows_[r][c]; }) + "\n";
+  }
   return text;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace qdq::cli {
@@ -15,14 +16,17 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   // Throws InternalError unless there is one cell for each column.
   void add(std::vector<std::string> cells);
+  // A line of its own above the rows that follow; it stands out as the titles do.
+  void add_heading(std::string text);
   bool empty() const { return rows_.empty(); }
   // Lines of two leading spaces and no trailing ones, the titles first.
-  std::string to_string() const;  // for standard output: the titles are bold on a terminal
+  std::string to_string() const;  // for standard output: titles and headings are bold on a terminal
   std::string to_string(bool bold_titles) const;
 
  private:
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::pair<std::size_t, std::string>> headings_;  // each above the row of that number
 };
 
 std::string grouped(std::int64_t number);        // "1,234,567"

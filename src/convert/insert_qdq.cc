@@ -2,18 +2,36 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <tuple>
 
 #include "passes/qdq_ops.h"
+#include "qdq/annotation.h"
 
 namespace qdq {
 namespace {
+
+// The shortest decimal that reads back to the same number, whatever the locale.
+std::string shortest(double value) {
+  std::array<char, 32> text;
+  return std::string(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
+}
 
 bool is_static_dtype(DType dtype) {
   constexpr std::array supported = {DType::quint8,      DType::qint8,        DType::qint32, DType::uint8,
                                     DType::int8,        DType::uint16,       DType::int16,  DType::int32,
                                     DType::float8_e5m2, DType::float8_e4m3fn};
   return std::find(supported.begin(), supported.end(), dtype) != supported.end();
+}
+
+// For `explain`.
+void record_observer(Node& node, const Node& value, const Observer& observer) {
+  const std::string* before = value.meta.find(kQuantizationTensor);  // of an observer before this one
+  node.meta.set(kQuantizationTensor, before ? *before : value.name());
+  node.meta.set(kQuantizationObserver, std::string(observer.kind()));
+  node.meta.set(kQuantizationScheme, scheme_name(observer));
+  if (const auto seen = observed_bounds(observer))
+    node.meta.set(kQuantizationObserved, shortest(seen->first) + " " + shortest(seen->second));
 }
 
 // "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.
@@ -76,6 +94,7 @@ class Inserter {
       replacement = &insert_static(call, value, observer);
     else if (observer.dtype() == DType::float16)
       replacement = &insert_float16(value);
+    for (Node* node = replacement; node != &value; node = node->input(0)) record_observer(*node, value, observer);
     call.replace_all_uses_with(*replacement);
     graph_.erase(call);
   }
@@ -236,6 +255,10 @@ class Inserter {
 };
 
 }  // namespace
+
+bool becomes_dequantize(const Observer& observer) {
+  return observer.affine() || observer.is_dynamic() || is_static_dtype(observer.dtype());
+}
 
 int insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers) {
   return Inserter(program, observers).run();

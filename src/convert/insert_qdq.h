@@ -2,11 +2,19 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "qdq/observer.h"
 #include "qdq/program.h"
 
 namespace qdq {
+
+// Whether insert_qdq puts a dequantize for `observer`; false for casts to float16 and for observers that it drops.
+bool becomes_dequantize(const Observer& observer);
+
+// The value that a quantize and a dequantize node stand before, by the name of its node: a weight that is stored quantized
+// gets another one. Metadata, as kQuantizationObserver.
+inline constexpr std::string_view kQuantizationTensor = "quantization_tensor";
 
 // Replaces every observer by what it stands for:
 //
@@ -17,6 +25,7 @@ namespace qdq {
 //   float16                %x -> convert_element_type(float16) -> convert_element_type(float32)
 //   other (placeholder)    nothing: users read %x
 //
+// The new nodes keep in their metadata who chose their range (kQuantizationObserver and the like).
 // Throws InvalidArgumentError, naming the observed node, for an observer that has no qparams or a dtype that the scheme
 // does not allow. Returns how many observers were replaced.
 int insert_qdq(Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers);

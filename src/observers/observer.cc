@@ -1,5 +1,7 @@
 #include "qdq/observer.h"
 
+#include <algorithm>
+
 #include "qdq/error.h"
 
 namespace qdq {
@@ -56,6 +58,28 @@ void Observer::merge(const Observer& other) {
   throw InvalidArgumentError("[observe] " + std::string(kind()) +
                              ": its state depends on the order of the values, so " + std::string(other.kind()) +
                              " cannot be merged into it");
+}
+
+std::optional<std::pair<double, double>> observed_bounds(const Observer& observer) {
+  const ObserverState state = observer.save_state();
+  const Tensor* const min = state.find("min_val");
+  const Tensor* const max = state.find("max_val");
+  if (!min || !max || min->numel() == 0 || min->numel() != max->numel()) return std::nullopt;
+  const Tensor lows = min->to(DType::float64).contiguous();
+  const Tensor highs = max->to(DType::float64).contiguous();
+  const double low = *std::min_element(lows.data<double>(), lows.data<double>() + lows.numel());
+  const double high = *std::max_element(highs.data<double>(), highs.data<double>() + highs.numel());
+  if (!(low <= high)) return std::nullopt;  // inf and -inf: nothing was observed
+  return std::pair(low, high);
+}
+
+std::string scheme_name(const Observer& observer) {
+  const AffineConfig* const affine = observer.affine();
+  if (!affine) return std::string(name(observer.qscheme()));
+  if (!affine->block_size) return "affine";
+  std::string blocks;
+  for (const std::int64_t size : *affine->block_size) blocks += (blocks.empty() ? "" : ", ") + std::to_string(size);
+  return "affine [" + blocks + "]";
 }
 
 }  // namespace qdq

@@ -39,4 +39,13 @@ inline bool is_size_query(const Node& node) {
          node.is("aten.sym_numel.default") || node.is("aten.sym_numel");
 }
 
+// A call that computes with tensors' values: what can be quantized, and what reports count. Quantize and dequantize, picking
+// from a tuple, arithmetic on sizes and assertions are none.
+inline bool is_op(const Node& node) {
+  return node.kind() == NodeKind::call_function && !is_quantize(node) && !is_dequantize(node) &&
+         !is_choose_qparams(node) && !node.is(kConvertElementType) && !is_size_query(node) &&
+         !node.is("operator.getitem") && !node.target().starts_with("_operator.") &&
+         !node.target().starts_with("aten._assert");
+}
+
 }  // namespace qdq

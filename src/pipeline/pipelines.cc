@@ -19,18 +19,17 @@
 namespace qdq {
 namespace {
 
-// Annotations end with prepare. What made them stays with the nodes, for `explain`. Returns the number of annotated nodes.
-int record_rules(Program& program, const Quantizer& quantizer) {
-  int annotated = 0;
-  for (Node& node : program.graph().nodes()) {
-    if (!is_valid_annotation(node)) continue;
-    std::string& owner = node.annotation->quantizer;
-    if (owner.empty()) owner = quantizer.name();
-    const std::string& rule = node.annotation->rule;
-    node.meta.set(kQuantizationRule, rule.empty() ? owner : owner + "." + rule);
-    ++annotated;
-  }
-  return annotated;
+// Annotations end with prepare. What made them, or why there is none, stays with the nodes, for `explain`.
+AnnotationReport record_rules(Program& program, const Quantizer& quantizer) {
+  for (Node& node : program.graph().nodes())
+    if (is_valid_annotation(node)) {
+      if (node.annotation->quantizer.empty()) node.annotation->quantizer = quantizer.name();
+      node.meta.set(kQuantizationRule, rule_name(*node.annotation));
+    }
+  AnnotationReport report = explain_annotations(program);
+  for (const AnnotatedOp& op : report.ops)
+    if (!op.annotated) program.graph().find(op.node->name())->meta.set(kQuantizationWhyNot, op.why_not);
+  return report;
 }
 
 using Observers = std::map<std::string, std::shared_ptr<Observer>>;
@@ -79,9 +78,11 @@ int prepare_bodies(Program& program, Quantizer& quantizer, const PassOptions& op
     if (!body) {
       const std::string why = why_in_float(node);
       program.graph().note(node, "prepare_bodies", NoMatch(why));
+      node.meta.set(kQuantizationWhyNot, why);
       if (multiply_accumulates_inside(node) > 0) result.warnings.push_back(node.describe() + ": " + why);
       continue;
     }
+    node.meta.set(kQuantizationWhyNot, "its body is quantized as a program of its own");
     LoopBody inner(program, *body);
     Prepared prepared = prepare_graph(inner.program(), quantizer, inside_body(options));
     inner.put_back();
@@ -106,9 +107,9 @@ Prepared prepare_graph(Program& program, Quantizer& quantizer, const PassOptions
     quantizer.transform_for_annotation(p);
     quantizer.annotate(p);
     quantizer.validate(p);
-    const int annotated = record_rules(p, quantizer);
-    result.warnings = annotation_warnings(explain_annotations(p));
-    return annotated;
+    const AnnotationReport report = record_rules(p, quantizer);
+    result.warnings = annotation_warnings(report);
+    return static_cast<int>(report.annotated_ops);
   });
   passes.add("insert_observers", [&](Program& p) {  // one observer for each sharing group
     ObserverMap observers = build_observers(AnnotatedPlaces(p.graph()));

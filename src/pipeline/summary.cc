@@ -1,17 +1,9 @@
-#include <unordered_set>
-
 #include "passes/qdq_ops.h"
+#include "pipeline/quantized_ops.h"
 #include "qdq/quantize.h"
 
 namespace qdq {
 namespace {
-
-bool is_bookkeeping(const Node& node) {
-  return node.kind() != NodeKind::call_function || is_quantize(node) || is_dequantize(node) ||
-         is_choose_qparams(node) || is_size_query(node) || node.is("operator.getitem") ||
-         node.is(kConvertElementType) || node.target().starts_with("_operator.") ||
-         node.target().starts_with("aten._assert");
-}
 
 bool is_float_tensor(const Node& node) {
   const TensorMeta* meta = node.type.tensor();
@@ -21,14 +13,6 @@ bool is_float_tensor(const Node& node) {
 // A weight that stayed in float. Biases, which have one dimension, do so in quantized ops too.
 bool is_float_weight(const Node& node) {
   return node.kind() == NodeKind::get_attr && is_float_tensor(node) && node.type.tensor()->sizes.size() > 1;
-}
-
-// A relu between a quantized convolution and the quantize of its result is part of that one quantized op.
-bool is_fused_with(const Node& producer, const Node& node) {
-  if (producer.num_users() != 1 || node.num_users() == 0) return false;
-  for (const Node* user : node.users())
-    if (!is_quantize(*user)) return false;
-  return true;
 }
 
 }  // namespace
@@ -45,27 +29,49 @@ std::int64_t QuantizationSummary::in_float() const {
   return total;
 }
 
+QuantizedOps::QuantizedOps(const Program& program, const ObserverTest& becomes_dequantize)
+    : becomes_dequantize_(becomes_dequantize) {
+  for (const Node& node : program.graph().nodes()) {
+    if (!is_op(node)) continue;
+    bool reads_quantized = false;
+    for (const Node* input : node.inputs()) reads_quantized |= is_quantized_activation(*input, node);
+    if (reads_quantized && !float_input(node)) ops_.insert(&node);
+  }
+}
+
+const Node* QuantizedOps::float_input(const Node& op) const {
+  for (const Node* input : op.inputs())
+    if (!is_quantized_activation(*input, op) &&
+        (input->kind() != NodeKind::get_attr ? is_float_tensor(*input) : is_float_weight(*input)))
+      return input;
+  return nullptr;
+}
+
+bool QuantizedOps::is_dequantized(const Node& node) const {
+  return is_dequantize(node) ||
+         (node.kind() == NodeKind::call_module && becomes_dequantize_ && becomes_dequantize_(node));
+}
+
+bool QuantizedOps::is_quantized_activation(const Node& input, const Node& op) const {
+  return is_dequantized(input) || (ops_.contains(&input) && is_fused_with(input, op));
+}
+
+// A relu between a quantized convolution and the quantize of its result is part of that one quantized op.
+bool QuantizedOps::is_fused_with(const Node& producer, const Node& op) const {
+  if (producer.num_users() != 1 || op.num_users() == 0) return false;
+  for (const Node* user : op.users())
+    if (!is_quantize(*user) && !(user->kind() == NodeKind::call_module && is_dequantized(*user))) return false;
+  return true;
+}
+
 QuantizationSummary summarize_quantization(const Program& program) {
   QuantizationSummary summary;
-  std::unordered_set<const Node*> quantized;
-  for (Node& node : program.graph().nodes()) {
-    if (is_bookkeeping(node)) continue;
-    bool reads_float = false;
-    bool reads_quantized = false;
-    for (const Node* input : node.inputs()) {
-      const bool activation = input->kind() != NodeKind::get_attr;
-      if (activation && is_dequantize(*input))
-        reads_quantized = true;
-      else if (quantized.contains(input) && is_fused_with(*input, node))
-        reads_quantized = true;
-      else if ((activation && is_float_tensor(*input)) || is_float_weight(*input))
-        reads_float = true;
+  const QuantizedOps quantized(program);
+  for (const Node& node : program.graph().nodes())
+    if (is_op(node)) {
+      auto& count = summary.ops[node.target()];
+      ++(quantized.contains(node) ? count.quantized : count.in_float);
     }
-    auto& count = summary.ops[node.target()];
-    const bool is_quantized = reads_quantized && !reads_float;
-    if (is_quantized) quantized.insert(&node);
-    ++(is_quantized ? count.quantized : count.in_float);
-  }
   return summary;
 }
 

@@ -115,6 +115,29 @@ TEST(QuantizerByName, BuildsListsAndSetsOptions) {
   EXPECT_EQ(spec.observer_or_fake_quant_ctr.defaults().eps, 1.0 / 4096);
 }
 
+TEST(QuantizerByName, ChoosesTheObserverOfWeightsApart) {
+  Program program = embedding_and_linear();
+  quantizer_by_name("embedding,xnnpack", {.weight_observer = "MSEObserver", .exclude = {"emb*"}})->annotate(program);
+  EXPECT_EQ(annotations(program), "linear by linear: embedding=HistogramObserver w=MSEObserver -> HistogramObserver\n");
+  const Node& linear = *program.graph().find("linear");
+  const auto& spec = std::get<QuantizationSpec>(*linear.annotation->input_qspec(*program.graph().find("w")));
+  EXPECT_EQ(spec.qscheme, QScheme::per_tensor_symmetric);
+  EXPECT_EQ(spec.observer_or_fake_quant_ctr.defaults().eps, 1.0 / 4096);
+  EXPECT_NO_THROW(quantizer_by_name("x86", {.weight_observer = "PerChannelMinMaxObserver"}));
+}
+
+TEST(QuantizerByName, RefusesAnObserverThatDoesNotKnowTheSchemeOfTheWeights) {
+  try {
+    quantizer_by_name("xnnpack", {.per_channel = true, .weight_observer = "MinMaxObserver"});
+    FAIL();
+  } catch (const InvalidArgumentError& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "[annotate] quantizer 'xnnpack': MinMaxObserver cannot watch its weights: [observe] MinMaxObserver: a "
+              "per_tensor qscheme expected, found per_channel_symmetric");
+  }
+  EXPECT_THROW(quantizer_by_name("weight_only", {.weight_observer = "MSEObserver"}), InvalidArgumentError);
+}
+
 TEST(QuantizerByName, UnknownNamesListTheKnownOnes) {
   try {
     quantizer_by_name("embedding,gpu");

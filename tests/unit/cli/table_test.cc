@@ -39,6 +39,19 @@ TEST(Grouped, PutsACommaBeforeEachGroupOfThreeDigits) {
   EXPECT_EQ(grouped(-100), "-100");
 }
 
+TEST(Table, PutsHeadingsAboveTheRowsThatFollow) {
+  Table table({{"name"}, {"n", true}});
+  table.add_heading("a heading wider than the table");
+  table.add({"a", "1"});
+  table.add_heading("nothing below");
+  EXPECT_EQ(table.to_string(false),
+            "  name  n\n"
+            "  a heading wider than the table\n"
+            "  a     1\n"
+            "  nothing below\n");
+  EXPECT_TRUE(table.to_string(true).ends_with("\x1b[1m  nothing below\x1b[0m\n"));
+}
+
 TEST(Percent, SaysNothingOfNothing) {
   EXPECT_EQ(percent(1, 4), "25.0 %");
   EXPECT_EQ(percent(0, 0), "-");
