@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ops/family.h"
+#include "ops/pieces.h"
 #include "ops/promotion.h"
 #include "ops/shapes.h"
 
@@ -21,31 +22,15 @@ std::vector<Value> infer_to(const Call& call) {
 }
 
 std::vector<Value> infer_cat(const Call& call) {
-  std::vector<Tensor> tensors = call.tensors("tensors");
+  const std::vector<Tensor> tensors = call.tensors("tensors");
   const std::vector<Value> operands(tensors.begin(), tensors.end());
-  const DType dtype = result_type(operands);
-  // An empty 1-dim tensor is skipped whatever the others look like.
-  std::erase_if(tensors, [](const Tensor& t) { return t.dim() == 1 && t.numel() == 0; });
-  if (tensors.empty()) return {meta_value(dtype, {0})};
-  const std::int64_t rank = tensors[0].dim();
-  const auto d = static_cast<std::size_t>(call.dim("dim", rank));
-  if (rank == 0) call.fail("0-dim tensors cannot be concatenated");
-  Shape sizes = tensors[0].sizes();
-  sizes[d] = 0;
-  for (const Tensor& tensor : tensors) {
-    Shape others = tensor.sizes();
-    if (tensor.dim() == rank) {
-      const std::int64_t extent = others[d];
-      others[d] = sizes[d];
-      if (others == sizes) {
-        sizes[d] += extent;
-        continue;
-      }
-    }
-    call.fail("sizes " + to_string(tensor.sizes()) + " do not fit " + to_string(tensors[0].sizes()) +
-              " beside dimension " + std::to_string(d));
-  }
-  return {meta_value(dtype, std::move(sizes))};
+  const Pieces pieces = pieces_of(call);
+  if (pieces.tensors.empty()) return {meta_value(result_type(operands), {0})};
+  Shape sizes = pieces.tensors[0].sizes();
+  std::int64_t& extent = sizes[static_cast<std::size_t>(pieces.dim)];
+  extent = 0;
+  for (const Tensor& tensor : pieces.tensors) extent += tensor.size(pieces.dim);
+  return {meta_value(result_type(operands), std::move(sizes))};
 }
 
 std::vector<Value> infer_stack(const Call& call) {
@@ -136,6 +121,9 @@ constexpr OpRow kRows[] = {
      {.is_random = true, .shares_qparams = true}},
     {"aten::cat(Tensor[] tensors, int dim=0) -> Tensor", infer_cat, kMoves},
     {"aten::stack(Tensor[] tensors, int dim=0) -> Tensor", infer_stack, kMoves},
+    {"aten::hstack(Tensor[] tensors) -> Tensor", infer_cat, kMoves},
+    {"aten::vstack(Tensor[] tensors) -> Tensor", infer_cat, kMoves},
+    {"aten::dstack(Tensor[] tensors) -> Tensor", infer_cat, kMoves},
     {"aten::repeat(Tensor self, SymInt[] repeats) -> Tensor", infer_repeat, kMoves},
     {"aten::tile(Tensor self, SymInt[] dims) -> Tensor", infer_repeat, kMoves},
     {"aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? "

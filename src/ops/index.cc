@@ -1,6 +1,7 @@
 #include "ops/index.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "ops/family.h"
 #include "ops/promotion.h"
@@ -114,6 +115,17 @@ std::vector<Value> infer_embedding_bag(const Call& call) {
   return {meta_value(weight.dtype(), {bags, weight.size(1)}), Value(), Value(), Value()};
 }
 
+// A vector becomes a matrix with it on a diagonal; of a matrix the diagonal is taken.
+std::vector<Value> infer_diag(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const std::int64_t k = call.integer("diagonal");
+  if (self.dim() == 1) return {meta_value(self.dtype(), Shape(2, self.size(0) + std::abs(k)))};
+  if (self.dim() != 2) call.fail("a vector or a matrix expected, found sizes " + to_string(self.sizes()));
+  const std::int64_t length =
+      std::min(self.size(0) + std::min<std::int64_t>(k, 0), self.size(1) - std::max<std::int64_t>(k, 0));
+  return {meta_value(self.dtype(), {std::max<std::int64_t>(length, 0)})};
+}
+
 constexpr OpRow kRows[] = {
     {"aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False,"
      " bool sparse=False) -> Tensor",
@@ -148,6 +160,7 @@ constexpr OpRow kRows[] = {
     {"aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor", infer_same_as_first},
     {"aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)", infer_first_itself},
     {"aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor", infer_same_as_first},
+    {"aten::diag(Tensor self, int diagonal=0) -> Tensor", infer_diag},
     {"aten::triu(Tensor self, SymInt diagonal=0) -> Tensor", infer_same_as_first},
     {"aten::tril(Tensor self, SymInt diagonal=0) -> Tensor", infer_same_as_first},
     {"aten::masked_select(Tensor self, Tensor mask) -> Tensor"},

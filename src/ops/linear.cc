@@ -39,6 +39,26 @@ std::vector<Value> infer_matmul(const Call& call) {
   return {meta_value(a.dtype(), std::move(sizes))};
 }
 
+std::vector<Value> infer_outer(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const Tensor& other = call.tensor("vec2");
+  if (self.dim() != 1 || other.dim() != 1)
+    call.fail("two vectors expected, found sizes " + to_string(self.sizes()) + " and " + to_string(other.sizes()));
+  return {meta_value(result_type({self, other}), {self.size(0), other.size(0)})};
+}
+
+// Broadcast, without the dimension along which the vectors lie.
+std::vector<Value> infer_cosine_similarity(const Call& call) {
+  const Tensor& a = call.tensor("x1");
+  const Tensor& b = call.tensor("x2");
+  const DType dtype = result_type({a, b});
+  if (!is_floating_point(dtype)) call.fail("floating-point tensors expected, found " + std::string(name(dtype)));
+  Shape sizes = broadcast(call, a.sizes(), b.sizes());
+  const std::int64_t d = call.dim("dim", static_cast<std::int64_t>(sizes.size()));
+  if (!sizes.empty()) sizes.erase(sizes.begin() + d);
+  return {meta_value(dtype, std::move(sizes))};
+}
+
 std::vector<Value> infer_addmm(const Call& call) {
   const bool batched = call.schema().find_arg("batch1") != nullptr;
   const Tensor& a = call.tensor(batched ? "batch1" : "mat1");
@@ -76,6 +96,8 @@ constexpr OpRow kRows[] = {
     {"aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", infer_linear},
     {"aten::matmul(Tensor self, Tensor other) -> Tensor", infer_matmul},
     {"aten::mm(Tensor self, Tensor mat2) -> Tensor", infer_matmul},
+    {"aten::outer(Tensor self, Tensor vec2) -> Tensor", infer_outer},
+    {"aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor", infer_cosine_similarity},
     {"aten::bmm(Tensor self, Tensor mat2) -> Tensor", infer_matmul},
     {"aten::mv(Tensor self, Tensor vec) -> Tensor", infer_matmul},
     {"aten::dot(Tensor self, Tensor tensor) -> Tensor", infer_matmul},

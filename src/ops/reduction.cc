@@ -71,6 +71,28 @@ std::vector<Value> infer_cumsum(const Call& call) {
   return {meta_value(call.dtype("dtype", natural), self.sizes())};
 }
 
+std::vector<Value> infer_diff(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  if (self.dim() == 0) call.fail("a tensor with dimensions expected");
+  if (call.integer("n") < 0) call.fail("n must not be negative, found " + std::to_string(call.integer("n")));
+  const std::int64_t d = call.dim("dim", self.dim());
+  Shape sizes = self.sizes();
+  std::int64_t& size = sizes[static_cast<std::size_t>(d)];
+  std::vector<Value> operands = {self};
+  for (const char* end : {"prepend", "append"})
+    if (const Tensor more = call.optional_tensor(end); more.defined()) {
+      Shape expected = self.sizes();
+      if (more.dim() == self.dim()) expected[static_cast<std::size_t>(d)] = more.size(d);
+      if (more.sizes() != expected)
+        call.fail(std::string(end) + " of sizes " + to_string(more.sizes()) + " does not fit " +
+                  to_string(self.sizes()));
+      size += more.size(d);
+      operands.emplace_back(more);
+    }
+  size = std::max<std::int64_t>(0, size - call.integer("n"));
+  return {meta_value(result_type(operands), std::move(sizes))};
+}
+
 std::vector<Value> infer_topk(const Call& call) {
   const Tensor& self = first_tensor(call);
   Shape sizes = self.sizes();
@@ -145,6 +167,7 @@ constexpr OpRow kRows[] = {
     {"aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, "
      "Tensor indices)",
      infer_sort},
+    {"aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor", infer_diff},
     {"aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", infer_cumsum},
     {"aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor "
      "values, Tensor indices)",

@@ -26,7 +26,7 @@ std::vector<Value> infer_pad(const Call& call) {
 std::vector<Value> infer_upsample(const Call& call) {
   const Tensor& input = call.tensor("input");
   const std::string& target = call.schema().target;
-  const auto rank = static_cast<std::size_t>(target[target.find("d.") - 1] - '0');
+  const auto rank = static_cast<std::size_t>(target[target.find_first_of("123")] - '0');
   if (input.sizes().size() != rank + 2)
     call.fail("batch, channels and " + std::to_string(rank) + " more dimensions expected, found sizes " +
               to_string(input.sizes()));
@@ -117,6 +117,12 @@ constexpr OpRow kRows[] = {
      "scale_factors) -> Tensor",
      infer_upsample},
     {"aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
+     "scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
+     "scale_factors) -> Tensor",
+     infer_upsample},
+    {"aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? "
      "scale_factors) -> Tensor",
      infer_upsample},
     {"aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool "

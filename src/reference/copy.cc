@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/pieces.h"
 #include "ops/shapes.h"
 #include "reference/eval.h"
 
@@ -39,15 +40,13 @@ std::vector<Value> eval_native_dropout(const Call& call) {
 }
 
 std::vector<Value> eval_cat(const Call& call) {
-  std::vector<Tensor> tensors = call.tensors("tensors");
   const std::vector<Value> inferred = call.schema().infer(call);
   const Tensor out = Tensor::empty(inferred.front().tensor()->dtype(), inferred.front().tensor()->sizes());
-  std::erase_if(tensors, [](const Tensor& t) { return t.dim() == 1 && t.numel() == 0; });
-  const std::int64_t d = call.dim("dim", out.dim());
+  const Pieces pieces = pieces_of(call);
   std::int64_t start = 0;
-  for (const Tensor& tensor : tensors) {
-    out.narrow(d, start, tensor.size(d)).copy_from(tensor);
-    start += tensor.size(d);
+  for (const Tensor& tensor : pieces.tensors) {
+    out.narrow(pieces.dim, start, tensor.size(pieces.dim)).copy_from(tensor);
+    start += tensor.size(pieces.dim);
   }
   return {out};
 }
@@ -201,6 +200,9 @@ constexpr KernelRow kRows[] = {
     {"aten.native_dropout.default", eval_native_dropout},
     {"aten.cat.default", eval_cat},
     {"aten.stack.default", eval_stack},
+    {"aten.hstack.default", eval_cat},
+    {"aten.vstack.default", eval_cat},
+    {"aten.dstack.default", eval_cat},
     {"aten.repeat.default", eval_repeat},
     {"aten.tile.default", eval_repeat},
     {"aten.repeat_interleave.self_int", eval_repeat_interleave},

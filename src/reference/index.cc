@@ -185,6 +185,24 @@ Tensor triangle(const Call& call, bool upper) {
 std::vector<Value> eval_triu(const Call& call) { return {triangle(call, true)}; }
 std::vector<Value> eval_tril(const Call& call) { return {triangle(call, false)}; }
 
+// Diagonal `k` of `matrix`, `length` elements of it: above the main one for k > 0.
+Tensor diagonal(const Tensor& matrix, std::int64_t k, std::int64_t length) {
+  const std::int64_t first = k >= 0 ? k * matrix.strides()[1] : -k * matrix.strides()[0];
+  return matrix.as_strided({length}, {matrix.strides()[0] + matrix.strides()[1]}, matrix.storage_offset() + first);
+}
+
+std::vector<Value> eval_diag(const Call& call) {
+  const Tensor& self = call.tensor("self");
+  const std::int64_t k = call.integer("diagonal");
+  const Tensor out = Tensor::empty(self.dtype(), call.schema().infer(call).front().tensor()->sizes());
+  if (self.numel() == 0 || out.numel() == 0) return {out};
+  if (self.dim() == 1)
+    diagonal(out, k, self.size(0)).copy_from(self);
+  else
+    out.copy_from(diagonal(self, k, out.size(0)));
+  return {out};
+}
+
 constexpr KernelRow kRows[] = {
     {"aten.embedding.default", eval_embedding},
     {"aten.index.Tensor", eval_index},
@@ -196,6 +214,7 @@ constexpr KernelRow kRows[] = {
     {"aten.scatter.value", eval_scatter},
     {"aten.scatter_.src", in_place<eval_scatter>},
     {"aten.scatter_.value", in_place<eval_scatter>},
+    {"aten.diag.default", eval_diag},
     {"aten.triu.default", eval_triu},
     {"aten.tril.default", eval_tril},
 };

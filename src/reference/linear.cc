@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "reference/matmul.h"
 
 namespace qdq {
@@ -58,6 +61,48 @@ std::vector<Value> eval_linear(const Call& call) {
   return {call.has("bias") ? add_bias(call, product, call.tensor("bias")) : product};
 }
 
+std::vector<Value> eval_outer(const Call& call) {
+  const Tensor inferred = *call.schema().infer(call).front().tensor();
+  return with_compute_type(inferred.dtype(), [&](auto type) -> std::vector<Value> {
+    using T = decltype(type);
+    const Tensor column = contiguous_as<T>(call.tensor("self")).reshape({inferred.size(0), 1});
+    const auto multiply = [](T x, T y) { return static_cast<T>(x * y); };
+    return {map<T>(call, column, contiguous_as<T>(call.tensor("vec2")), multiply).to(inferred.dtype())};
+  });
+}
+
+// The dot product of two vectors, each divided by its norm or by eps, whichever is larger.
+double cosine(const double* a, const double* b, std::int64_t length, std::int64_t stride, double eps) {
+  double squares_a = 0;
+  double squares_b = 0;
+  double products = 0;
+  for (std::int64_t i = 0; i < length; ++i) {
+    const double x = a[i * stride];
+    const double y = b[i * stride];
+    squares_a += x * x;
+    squares_b += y * y;
+    products += x * y;
+  }
+  return products / std::max(std::sqrt(squares_a), eps) / std::max(std::sqrt(squares_b), eps);
+}
+
+std::vector<Value> eval_cosine_similarity(const Call& call) {
+  const Tensor inferred = *call.schema().infer(call).front().tensor();
+  const Shape sizes = broadcast(call, call.tensor("x1").sizes(), call.tensor("x2").sizes());
+  const Tensor a = expand(call, call.tensor("x1").to(DType::float64), sizes).contiguous();
+  const Tensor b = expand(call, call.tensor("x2").to(DType::float64), sizes).contiguous();
+  const auto d = static_cast<std::size_t>(call.dim("dim", a.dim()));
+  const std::int64_t length = sizes.empty() ? 1 : sizes[d];
+  const std::int64_t stride = sizes.empty() ? 1 : numel(std::span(sizes).subspan(d + 1));
+  const Tensor out = Tensor::empty(DType::float64, inferred.sizes());
+  for (std::int64_t i = 0; i < out.numel(); ++i) {
+    const std::int64_t start = i / stride * length * stride + i % stride;
+    out.data<double>()[i] =
+        cosine(a.data<double>() + start, b.data<double>() + start, length, stride, call.number("eps"));
+  }
+  return {out.to(inferred.dtype())};
+}
+
 // beta * self + alpha * (a @ b)
 std::vector<Value> eval_addmm(const Call& call) {
   const auto& args = call.schema().args;
@@ -76,8 +121,10 @@ std::vector<Value> eval_addmm(const Call& call) {
 }
 
 constexpr KernelRow kRows[] = {
-    {"aten.linear.default", eval_linear}, {"aten.matmul.default", eval_matmul}, {"aten.mm.default", eval_matmul},
-    {"aten.bmm.default", eval_matmul},    {"aten.mv.default", eval_matmul},     {"aten.dot.default", eval_matmul},
+    {"aten.linear.default", eval_linear}, {"aten.matmul.default", eval_matmul},
+    {"aten.mm.default", eval_matmul},     {"aten.bmm.default", eval_matmul},
+    {"aten.mv.default", eval_matmul},     {"aten.dot.default", eval_matmul},
+    {"aten.outer.default", eval_outer},   {"aten.cosine_similarity.default", eval_cosine_similarity},
     {"aten.addmm.default", eval_addmm},   {"aten.baddbmm.default", eval_addmm},
 };
 

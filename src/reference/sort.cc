@@ -51,6 +51,34 @@ std::vector<Value> eval_cumprod(const Call& call) {
   return cumulated(call, 1, [](auto total, auto x) { return total * x; });
 }
 
+// Each element minus the one before it, n times. Of booleans: whether the two differ.
+std::vector<Value> eval_diff(const Call& call) {
+  const DType dtype = call.schema().infer(call).front().tensor()->dtype();
+  const std::int64_t d = call.dim("dim", call.tensor("self").dim());
+  std::vector<Tensor> parts;
+  for (const char* name : {"prepend", "self", "append"})
+    if (const Tensor part = call.optional_tensor(name); part.defined()) parts.push_back(part.to(dtype));
+  Shape sizes = parts[0].sizes();
+  std::int64_t& length = sizes[static_cast<std::size_t>(d)];
+  length = 0;
+  for (const Tensor& part : parts) length += part.size(d);
+  Tensor values = Tensor::empty(dtype, sizes);
+  std::int64_t start = 0;
+  for (const Tensor& part : parts) {
+    values.narrow(d, start, part.size(d)).copy_from(part);
+    start += part.size(d);
+  }
+  for (std::int64_t n = call.integer("n"); n > 0 && values.size(d) > 0; --n)
+    values = with_compute_type(dtype, [&](auto type) {
+      using T = decltype(type);
+      const Tensor all = values.to(dtype_of<T>());
+      const std::int64_t rest = values.size(d) - 1;
+      const auto minus = [](T x, T y) { return static_cast<T>(x - y); };
+      return map<T>(call, all.narrow(d, 1, rest), all.narrow(d, 0, rest), minus).to(dtype);
+    });
+  return {values};
+}
+
 // The first `count` values of every row along dimension `d` in order, with their positions. NaN counts as the largest;
 // equal values keep their order.
 std::vector<Value> ordered(const Tensor& self, std::int64_t d, bool descending, std::int64_t count) {
@@ -100,8 +128,9 @@ std::vector<Value> eval_topk(const Call& call) {
 }
 
 constexpr KernelRow kRows[] = {
-    {"aten.cumsum.default", eval_cumsum}, {"aten.cumprod.default", eval_cumprod}, {"aten.sort.default", eval_sort},
-    {"aten.sort.stable", eval_sort},      {"aten.argsort.default", eval_argsort}, {"aten.topk.default", eval_topk},
+    {"aten.diff.default", eval_diff}, {"aten.cumsum.default", eval_cumsum}, {"aten.cumprod.default", eval_cumprod},
+    {"aten.sort.default", eval_sort}, {"aten.sort.stable", eval_sort},      {"aten.argsort.default", eval_argsort},
+    {"aten.topk.default", eval_topk},
 };
 
 }  // namespace

@@ -16,12 +16,16 @@ struct Tap {
 };
 using Taps = std::vector<Tap>;
 
-// The four weights of Keys' cubic convolution for a point `t` behind the second of four neighbors; torch's a is -0.75.
+// Keys' cubic convolution at a distance `x` of at most 2.
+double cubic(double x, double a) {
+  x = std::abs(x);
+  return x < 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+}
+
+// The four weights for a point `t` behind the second of four neighbors; torch's a is -0.75.
 std::array<double, 4> cubic_weights(double t) {
   constexpr double a = -0.75;
-  const auto near = [](double x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
-  const auto far = [](double x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
-  return {far(t + 1), near(t), near(1 - t), far(2 - t)};
+  return {cubic(t + 1, a), cubic(t, a), cubic(1 - t, a), cubic(2 - t, a)};
 }
 
 // The sum over all combinations of one tap per dimension. `plane` is a contiguous image of `sizes`.
@@ -92,9 +96,10 @@ Taps cubic_taps(float position, std::int64_t size) {
   return taps;
 }
 
-std::vector<Value> upsample(const Call& call, Taps (*taps_at)(float, std::int64_t)) {
+// taps_at(i, in, out, step): what element `i` of `out` reads from the `in` elements of one dimension.
+template <typename TapsAt>
+std::vector<Value> resampled(const Call& call, TapsAt taps_at) {
   const Tensor& input = call.tensor("input");
-  const bool align_corners = call.boolean("align_corners");
   const Tensor values = contiguous_as<double>(input);
   const Tensor out = Tensor::empty(DType::float64, result_sizes(call));
   const std::span<const std::int64_t> image = std::span(input.sizes()).subspan(2);
@@ -102,8 +107,7 @@ std::vector<Value> upsample(const Call& call, Taps (*taps_at)(float, std::int64_
   for (std::size_t d = 0; d < image.size(); ++d) {
     const std::int64_t size = out.sizes()[d + 2];
     const float step = step_of(call, d, image[d], size);
-    for (std::int64_t i = 0; i < size; ++i)
-      taps[d].push_back(taps_at(source_position(i, image[d], size, step, align_corners), image[d]));
+    for (std::int64_t i = 0; i < size; ++i) taps[d].push_back(taps_at(i, image[d], size, step));
   }
   std::vector<Taps> chosen(image.size());
   for_each_index(out.sizes(), [&](const Shape& index) {
@@ -113,8 +117,41 @@ std::vector<Value> upsample(const Call& call, Taps (*taps_at)(float, std::int64_
   });
   return {out.to(input.dtype())};
 }
+
+std::vector<Value> upsample(const Call& call, Taps (*taps_at)(float, std::int64_t)) {
+  const bool align_corners = call.boolean("align_corners");
+  return resampled(call, [&](std::int64_t i, std::int64_t in, std::int64_t out, float step) {
+    return taps_at(source_position(i, in, out, step, align_corners), in);
+  });
+}
 std::vector<Value> eval_upsample_linear(const Call& call) { return upsample(call, linear_taps); }
 std::vector<Value> eval_upsample_cubic(const Call& call) { return upsample(call, cubic_taps); }
+
+// With antialias the filter is as wide as `step` input elements where the image shrinks, and its weights are normalized. Torch's a is
+// -0.5 here.
+std::vector<Value> upsample_antialias(const Call& call, double radius, double (*filter)(double)) {
+  const bool align_corners = call.boolean("align_corners");
+  return resampled(call, [&](std::int64_t i, std::int64_t in, std::int64_t out, float step) {
+    if (align_corners) step = out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : 0;
+    const double width = std::max(1.0, static_cast<double>(step));
+    const double center = static_cast<double>(step) * (static_cast<double>(i) + 0.5);
+    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(center - radius * width + 0.5), 0);
+    const auto end = std::min<std::int64_t>(static_cast<std::int64_t>(center + radius * width + 0.5), in);
+    Taps taps;
+    double total = 0;
+    for (std::int64_t at = first; at < end; ++at) {
+      taps.push_back({at, filter((static_cast<double>(at) - center + 0.5) / width)});
+      total += taps.back().weight;
+    }
+    if (total != 0)
+      for (Tap& tap : taps) tap.weight /= total;
+    return taps;
+  });
+}
+double triangle(double x) { return std::max(0.0, 1 - std::abs(x)); }
+double cubic_antialias(double x) { return std::abs(x) < 2 ? cubic(x, -0.5) : 0; }
+std::vector<Value> eval_upsample_linear_aa(const Call& call) { return upsample_antialias(call, 1, triangle); }
+std::vector<Value> eval_upsample_cubic_aa(const Call& call) { return upsample_antialias(call, 2, cubic_antialias); }
 
 enum class Padding : std::int64_t { zeros, border, reflection };
 enum class Interpolation : std::int64_t { linear, nearest, cubic };
@@ -196,6 +233,8 @@ constexpr KernelRow kRows[] = {
     {"aten.upsample_bilinear2d.vec", eval_upsample_linear},
     {"aten.upsample_trilinear3d.vec", eval_upsample_linear},
     {"aten.upsample_bicubic2d.vec", eval_upsample_cubic},
+    {"aten._upsample_bilinear2d_aa.vec", eval_upsample_linear_aa},
+    {"aten._upsample_bicubic2d_aa.vec", eval_upsample_cubic_aa},
     {"aten.grid_sampler.default", eval_grid_sampler},
     {"aten.grid_sampler_2d.default", eval_grid_sampler},
     {"aten.grid_sampler_3d.default", eval_grid_sampler},

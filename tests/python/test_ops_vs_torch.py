@@ -205,6 +205,33 @@ for name, sizes, size, factors in (("1d", (2, 3, 7), [11], [1.7]), ("2d", (2, 4,
 for name, sizes, size, factors in (("linear1d", (2, 3, 7), [11], [1.7]), ("trilinear3d", (1, 2, 3, 4, 5), [4, 7, 3], [2.0, 0.5, 1.3]), ("bicubic2d", (2, 4, 7, 9), [10, 4], [2.0, 1.5])):
     case(f"upsample_{name}.vec", f(*sizes), size, True, None)
     case(f"upsample_{name}.vec", f(*sizes), None, False, factors)
+for kind, corners in itertools.product(("bilinear", "bicubic"), (False, True)):
+    case(f"_upsample_{kind}2d_aa.vec", IMAGE, [3, 20], corners, None)
+    case(f"_upsample_{kind}2d_aa.vec", IMAGE, [1, 4], corners, None)
+case("_upsample_bilinear2d_aa.vec", IMAGE, None, False, [0.4, 1.5])
+case("_upsample_bicubic2d_aa.vec", IMAGE, None, False, [0.4, 1.5])
+for k in (-2, 0, 1, 9):
+    case("diag", f(3, 5), k)
+    case("diag", f(4), k)
+case("diag", ints(0))
+case("outer", f(3), ints(4))
+case("outer", ints(2), ints(0))
+case("cosine_similarity", X, f(2, 1, 5, seed=4))
+case("cosine_similarity", X, torch.zeros(5), -1, 1e-3)
+case("cosine_similarity", f(4), f(4, dtype=F64, seed=5), 0)
+for name in ("hstack", "vstack", "dstack"):
+    case(name, [f(3), f(3, seed=4)])
+    case(name, [f(2, 3), ints(2, 3), f(2, 3, seed=5)])
+    case(name, [f(2, 3, 4), f(2, 3, 4, seed=5)])
+    case(name, [torch.tensor(1.5), torch.tensor(2)])
+case("hstack", [f(2, 3), f(2, 5)])
+case("diff", X)
+case("diff", X, 2, 1)
+case("diff", X, 9, 0)
+case("diff", X, 0)
+case("diff", ints(5, dtype=U8, low=0), 1, 0)
+case("diff", MASK, 2, -1)
+case("diff", X, 1, -1, f(2, 3, 2), f(2, 3, 1, dtype=F64))
 GRID, GRID3 = f(2, 5, 6, 2, seed=3) / 2, f(1, 2, 3, 4, 3, seed=3) / 2
 for mode, border, corners in itertools.product(range(3), range(3), (False, True)):
     case("grid_sampler", IMAGE, GRID, mode, border, corners)
