@@ -54,11 +54,14 @@ class Executor {
 
 struct ExecutorOptions {
   enum class Kind {
-    fast,       // float kernels on oneDNN, fused and planned; ops without a fast kernel run on the reference
+    fast,  // fused and planned: float kernels on oneDNN, ops between dequantize and quantize on our int8 kernels; ops
+           // without a fast kernel run on the reference
     reference,  // the readable interpreter
   };
   Kind kind = Kind::fast;
   int threads = 0;  // 0: all cores of the machine
+  // Computes quantized ops in float between dequantize and quantize, as torch does and the reference always: to compare with.
+  bool simulate_quantization = false;
 };
 
 // An executor for `program`, which must outlive it unchanged.

@@ -173,7 +173,7 @@ void print_steps(const Contender& contender, const Options& options) {
 void print_report(const std::deque<Contender>& contenders, const Options& options, std::int64_t samples) {
   const std::int64_t threads =
       options.threads > 0 ? options.threads : std::int64_t{std::thread::hardware_concurrency()};
-  const std::string_view executor = options.reference ? "reference" : "fast";
+  const std::string_view executor = options.executor_kind;
   const bool compares = contenders.size() == 2;
   const double speedup = contenders.back().timings.median() / contenders.front().timings.median();
   if (options.json) {

@@ -35,7 +35,7 @@ Statistics calibration_identity(const Program& program, const Batches& batches, 
   Statistics identity;
   identity.program = fingerprint(program);
   identity.recipe = recipe_json(options.quantizer).dump();
-  identity.run = Json{{"batch", batches.batch_size()}, {"executor", options.reference ? "reference" : "fast"}}.dump();
+  identity.run = Json{{"batch", batches.batch_size()}, {"executor", options.executor_kind}}.dump();
   identity.data = batches.identity();
   return identity;
 }

@@ -11,7 +11,8 @@ namespace qdq::cli {
 
 ExecutorOptions RunOptions::executor() const {
   ExecutorOptions options;
-  options.kind = reference ? ExecutorOptions::Kind::reference : ExecutorOptions::Kind::fast;
+  options.kind = executor_kind == "reference" ? ExecutorOptions::Kind::reference : ExecutorOptions::Kind::fast;
+  options.simulate_quantization = executor_kind == "simulated";
   options.threads = threads;
   return options;
 }
@@ -46,10 +47,11 @@ void add_executor_options(CLI::App& command, RunOptions& options) {
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
   command
-      .add_option_function<std::string>(
-          "--executor", [&options](const std::string& kind) { options.reference = kind == "reference"; },
-          "'fast' (the default) has optimised kernels; 'reference' is the plain interpreter that judges them")
-      ->check(CLI::IsMember({"fast", "reference"}))
+      .add_option("--executor", options.executor_kind,
+                  "'fast' (the default) has optimised kernels, in int8 where the program is quantized; 'simulated' "
+                  "computes quantized ops in float, as PyTorch does; 'reference' is the plain interpreter that judges "
+                  "them")
+      ->check(CLI::IsMember({"fast", "simulated", "reference"}))
       ->type_name("KIND");
   add_json_option(command, options.json);
   command.add_flag("-q,--quiet", options.quiet, "No progress bar and no summary");

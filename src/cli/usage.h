@@ -24,7 +24,7 @@ struct RunOptions {
   std::optional<std::int64_t> batch;
   std::optional<std::int64_t> samples;
   int threads = 0;
-  bool reference = false;
+  std::string executor_kind = "fast";  // "fast", "simulated" or "reference"
   bool json = false;
   bool quiet = false;
 

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "runtime/depthwise.h"
-#include "runtime/elementwise.h"
+#include "runtime/int8/elementwise.h"
 
 namespace qdq::lower {
 
@@ -70,9 +70,84 @@ Tensor Emitter::allocate_channels_last(const Shape& sizes) {
   return allocate(DType::float32, sizes, channels_last_strides(sizes));
 }
 
-void Emitter::emit(runtime::Step step) { pending_.push_back({std::move(step), nullptr}); }
+void Emitter::emit(runtime::Step step) {
+  for (const Tensor& tensor : step.reads) materialise(tensor);
+  for (const Tensor& tensor : step.writes) materialise(tensor);
+  pending_.push_back({std::move(step), nullptr});
+}
+
+namespace {
+
+// `view`, which looks at `base`, as the same view of `other`, which has the sizes and strides of `base`.
+Tensor same_view(const Tensor& view, const Tensor& base, const Tensor& other) {
+  return other.as_strided(view.sizes(), view.strides(),
+                          other.storage_offset() + view.storage_offset() - base.storage_offset());
+}
+
+}  // namespace
+
+Tensor Emitter::dequantized(const Tensor& quantized, const runtime::AffineParams& params) {
+  const Tensor value = allocate(DType::float32, quantized.sizes(), quantized.strides());
+  dequantized_[value.storage().get()] = {value, quantized, params, name()};
+  return value;
+}
+
+Tensor Emitter::dequantized(const OnGrid& value) {
+  const std::int32_t shift = integer::byte_shift(value.dtype);
+  return dequantized(quantized(value.bytes, value.dtype), {value.grid.scale, value.grid.zero_point - shift,
+                                                           value.grid.low - shift, value.grid.high - shift});
+}
+
+Tensor Emitter::quantized(const Tensor& bytes, DType dtype) {
+  if (dtype == DType::uint8) return bytes;
+  const Tensor value = allocate(DType::int8, bytes.sizes(), bytes.strides());
+  flipped_[value.storage().get()] = {value, bytes, name(), false, true};
+  return value;
+}
+
+Tensor Emitter::bytes_of(const Tensor& quantized) {
+  if (quantized.dtype() == DType::uint8) return quantized;
+  Flipped& flipped = flipped_[quantized.storage().get()];
+  if (!flipped.value.defined()) {
+    flipped = {quantized, allocate(DType::uint8, quantized.sizes(), quantized.strides()), name(), true, false};
+  }
+  if (!flipped.has_bytes) {
+    pending_.push_back(
+        {runtime::int8::flip_step(flipped.name, runtime::int8::kernels(), flipped.value, flipped.bytes), nullptr});
+    flipped.has_bytes = true;
+  }
+  return same_view(quantized, flipped.value, flipped.bytes);
+}
+
+std::optional<OnGrid> Emitter::on_grid(const Tensor& value) {
+  const auto found = dequantized_.find(value.storage().get());
+  if (found == dequantized_.end()) return std::nullopt;
+  const auto& [whole, source, params, name, written] = found->second;
+  const DType dtype = source.dtype();
+  return OnGrid{same_view(value, whole, bytes_of(source)),
+                integer::grid_of(params.scale, params.zero_point, params.quant_min, params.quant_max, dtype), dtype};
+}
+
+void Emitter::write_value(Flipped& flipped) {
+  if (flipped.has_value) return;
+  flipped.has_value = true;
+  pending_.push_back(
+      {runtime::int8::flip_step(flipped.name, runtime::int8::kernels(), flipped.bytes, flipped.value), nullptr});
+}
+
+void Emitter::materialise(const Tensor& value) {
+  if (const auto found = flipped_.find(value.storage().get()); found != flipped_.end()) write_value(found->second);
+  const auto found = dequantized_.find(value.storage().get());
+  if (found == dequantized_.end() || found->second.written) return;
+  Dequantized& dequantized = found->second;
+  dequantized.written = true;
+  materialise(dequantized.source);
+  pending_.push_back(
+      {runtime::dequantize_step(dequantized.name, dequantized.source, dequantized.value, dequantized.params), nullptr});
+}
 
 std::shared_ptr<Fusible> Emitter::emit_fusible(Fusible fusible) {
+  for (const Tensor& tensor : fusible.reads()) materialise(tensor);
   auto step = std::make_shared<Fusible>(std::move(fusible));
   pending_.push_back({{}, step});
   open_[node_] = step;
@@ -113,6 +188,11 @@ bool Emitter::is_constant(const Tensor& tensor) const {
 
 Tensor Emitter::contiguous(const Tensor& tensor) {
   if (tensor.is_contiguous()) return tensor;
+  if (const auto value = on_grid(tensor)) {
+    const Tensor bytes = allocate(DType::uint8, tensor.sizes());
+    emit(runtime::copy_step(name() + ".contiguous", value->bytes, bytes));
+    return dequantized({bytes, value->grid, value->dtype});
+  }
   Tensor copy = allocate(tensor.dtype(), tensor.sizes());
   emit(runtime::copy_step(name() + ".contiguous", tensor, copy));
   return copy;

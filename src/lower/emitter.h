@@ -13,8 +13,11 @@
 #include "ops/call.h"
 #include "qdq/executor.h"
 #include "qdq/program.h"
+#include "runtime/elementwise.h"
+#include "runtime/int8/weights.h"
 #include "runtime/onednn/onednn.h"
 #include "runtime/plan.h"
+#include "tensor/integer_math.h"
 
 namespace qdq::lower {
 
@@ -26,14 +29,17 @@ struct Constants {
   std::unordered_map<const Node*, Value> folded;  // values of nodes that depend on weights alone
   // A weight and a bias with a batch norm folded in, by the batch norm's node.
   std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
+  // Weights of the integer engine, by the node that reads them and whether depthwise kernels may.
+  std::map<std::pair<const Node*, bool>, std::shared_ptr<const runtime::int8::PackedWeights>> packed_weights;
 };
 
 // What all plans of one executor share.
 struct Shared {
-  explicit Shared(const Program& p, std::shared_ptr<Constants> c = std::make_shared<Constants>())
-      : program(p), aliases(p.graph()), constants(std::move(c)) {}
+  explicit Shared(const Program& p, bool runs_int8 = true, std::shared_ptr<Constants> c = std::make_shared<Constants>())
+      : program(p), int8(runs_int8), aliases(p.graph()), constants(std::move(c)) {}
 
   const Program& program;
+  bool int8;  // ops between dequantize and quantize run on bytes
   AliasAnalysis aliases;
   std::shared_ptr<Constants> constants;
   std::map<std::string, Tensor> state;  // attributes that the program writes to: this executor's copies
@@ -52,6 +58,14 @@ struct Fusible {
   std::vector<Tensor> reads() const;
 };
 
+// A float32 value made by dequantize: `bytes` (uint8) has its sizes and strides. `dtype` is that of the graph's quantized value:
+// bytes of int8 are 128 larger.
+struct OnGrid {
+  Tensor bytes;
+  integer::Grid grid;
+  DType dtype = DType::uint8;
+};
+
 // Collects the steps of one plan while the graph is walked. Values are tensors on planned storages: sizes, strides and
 // identity, no memory.
 class Emitter {
@@ -68,6 +82,17 @@ class Emitter {
   Tensor allocate_channels_last(const Shape& sizes);
 
   void emit(runtime::Step step);
+
+  // Values in two forms, of which the second is written only if some step reads it.
+  // The float32 value of a dense uint8 or int8 value; the quantized one must not change.
+  Tensor dequantized(const Tensor& quantized, const runtime::AffineParams& params);
+  Tensor dequantized(const OnGrid& value);
+  // The uint8 or int8 value of the graph whose bytes these are.
+  Tensor quantized(const Tensor& bytes, DType dtype);
+  // What a float32 value, or a view of one, was dequantized from.
+  std::optional<OnGrid> on_grid(const Tensor& value);
+  // Makes sure that the value is written before the next step. emit() does it for what its step reads or writes.
+  void materialise(const Tensor& value);
   std::shared_ptr<Fusible> emit_fusible(Fusible fusible);
   // The open step that computes `producer`'s value, or null.
   std::shared_ptr<Fusible> open_step(const Node& producer) const;
@@ -104,6 +129,22 @@ class Emitter {
     runtime::Step step;
     std::shared_ptr<Fusible> fusible;
   };
+  struct Dequantized {
+    Tensor value, source;
+    runtime::AffineParams params;  // of the source
+    std::string name;
+    bool written = false;
+  };
+  // An int8 value and its bytes, of which one is written already.
+  struct Flipped {
+    Tensor value, bytes;
+    std::string name;
+    bool has_value = false;
+    bool has_bytes = false;
+  };
+  Tensor bytes_of(const Tensor& quantized);
+  void write_value(Flipped& flipped);
+
   Shared& shared_;
   const Node* node_ = nullptr;
   Tensor destination_;
@@ -111,6 +152,8 @@ class Emitter {
   std::vector<Pending> pending_;
   std::unordered_map<const Node*, std::shared_ptr<Fusible>> open_;
   std::vector<Graph::Note> notes_;
+  std::unordered_map<const Storage*, Dequantized> dequantized_;  // by the float value
+  std::unordered_map<const Storage*, Flipped> flipped_;          // by the int8 value
 };
 
 // Strides that pack `sizes` with the last dimension of `order` innermost.

@@ -28,8 +28,8 @@ class ThreadCount {
 
 class FastExecutor : public Executor {
  public:
-  FastExecutor(const Program& program, int threads, std::shared_ptr<Constants> constants)
-      : shared_(program, std::move(constants)), threads_(threads > 0 ? threads : omp_get_num_procs()) {
+  FastExecutor(const Program& program, int threads, bool int8, std::shared_ptr<Constants> constants)
+      : shared_(program, int8, std::move(constants)), threads_(threads > 0 ? threads : omp_get_num_procs()) {
     prepare_state(shared_);
   }
 
@@ -77,7 +77,7 @@ class FastExecutor : public Executor {
 
   std::unique_ptr<Executor> fork() const override {
     if (!shared_.state.empty()) return nullptr;
-    return std::make_unique<FastExecutor>(shared_.program, threads_, shared_.constants);
+    return std::make_unique<FastExecutor>(shared_.program, threads_, shared_.int8, shared_.constants);
   }
 
  private:
@@ -137,8 +137,8 @@ class FastExecutor : public Executor {
 
 namespace qdq {
 
-std::unique_ptr<Executor> make_fast_executor(const Program& program, int threads) {
-  return std::make_unique<lower::FastExecutor>(program, threads, std::make_shared<lower::Constants>());
+std::unique_ptr<Executor> make_fast_executor(const Program& program, int threads, bool int8) {
+  return std::make_unique<lower::FastExecutor>(program, threads, int8, std::make_shared<lower::Constants>());
 }
 
 }  // namespace qdq

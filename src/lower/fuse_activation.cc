@@ -18,6 +18,8 @@ std::string functional_target(const std::string& target) {
   return at == std::string::npos ? target : target.substr(0, at) + target.substr(at + 1);
 }
 
+}  // namespace
+
 std::optional<PostOp> activation_of(const Call& call) {
   const std::string target = functional_target(call.schema().target);
   if (target == "aten.relu.default") return simple(PostOp::Kind::relu);
@@ -36,8 +38,6 @@ std::optional<PostOp> activation_of(const Call& call) {
     return simple(call.string("approximate") == "tanh" ? PostOp::Kind::gelu_tanh : PostOp::Kind::gelu_erf);
   return std::nullopt;
 }
-
-}  // namespace
 
 NoMatch why_not_private(const Node& producer, const Node& reader, const Emitter& emitter) {
   if (producer.num_users() != 1 || producer.users()[0] != &reader) return NoMatch("its value has other users");

@@ -34,6 +34,10 @@ KernelFamily reduction_kernels();
 KernelFamily attention_kernels();
 KernelFamily qdq_kernels();
 
+// Scale and zero point of a quantize_per_tensor or dequantize_per_tensor, given as numbers or constants; nothing when they are
+// known only at run time.
+std::optional<runtime::AffineParams> affine_params_of(const Call& call, const Emitter& emitter);
+
 inline bool is_float(const Tensor& tensor) { return tensor.defined() && tensor.dtype() == DType::float32; }
 
 }  // namespace qdq::lower

@@ -3,6 +3,8 @@
 
 namespace qdq {
 
-std::unique_ptr<Executor> make_fast_executor(const Program& program, int) { return make_reference_executor(program); }
+std::unique_ptr<Executor> make_fast_executor(const Program& program, int, bool) {
+  return make_reference_executor(program);
+}
 
 }  // namespace qdq

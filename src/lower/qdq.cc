@@ -6,8 +6,9 @@ namespace {
 
 constexpr std::int64_t kLimit = 1 << 20;  // the kernels' bound on quant_min and quant_max
 
-// Scale and zero point given as literals or as constant tensors.
-std::optional<runtime::AffineParams> params_of(const Call& call, const Emitter& emitter) {
+}  // namespace
+
+std::optional<runtime::AffineParams> affine_params_of(const Call& call, const Emitter& emitter) {
   const auto number = [&](const char* name) -> std::optional<double> {
     const Tensor* tensor = call.arg(name).tensor();
     if (!tensor) return call.number(name);
@@ -23,12 +24,14 @@ std::optional<runtime::AffineParams> params_of(const Call& call, const Emitter& 
                                static_cast<std::int32_t>(high)};
 }
 
+namespace {
+
 bool is_byte(DType dtype) { return plain_dtype(dtype) == DType::int8 || plain_dtype(dtype) == DType::uint8; }
 
 std::optional<Value> lower_quantize(const Call& call, Emitter& emitter) {
   const Tensor& input = call.tensor("input");
   const DType dtype = plain_dtype(call.dtype("dtype", DType::uint8));
-  const auto params = params_of(call, emitter);
+  const auto params = affine_params_of(call, emitter);
   if (!is_float(input) || !is_byte(dtype) || !params) return std::nullopt;
   const Tensor out = emitter.allocate_result(dtype, input.sizes(), input);
   emitter.emit(runtime::quantize_step(emitter.name(), input, out, *params));
@@ -37,7 +40,7 @@ std::optional<Value> lower_quantize(const Call& call, Emitter& emitter) {
 
 std::optional<Value> lower_dequantize(const Call& call, Emitter& emitter) {
   const Tensor& input = call.tensor("input");
-  const auto params = params_of(call, emitter);
+  const auto params = affine_params_of(call, emitter);
   if (!is_byte(input.dtype()) || !params || call.dtype("out_dtype", DType::float32) != DType::float32)
     return std::nullopt;
   const Tensor out = emitter.allocate_result(DType::float32, input.sizes(), input);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lower/fuse_post_ops.h"
+#include "lower/int8_lowering.h"
 #include "lower/kernel_list.h"
 #include "lower/reference_step.h"
 #include "ops/schema.h"
@@ -21,14 +22,21 @@ std::optional<std::string> functional_form(const std::string& target) {
 bool reads_channels_last(const Node& node) {
   for (const Node* user : node.users()) {
     if (user->kind() == NodeKind::call_module && reads_channels_last(*user)) return true;
-    if (user->kind() == NodeKind::call_function && user->target().starts_with("aten.conv")) return true;
+    if (user->kind() != NodeKind::call_function) continue;
+    if (user->target().starts_with("aten.conv")) return true;
+    const bool keeps_order = user->target().starts_with("quantized_decomposed.");
+    if (keeps_order && user->input(0) == &node && reads_channels_last(*user)) return true;
   }
   return false;
 }
 
 class Specialiser {
  public:
-  Specialiser(Shared& shared, const std::vector<Value>& inputs) : shared_(shared), emitter_(shared), inputs_(inputs) {}
+  Specialiser(Shared& shared, const std::vector<Value>& inputs)
+      : shared_(shared),
+        emitter_(shared),
+        int8_(emitter_, [this](const Node& node) -> const Value& { return values_.at(&node); }),
+        inputs_(inputs) {}
 
   Specialisation run() {
     for (const Node& node : shared_.program.graph().nodes()) {
@@ -39,6 +47,7 @@ class Specialiser {
       values_[&node] = std::move(*value);
     }
     std::vector<std::pair<std::string, Tensor>> kept = std::move(kept_);
+    for (const Tensor& result : result_tensors()) emitter_.materialise(result);
     // Results first: they may take part in the lifetimes of open steps' operands.
     runtime::PlanSpec spec = emitter_.finish();
     spec.inputs = std::move(input_tensors_);
@@ -80,7 +89,7 @@ class Specialiser {
   }
 
   Value visit_observer(const Node& node) {
-    const Value value = node.input(0) ? values_.at(node.input(0)) : Value();
+    const Value value = node.input(0) ? computed(*node.input(0)) : Value();
     const Tensor* tensor = value.tensor();
     if (!tensor) return value;
     runtime::Step step{node.name(), "observe", {*tensor}, {}, nullptr};
@@ -98,8 +107,13 @@ class Specialiser {
     const OpSchema* schema = find_schema(node.target());
     if (!schema) return std::nullopt;  // a higher-order op, or one that only the reference can name as unsupported
     if (schema->traits.is_assertion) return Value();
-    const Call call = bind(node, *schema, [&](const Node& producer) { return values_.at(&producer); });
     emitter_.begin(node, {});
+    if (shared_.int8) {
+      const Call call = bind(node, *schema, [&](const Node& producer) { return values_.at(&producer); });
+      if (auto value = int8_.lower(call)) return value;
+      if (int8_.defers(node)) return defer(node, call);
+    }
+    const Call call = bind(node, *schema, [&](const Node& producer) { return computed(producer); });
     if (can_fold(node, call)) return fold(node, call);
     if (auto value = fuse(call)) return value;
     if (schema->mutates()) return visit_in_place(node, call);
@@ -107,6 +121,20 @@ class Specialiser {
       if (auto value = lower(call, emitter_)) return value;
     if (schema->infer && (schema->traits.is_view || !makes_tensors(*schema))) return as_one(call, schema->infer(call));
     return emit_reference(call, emitter_);
+  }
+
+  // Not computed until a step reads it that does not take the bytes.
+  Value defer(const Node& node, const Call& call) {
+    deferred_.emplace(&node, call);
+    return call.schema().infer(call).at(0);
+  }
+
+  const Value& computed(const Node& node) {
+    if (const auto deferred = deferred_.find(&node); deferred != deferred_.end()) {
+      values_[&node] = fold(node, deferred->second);
+      deferred_.erase(deferred);
+    }
+    return values_.at(&node);
   }
 
   std::optional<Value> fuse(const Call& call) {
@@ -181,6 +209,7 @@ class Specialiser {
       emitter_.emit(runtime::copy_step(node.name() + ".kept", tensor, copy));
       tensor = copy;
     }
+    emitter_.materialise(tensor);
     kept_.emplace_back(node.name(), tensor);
   }
 
@@ -196,24 +225,32 @@ class Specialiser {
     return {};
   }
 
-  void add_results(runtime::PlanSpec& spec) const {
+  std::vector<Tensor> result_tensors() const {
     const Node* output = shared_.program.graph().output_node();
-    if (!output || output->args().empty()) return;
+    if (!output || output->args().empty()) return {};
     const Argument::List* list = output->arg(0).list();
-    const Argument::List single = list ? Argument::List{} : Argument::List{output->arg(0)};
-    const Argument::List& results = list ? *list : single;
+    std::vector<Tensor> tensors;
+    for (const Argument& result : list ? *list : Argument::List{output->arg(0)})
+      tensors.push_back(result_tensor(result));
+    return tensors;
+  }
+
+  void add_results(runtime::PlanSpec& spec) const {
+    const std::vector<Tensor> results = result_tensors();
     for (std::size_t i = 0; i < results.size(); ++i) {
       const OutputSpec output_spec = i < shared_.program.outputs.size() ? shared_.program.outputs[i] : OutputSpec{};
       if (output_spec.kind == OutputSpec::Kind::user_output) {
-        spec.results.push_back(result_tensor(results[i]));
+        spec.results.push_back(results[i]);
       } else if (output_spec.kind == OutputSpec::Kind::buffer_mutation) {
-        spec.write_backs.emplace_back(shared_.state.at(output_spec.target), result_tensor(results[i]));
+        spec.write_backs.emplace_back(shared_.state.at(output_spec.target), results[i]);
       }
     }
   }
 
   Shared& shared_;
   Emitter emitter_;
+  Int8Lowering int8_;
+  std::unordered_map<const Node*, Call> deferred_;  // weights whose readers may not need their float values
   const std::vector<Value>& inputs_;
   std::size_t next_input_ = 0;
   std::vector<Tensor> input_tensors_;

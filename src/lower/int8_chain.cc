@@ -1,0 +1,98 @@
+#include "lower/int8_chain.h"
+
+#include <algorithm>
+
+#include "lower/fuse_post_ops.h"
+#include "ops/schema.h"
+
+namespace qdq::lower {
+namespace {
+
+constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
+constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
+
+// The call with its literals; the values of other nodes are none.
+std::optional<Call> literals_of(const Node& node) {
+  const OpSchema* schema = node.kind() == NodeKind::call_function ? find_schema(node.target()) : nullptr;
+  if (!schema) return std::nullopt;
+  return bind(node, *schema, [](const Node&) { return Value(); });
+}
+
+std::optional<integer::Bounds> clamp_of(const Call& call) {
+  const auto activation = activation_of(call);
+  if (!activation) return std::nullopt;
+  if (activation->kind == runtime::PostOp::Kind::relu)
+    return integer::Bounds{0.0, std::numeric_limits<double>::infinity()};
+  if (activation->kind == runtime::PostOp::Kind::clip)
+    return integer::Bounds{static_cast<double>(activation->alpha), static_cast<double>(activation->beta)};
+  return std::nullopt;
+}
+
+bool have_same_sizes(const Node& a, const Node& b) {
+  const TensorMeta* left = a.type.tensor();
+  const TensorMeta* right = b.type.tensor();
+  return left && right && left->sizes == right->sizes;
+}
+
+// `add`, reached from `summand`, adds a dequantized value of the same sizes: sets the chain's residual.
+bool take_residual(const Node& add, const Node& summand, Int8Chain& chain) {
+  const auto call = literals_of(add);
+  if (!call || call->number("alpha") != 1.0) return false;
+  const Node* other = add.input(0) == &summand ? add.input(1) : add.input(0);
+  if (!other || other == &summand || (call->schema().mutates() && add.input(0) != &summand)) return false;
+  const auto grid = literal_grid(*other, kDequantize);
+  if (!grid || !have_same_sizes(*other, summand)) return false;
+  chain.residual = other;
+  chain.residual_grid = grid->grid;
+  return true;
+}
+
+}  // namespace
+
+std::optional<LiteralGrid> literal_grid(const Node& node, std::string_view target) {
+  if (!node.is(target)) return std::nullopt;
+  const auto call = literals_of(node);
+  for (const char* name : {"scale", "zero_point", "quant_min", "quant_max"})
+    if (!call->has(name)) return std::nullopt;
+  const DType dtype = plain_dtype(call->dtype("dtype", DType::uint8));
+  if (dtype != DType::uint8 && dtype != DType::int8) return std::nullopt;
+  const integer::Grid grid =
+      integer::grid_of(call->number("scale"), static_cast<std::int64_t>(call->number("zero_point")),
+                       call->integer("quant_min"), call->integer("quant_max"), dtype);
+  const bool usable = grid.scale > 0 && std::isfinite(grid.scale) && grid.low >= 0 && grid.high <= 255 &&
+                      grid.low <= grid.high && grid.zero_point >= 0 && grid.zero_point <= 255;
+  return usable ? std::optional(LiteralGrid{grid, dtype}) : std::nullopt;
+}
+
+std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, bool with_residual) {
+  Int8Chain chain;
+  bool clamped = false;
+  for (const Node* node = &op;;) {
+    if (node->num_users() != 1 || shared.kept.contains(node->name())) return std::nullopt;
+    chain.between.push_back(node);
+    const Node& user = *node->users()[0];
+    if (const auto grid = literal_grid(user, kQuantize)) {
+      if (shared.aliases.is_mutated(user) || user.input(0) != node) return std::nullopt;
+      chain.quantize = &user;
+      chain.grid = grid->grid;
+      chain.dtype = grid->dtype;
+      return chain;
+    }
+    if (user.is("aten.add.Tensor") || user.is("aten.add_.Tensor")) {
+      if (!with_residual || chain.residual || clamped || !take_residual(user, *node, chain)) return std::nullopt;
+    } else {
+      const auto call = literals_of(user);
+      if (!call || user.input(0) != node) return std::nullopt;
+      if (const auto bounds = clamp_of(*call)) {
+        chain.bounds = {std::clamp(chain.bounds.low, bounds->low, bounds->high),
+                        std::clamp(chain.bounds.high, bounds->low, bounds->high)};
+        clamped = true;
+      } else if (!user.is("aten.dropout.default") || call->boolean("train")) {
+        return std::nullopt;
+      }
+    }
+    node = &user;
+  }
+}
+
+}  // namespace qdq::lower

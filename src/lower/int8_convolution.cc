@@ -1,0 +1,228 @@
+#include <cmath>
+
+#include "lower/int8_lowering.h"
+#include "lower/kernel_list.h"
+#include "ops/conv.h"
+#include "ops/schema.h"
+#include "ops/shapes.h"
+#include "runtime/int8/convolution.h"
+
+namespace qdq::lower {
+namespace {
+
+using runtime::int8::Convolution;
+
+// A constant weight behind a dequantize node.
+struct Int8Weight {
+  Tensor values;               // int8
+  std::vector<double> scales;  // one for each output channel
+};
+
+const Attribute* attribute_behind(const Node* node, const Shared& shared) {
+  if (!node || node->kind() != NodeKind::get_attr || shared.state.contains(node->target())) return nullptr;
+  return shared.program.attributes.find(node->target());
+}
+
+bool all_zero(const Tensor& numbers) {
+  const Tensor doubles = numbers.to(DType::float64).contiguous();
+  return std::all_of(doubles.data<double>(), doubles.data<double>() + doubles.numel(), [](double x) { return x == 0; });
+}
+
+// `channels` output channels along `axis`. The reason why not is left in `why`.
+std::optional<Int8Weight> int8_weight(const Node* dequantize, std::int64_t channels, std::int64_t axis,
+                                      const Shared& shared, std::string& why) {
+  why = "its weight is not a dequantized constant";
+  const Attribute* values = dequantize ? attribute_behind(dequantize->input(0), shared) : nullptr;
+  if (!values || !values->value.defined()) return std::nullopt;
+  why = "its weight is not int8 with zero points of 0";
+  if (values->value.dtype() != DType::int8) return std::nullopt;
+  if (const auto grid = literal_grid(*dequantize, "quantized_decomposed.dequantize_per_tensor.default")) {
+    if (grid->grid.zero_point != 128) return std::nullopt;
+    return Int8Weight{values->value, std::vector<double>(static_cast<std::size_t>(channels), grid->grid.scale)};
+  }
+  if (!dequantize->is("quantized_decomposed.dequantize_per_channel.default")) return std::nullopt;
+  const OpSchema* schema = find_schema(dequantize->target());
+  const Call call = bind(*dequantize, *schema, [&](const Node& node) {
+    const Attribute* attribute = attribute_behind(&node, shared);
+    return attribute ? Value(attribute->value) : Value();
+  });
+  if (!call.has("scales") || call.dtype("out_dtype", DType::float32) != DType::float32) return std::nullopt;
+  if (call.has("zero_points") && !all_zero(call.tensor("zero_points"))) return std::nullopt;
+  const Tensor scales = call.tensor("scales").to(DType::float32).contiguous();
+  why = "its weight's scales do not lie along the output channels";
+  if (call.dim("axis", values->value.dim()) != axis || scales.numel() != channels) return std::nullopt;
+  const float* data = scales.data<float>();
+  return Int8Weight{values->value, std::vector<double>(data, data + channels)};
+}
+
+// How the sums of each channel become results; nothing when a value could leave the kernels' range.
+std::optional<runtime::int8::ChannelRescale> rescale_of(const integer::Grid& input, const Int8Weight& weight,
+                                                        const Tensor& bias, std::int64_t products,
+                                                        const Int8Chain* chain) {
+  constexpr double kLimit = 1 << 30;
+  runtime::int8::ChannelRescale rescale;
+  double largest = 0;
+  for (std::size_t c = 0; c < weight.scales.size(); ++c) {
+    const double b =
+        bias.defined() ? static_cast<double>(bias.data<float>()[c * static_cast<std::size_t>(bias.strides()[0])]) : 0.0;
+    if (!chain) {
+      rescale.multiplier.push_back(static_cast<float>(input.scale * weight.scales[c]));
+      rescale.offset.push_back(static_cast<float>(b));
+      continue;
+    }
+    rescale.multiplier.push_back(integer::product_multiplier(input.scale, weight.scales[c], chain->grid));
+    rescale.offset.push_back(chain->residual ? integer::bias_offset(b, chain->residual_grid, chain->grid)
+                                             : integer::bias_offset(b, chain->grid));
+    const double sum = static_cast<double>(products) * 255 * 128;
+    largest = std::max(largest, sum * std::abs(static_cast<double>(rescale.multiplier.back())) +
+                                    std::abs(static_cast<double>(rescale.offset.back())));
+  }
+  if (!chain) {
+    rescale.low = -std::numeric_limits<float>::infinity();
+    rescale.high = std::numeric_limits<float>::infinity();
+    return rescale;
+  }
+  if (chain->residual) rescale.residual_multiplier = integer::summand_multiplier(chain->residual_grid, chain->grid);
+  largest += 255 * static_cast<double>(rescale.residual_multiplier);
+  if (!(largest < kLimit)) return std::nullopt;
+  rescale.low = integer::low_level(chain->bounds, chain->grid);
+  rescale.high = integer::high_level(chain->bounds, chain->grid);
+  return rescale;
+}
+
+std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
+                                                                   std::int64_t groups, bool transposed, bool plain,
+                                                                   const Shared& shared) {
+  auto& known = shared.constants->packed_weights[{&node, plain}];
+  if (!known)
+    known = std::make_shared<runtime::int8::PackedWeights>(
+        runtime::int8::kernels(), runtime::int8::filters_of(weight, groups, transposed), plain);
+  return known;
+}
+
+bool is_usable_bias(const Tensor& bias, std::int64_t channels, const Emitter& emitter) {
+  return !bias.defined() ||
+         (is_float(bias) && emitter.is_constant(bias) && bias.dim() == 1 && bias.size(0) == channels);
+}
+
+}  // namespace
+
+bool Int8Lowering::defers(const Node& node) const {
+  const bool dequantizes = node.is("quantized_decomposed.dequantize_per_channel.default") ||
+                           node.is("quantized_decomposed.dequantize_per_tensor.default");
+  if (!dequantizes || !attribute_behind(node.input(0), emitter_.shared()) ||
+      emitter_.shared().kept.contains(node.name()))
+    return false;
+  const auto users = node.users();
+  return std::all_of(users.begin(), users.end(), [&](const Node* user) {
+    const bool multiplies = user->target().starts_with("aten.conv") || user->is("aten.linear.default");
+    return user->kind() == NodeKind::call_function && multiplies && user->args().size() > 1 &&
+           user->input(0) != &node && user->arg(1).node() == &node;
+  });
+}
+
+namespace {
+
+// `bytes` in the memory order of `like`, which has as many elements: the same sizes, or a matrix of its rows.
+Tensor in_order_of(const Tensor& bytes, const Tensor& like, Emitter& emitter) {
+  if (bytes.sizes() == like.sizes()) {
+    if (bytes.strides() == like.strides()) return bytes;
+    const Tensor copy = emitter.allocate(DType::uint8, like.sizes(), like.strides());
+    emitter.emit(runtime::copy_step(emitter.name() + ".residual", bytes, copy));
+    return copy;
+  }
+  const Tensor plain = emitter.contiguous(bytes);
+  return plain.as_strided(like.sizes(), like.strides(), plain.storage_offset());
+}
+
+}  // namespace
+
+Value Int8Lowering::finish(Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes) {
+  const bool is_matrix = convolution.dst.dim() == 2;
+  const auto shaped = [is_matrix, sizes](const Tensor& out) {
+    return is_matrix ? out.as_strided(sizes, contiguous_strides(sizes), out.storage_offset()) : out;
+  };
+  if (!chain) {
+    emitter_.emit(runtime::int8::convolution_step(emitter_.name(), convolution));
+    return Value(shaped(convolution.dst));
+  }
+  return postpone(*chain, sizes, [this, convolution, chain = *chain, shaped]() mutable {
+    if (chain.residual) {
+      const auto residual = emitter_.on_grid(*value_of_(*chain.residual).tensor());
+      if (!residual) throw InternalError("[run] '" + chain.residual->name() + "': a residual that is not dequantized");
+      convolution.residual = in_order_of(residual->bytes, convolution.dst, emitter_);
+    }
+    emitter_.emit(runtime::int8::convolution_step(emitter_.name(), convolution));
+    return Value(emitter_.quantized(shaped(convolution.dst), chain.dtype));
+  });
+}
+
+std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
+  const auto input = emitter_.on_grid(call.tensor("input"));
+  if (!input) return std::nullopt;
+  const ConvParams params = conv_params(call);
+  const Tensor& weight_value = call.tensor("weight");
+  const Tensor bias = call.optional_tensor("bias");
+  if (input->bytes.dim() != weight_value.dim() || weight_value.dim() > 5 || input->bytes.numel() == 0)
+    return refuse(call, "the engine takes inputs [N, C, spatial...] with 1 to 3 spatial dimensions");
+  const Shape sizes = conv_output_sizes(call, params, input->bytes.sizes());
+  const std::int64_t channels = sizes[1];
+  if (numel(sizes) == 0) return refuse(call, "its result is empty");
+  if (params.transposed && params.groups > 1) return refuse(call, "it is transposed and has groups");
+  std::string why;
+  const auto weight = int8_weight(call.node().input(1), channels, params.transposed ? 1 : 0, emitter_.shared(), why);
+  if (!weight) return refuse(call, why);
+  if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
+  const std::int64_t products = weight->values.numel() / channels;
+  if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), true);
+  const auto rescale = rescale_of(input->grid, *weight, bias, products, chain ? &*chain : nullptr);
+  if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
+
+  Convolution convolution;
+  convolution.src = channels_innermost(input->bytes, emitter_);
+  convolution.dst = emitter_.allocate(chain ? DType::uint8 : DType::float32, sizes, channels_last_strides(sizes));
+  convolution.weights = packed_weights(call.node(), weight->values, params.groups, params.transposed,
+                                       chain && !chain->residual, emitter_.shared());
+  convolution.window = {Shape(weight->values.sizes().begin() + 2, weight->values.sizes().end()), params.stride,
+                        params.padding, params.dilation, params.transposed};
+  convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
+  convolution.rescale = *rescale;
+  return finish(std::move(convolution), chain, sizes);
+}
+
+std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
+  const auto input = emitter_.on_grid(call.tensor("input"));
+  if (!input) return std::nullopt;
+  const Tensor& weight_value = call.tensor("weight");
+  const Tensor bias = call.optional_tensor("bias");
+  if (weight_value.dim() != 2 || input->bytes.dim() < 1 || input->bytes.numel() == 0 || weight_value.numel() == 0)
+    return refuse(call, "the engine takes inputs [..., K] and weights [O, K]");
+  const std::int64_t channels = weight_value.size(0);
+  const std::int64_t products = weight_value.size(1);
+  std::string why;
+  const auto weight = int8_weight(call.node().input(1), channels, 0, emitter_.shared(), why);
+  if (!weight) return refuse(call, why);
+  if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
+  if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), true);
+  const auto rescale = rescale_of(input->grid, *weight, bias, products, chain ? &*chain : nullptr);
+  if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
+
+  Convolution convolution;
+  const Shape rows = {input->bytes.numel() / products, products};
+  const auto strides = view_strides(input->bytes.sizes(), input->bytes.strides(), rows);
+  const bool usable = strides && (*strides)[1] == 1;
+  const Tensor bytes = usable ? input->bytes : emitter_.contiguous(input->bytes);
+  convolution.src = bytes.as_strided(rows, usable ? *strides : contiguous_strides(rows), bytes.storage_offset());
+  convolution.dst = emitter_.allocate(chain ? DType::uint8 : DType::float32, {rows[0], channels});
+  convolution.weights =
+      packed_weights(call.node(), weight->values, 1, false, chain && !chain->residual, emitter_.shared());
+  convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
+  convolution.rescale = *rescale;
+  Shape sizes = input->bytes.sizes();
+  sizes.back() = channels;
+  return finish(std::move(convolution), chain, sizes);
+}
+
+}  // namespace qdq::lower

@@ -1,0 +1,264 @@
+#include "lower/int8_lowering.h"
+
+#include <algorithm>
+#include <array>
+
+#include "lower/kernel_list.h"
+#include "lower/reference_step.h"
+#include "ops/pool.h"
+#include "ops/schema.h"
+#include "ops/shapes.h"
+#include "runtime/int8/elementwise.h"
+#include "runtime/int8/pooling.h"
+
+namespace qdq::lower {
+namespace {
+
+using runtime::int8::Window;
+
+constexpr std::array kUnary = {
+    "aten.relu.default",       "aten.relu6.default",     "aten.hardtanh.default",    "aten.clamp.default",
+    "aten.leaky_relu.default", "aten.hardswish.default", "aten.hardsigmoid.default", "aten.sigmoid.default",
+    "aten.silu.default",       "aten.tanh.default",      "aten.gelu.default",        "aten.elu.default",
+};
+
+// The bytes for all 256 bytes of the input: dequantized, the function applied, clamped and quantized, in float as the graph says.
+runtime::int8::Table table_of(const integer::Grid& from, const integer::Grid& to, DType dtype,
+                              const std::function<Tensor(const Tensor&)>& function) {
+  const Tensor values = Tensor::empty(DType::float32, {256});
+  for (int i = 0; i < 256; ++i)
+    values.data<float>()[i] =
+        dequantize(static_cast<float>(i), static_cast<float>(from.scale), static_cast<float>(from.zero_point));
+  const Tensor results = function(values).contiguous();
+  runtime::int8::Table table;
+  for (std::size_t i = 0; i < 256; ++i) {
+    const float level =
+        quantize_to_float(results.data<float>()[i], inverse_scale(to.scale), static_cast<float>(to.zero_point),
+                          static_cast<float>(to.low), static_cast<float>(to.high));
+    table[i] =
+        static_cast<std::uint8_t>(std::isnan(level) ? integer::byte_shift(dtype) : static_cast<std::int32_t>(level));
+  }
+  return table;
+}
+
+Tensor clamped(const Tensor& values, const integer::Bounds& bounds) {
+  const Tensor result = values.clone();
+  for (std::int64_t i = 0; i < result.numel(); ++i)
+    result.data<float>()[i] =
+        clamp_keeping_nan(result.data<float>()[i], static_cast<float>(bounds.low), static_cast<float>(bounds.high));
+  return result;
+}
+
+Tensor allocate_bytes_channels_last(const Shape& sizes, Emitter& emitter) {
+  return emitter.allocate(DType::uint8, sizes, channels_last_strides(sizes));
+}
+
+}  // namespace
+
+Tensor channels_innermost(const Tensor& bytes, Emitter& emitter) {
+  if (bytes.size(1) == 1 || bytes.strides()[1] == 1) return bytes;
+  const Tensor copy = emitter.allocate(DType::uint8, bytes.sizes(), channels_last_strides(bytes.sizes()));
+  emitter.emit(runtime::copy_step(emitter.name() + ".input", bytes, copy));
+  return copy;
+}
+
+std::nullopt_t Int8Lowering::refuse(const Call& call, const std::string& reason) {
+  emitter_.notes().push_back({call.node().name(), "int8", reason});
+  return std::nullopt;
+}
+
+Value Int8Lowering::postpone(const Int8Chain& chain, const Shape& sizes, Emit emit) {
+  absorbed_.insert(chain.between.begin(), chain.between.end());
+  postponed_[chain.quantize] = std::move(emit);
+  return Value(emitter_.allocate(DType::float32, sizes));
+}
+
+std::optional<Value> Int8Lowering::lower(const Call& call) {
+  const std::string& target = call.schema().target;
+  if (absorbed_.contains(&call.node())) return Value(first_tensor(call));
+  if (target == "quantized_decomposed.quantize_per_tensor.default") return lower_quantize(call);
+  if (target == "quantized_decomposed.dequantize_per_tensor.default") return lower_dequantize(call);
+  if (target.starts_with("aten.conv")) return lower_convolution(call);
+  if (target == "aten.linear.default") return lower_linear(call);
+  if (target == "aten.add.Tensor" || target == "aten.add_.Tensor") return lower_addition(call);
+  if (target.starts_with("aten.max_pool")) return lower_max_pool(call);
+  if (target.starts_with("aten.avg_pool") || target.starts_with("aten.adaptive_avg_pool") || target == "aten.mean.dim")
+    return lower_average(call);
+  if (target == "aten.cat.default") return lower_cat(call);
+  if (std::find(kUnary.begin(), kUnary.end(), target) != kUnary.end()) return lower_unary(call);
+  return std::nullopt;
+}
+
+std::optional<Value> Int8Lowering::lower_quantize(const Call& call) {
+  if (const auto postponed = postponed_.find(&call.node()); postponed != postponed_.end()) return postponed->second();
+  const auto to = literal_grid(call.node(), call.schema().target);
+  const auto value = emitter_.on_grid(call.tensor("input"));
+  if (!to || !value || emitter_.shared().aliases.is_mutated(call.node())) return std::nullopt;
+  if (value->grid == to->grid && value->dtype == to->dtype)
+    return Value(emitter_.quantized(value->bytes, value->dtype));
+  if (!value->bytes.is_dense()) return std::nullopt;
+  const Tensor out =
+      emitter_.allocate(DType::uint8, value->bytes.sizes(), strides_in_order_of(value->bytes, value->bytes.sizes()));
+  emitter_.emit(
+      runtime::int8::table_step(emitter_.name(), runtime::int8::kernels(), value->bytes, out,
+                                table_of(value->grid, to->grid, to->dtype, [](const Tensor& x) { return x; })));
+  return Value(emitter_.quantized(out, to->dtype));
+}
+
+// The float value is written when a step reads it: readers on bytes do not.
+std::optional<Value> Int8Lowering::lower_dequantize(const Call& call) {
+  const Tensor& input = call.tensor("input");
+  const AliasAnalysis& aliases = emitter_.shared().aliases;
+  const auto grid = literal_grid(call.node(), call.schema().target);
+  const Node* source = call.node().input(0);
+  const bool changes = aliases.is_mutated(call.node()) || (source && aliases.is_mutated(*source));
+  if (!grid || grid->dtype != plain_dtype(input.dtype()) || !input.is_dense() || changes ||
+      emitter_.is_constant(input) || call.dtype("out_dtype", DType::float32) != DType::float32)
+    return std::nullopt;
+  return Value(emitter_.dequantized(input, *affine_params_of(call, emitter_)));
+}
+
+std::optional<Value> Int8Lowering::lower_addition(const Call& call) {
+  const Tensor* a = call.arg("self").tensor();
+  const Tensor* b = call.arg("other").tensor();
+  const auto left = a ? emitter_.on_grid(*a) : std::nullopt;
+  const auto right = b ? emitter_.on_grid(*b) : std::nullopt;
+  if (!left || !right) return std::nullopt;
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), false);
+  if (!chain) return refuse(call, "its result is not quantized");
+  if (a->sizes() != b->sizes() || call.number("alpha") != 1.0 || !left->bytes.is_dense())
+    return refuse(call, "the summands differ in size, or the sum is weighted");
+  return postpone(*chain, a->sizes(), [this, left = *left, right = *right, chain = *chain] {
+    Tensor other = right.bytes;
+    if (other.strides() != left.bytes.strides()) {
+      other = emitter_.allocate(DType::uint8, left.bytes.sizes(), left.bytes.strides());
+      emitter_.emit(runtime::copy_step(emitter_.name() + ".input", right.bytes, other));
+    }
+    const Tensor out = emitter_.allocate(DType::uint8, left.bytes.sizes(), left.bytes.strides());
+    emitter_.emit(runtime::int8::addition_step(
+        emitter_.name(), runtime::int8::kernels(), left.bytes, other, out,
+        {integer::summand_multiplier(left.grid, chain.grid), integer::summand_multiplier(right.grid, chain.grid),
+         integer::addition_offset(left.grid, right.grid, chain.grid), integer::low_level(chain.bounds, chain.grid),
+         integer::high_level(chain.bounds, chain.grid)}));
+    return Value(emitter_.quantized(out, chain.dtype));
+  });
+}
+
+// The largest byte stands for the largest value: nothing is rounded.
+std::optional<Value> Int8Lowering::lower_max_pool(const Call& call) {
+  const auto value = emitter_.on_grid(call.tensor("self"));
+  const std::size_t spatial = pooled_dims(call);
+  if (!value || value->bytes.sizes().size() != spatial + 2 || call.schema().returns.size() != 1) return std::nullopt;
+  const PoolParams params = pool_params(call, spatial);
+  const Shape sizes = call.schema().infer(call).at(0).tensor()->sizes();
+  if (numel(sizes) == 0) return std::nullopt;
+  const Tensor out = allocate_bytes_channels_last(sizes, emitter_);
+  emitter_.emit(
+      runtime::int8::max_pooling_step(emitter_.name(), runtime::int8::kernels(),
+                                      {channels_innermost(value->bytes, emitter_), out,
+                                       Window{params.kernel, params.stride, params.padding, params.dilation, false}}));
+  return Value(emitter_.dequantized({out, value->grid, value->dtype}));
+}
+
+namespace {
+
+// The window of an average that has one divisor, and the sizes [N, C, spatial...] of its results; nothing for others.
+std::optional<std::pair<Window, Shape>> average_window(const Call& call, const Shape& input) {
+  const std::string& target = call.schema().target;
+  if (target == "aten.mean.dim") {
+    const Shape dims = reduced_dims(call, "dim", static_cast<std::int64_t>(input.size()));
+    Shape spatial;
+    for (std::size_t d = 2; d < input.size(); ++d) spatial.push_back(static_cast<std::int64_t>(d));
+    if (input.size() < 3 || input.size() > 5 || dims != spatial) return std::nullopt;
+    const Shape kernel(input.begin() + 2, input.end());
+    Shape sizes(input.size(), 1);
+    std::copy_n(input.begin(), 2, sizes.begin());
+    return std::pair(Window{kernel, kernel, Shape(kernel.size(), 0), Shape(kernel.size(), 1), false}, sizes);
+  }
+  const std::size_t spatial = pooled_dims(call);
+  if (input.size() != spatial + 2) return std::nullopt;
+  const Shape sizes = call.schema().infer(call).at(0).tensor()->sizes();
+  if (target.starts_with("aten.avg_pool")) {
+    const PoolParams params = pool_params(call, spatial);
+    const bool has_divisor = call.schema().find_arg("divisor_override") && call.has("divisor_override");
+    const bool pads = std::any_of(params.padding.begin(), params.padding.end(), [](std::int64_t p) { return p != 0; });
+    if (has_divisor || params.ceil_mode || (pads && !call.boolean("count_include_pad"))) return std::nullopt;
+    return std::pair(Window{params.kernel, params.stride, params.padding, params.dilation, false}, sizes);
+  }
+  Shape kernel;
+  for (std::size_t d = 2; d < sizes.size(); ++d) {
+    if (sizes[d] == 0 || input[d] % sizes[d] != 0) return std::nullopt;
+    kernel.push_back(input[d] / sizes[d]);
+  }
+  return std::pair(Window{kernel, kernel, Shape(spatial, 0), Shape(spatial, 1), false}, sizes);
+}
+
+}  // namespace
+
+std::optional<Value> Int8Lowering::lower_average(const Call& call) {
+  const auto value = emitter_.on_grid(call.tensor("self"));
+  if (!value) return std::nullopt;
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), false);
+  if (!chain) return refuse(call, "its result is not quantized");
+  const auto window = average_window(call, value->bytes.sizes());
+  if (!window || value->bytes.numel() == 0) return refuse(call, "its windows differ in size");
+  const std::int64_t taps = numel(window->first.kernel);
+  if (taps > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
+  const Shape result = call.schema().infer(call).at(0).tensor()->sizes();
+  return postpone(*chain, result, [this, value = *value, chain = *chain, window = *window, taps, result] {
+    const Tensor out = allocate_bytes_channels_last(window.second, emitter_);
+    emitter_.emit(runtime::int8::average_pooling_step(
+        emitter_.name(), runtime::int8::kernels(), {channels_innermost(value.bytes, emitter_), out, window.first},
+        {value.grid.zero_point, integer::average_multiplier(value.grid, taps, chain.grid),
+         static_cast<float>(chain.grid.zero_point), integer::low_level(chain.bounds, chain.grid),
+         integer::high_level(chain.bounds, chain.grid)}));
+    // mean without keepdim drops dimensions of size 1.
+    const Tensor shaped =
+        result == out.sizes() ? out : out.as_strided(result, {out.strides()[0], 1}, out.storage_offset());
+    return Value(emitter_.quantized(shaped, chain.dtype));
+  });
+}
+
+std::optional<Value> Int8Lowering::lower_cat(const Call& call) {
+  std::vector<Tensor> parts = call.tensors("tensors");
+  std::optional<OnGrid> first;
+  for (Tensor& part : parts) {
+    const auto value = emitter_.on_grid(part);
+    if (!value) return std::nullopt;
+    if (!first) first = value;
+    if (!(value->grid == first->grid) || value->dtype != first->dtype || value->bytes.dim() != first->bytes.dim())
+      return refuse(call, "its parts stand on different grids");
+    part = value->bytes;
+  }
+  if (!first || first->bytes.dim() == 0) return std::nullopt;
+  const std::int64_t dim = call.dim("dim", first->bytes.dim());
+  Shape sizes = call.schema().infer(call).at(0).tensor()->sizes();
+  const Tensor out = emitter_.allocate(DType::uint8, sizes, strides_in_order_of(parts[0], sizes));
+  std::int64_t start = 0;
+  for (const Tensor& part : parts) {
+    emitter_.emit(runtime::copy_step(emitter_.name(), part, out.narrow(dim, start, part.size(dim))));
+    start += part.size(dim);
+  }
+  return Value(emitter_.dequantized({out, first->grid, first->dtype}));
+}
+
+std::optional<Value> Int8Lowering::lower_unary(const Call& call) {
+  const auto value = emitter_.on_grid(first_tensor(call));
+  if (!value || !value->bytes.is_dense()) return std::nullopt;
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), false);
+  if (!chain) return std::nullopt;
+  std::vector<Value> args;
+  for (const ArgSchema& arg : call.schema().args) args.push_back(call.arg(arg.name));
+  const auto function = [&](const Tensor& values) {
+    args[0] = Value(values);
+    return clamped(*evaluate_now(Call(call.node(), call.schema(), args)).tensor(), chain->bounds);
+  };
+  const auto table = table_of(value->grid, chain->grid, chain->dtype, function);
+  return postpone(*chain, value->bytes.sizes(), [this, bytes = value->bytes, dtype = chain->dtype, table] {
+    const Tensor out = emitter_.allocate(DType::uint8, bytes.sizes(), bytes.strides());
+    emitter_.emit(runtime::int8::table_step(emitter_.name(), runtime::int8::kernels(), bytes, out, table));
+    return Value(emitter_.quantized(out, dtype));
+  });
+}
+
+}  // namespace qdq::lower

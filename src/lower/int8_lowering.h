@@ -1,0 +1,64 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "lower/emitter.h"
+#include "lower/int8_chain.h"
+#include "ops/call.h"
+#include "runtime/int8/convolution.h"
+
+namespace qdq::lower {
+
+// Runs the ops between dequantize and quantize on bytes:
+//
+//     dequantize -> conv -> relu -> quantize            becomes   int8:convolution
+//     dequantize -> conv -> add(dequantize) -> quantize           int8:convolution with a residual
+//     dequantize -> conv                                          int8:convolution with float results
+//     dequantize -> max_pool                                      int8:max_pool, still dequantized
+//     dequantize -> sigmoid -> quantize                           int8:table
+//
+// An op that is followed by such a chain is emitted when its quantize node is reached: then all its operands are known. What does
+// not fit runs in float, with a note that says why.
+class Int8Lowering {
+ public:
+  // `value_of` gives the values of nodes before the one that is being lowered.
+  Int8Lowering(Emitter& emitter, std::function<const Value&(const Node&)> value_of)
+      : emitter_(emitter), value_of_(std::move(value_of)) {}
+
+  // The value of the call, if the engine takes part in it.
+  std::optional<Value> lower(const Call& call);
+  // The node is a constant weight's dequantize whose readers may well want the bytes: its value need not be computed before
+  // one of them does not.
+  bool defers(const Node& node) const;
+
+ private:
+  using Emit = std::function<Value()>;  // emits the steps of a chain and returns the value of its quantize node
+
+  std::optional<Value> lower_quantize(const Call& call);
+  std::optional<Value> lower_dequantize(const Call& call);
+  std::optional<Value> lower_convolution(const Call& call);
+  std::optional<Value> lower_linear(const Call& call);
+  std::optional<Value> lower_addition(const Call& call);
+  std::optional<Value> lower_max_pool(const Call& call);
+  std::optional<Value> lower_average(const Call& call);
+  std::optional<Value> lower_cat(const Call& call);
+  std::optional<Value> lower_unary(const Call& call);
+
+  // The op and what lies behind it are computed at the chain's quantize node. Returns the op's value, which nobody reads.
+  Value postpone(const Int8Chain& chain, const Shape& sizes, Emit emit);
+  // Emits the convolution, or postpones it to the chain's end. `sizes`: of the op's value, if it is not that of `dst` (linear).
+  Value finish(runtime::int8::Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes);
+  std::nullopt_t refuse(const Call& call, const std::string& reason);
+
+  Emitter& emitter_;
+  std::function<const Value&(const Node&)> value_of_;
+  std::unordered_set<const Node*> absorbed_;
+  std::unordered_map<const Node*, Emit> postponed_;
+};
+
+// `bytes` [N, C, spatial...] with the channels innermost, copied if need be.
+Tensor channels_innermost(const Tensor& bytes, Emitter& emitter);
+
+}  // namespace qdq::lower

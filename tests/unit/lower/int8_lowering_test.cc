@@ -1,0 +1,270 @@
+// Programs with quantize and dequantize nodes on the int8 engine: which steps they become, their bits against the integer reference and
+// their distance from the float graph.
+#include "lower_testing.h"
+#include "reference/integer.h"
+
+namespace qdq::lower::testing {
+namespace {
+
+using Kinds = std::vector<std::string>;
+using P = TestProgram;
+
+struct Scale {
+  double scale;
+  std::int64_t zero_point;
+};
+
+class Int8Lowering : public ::testing::TestWithParam<DType> {
+ protected:
+  std::int64_t low() const { return GetParam() == DType::int8 ? -128 : 0; }
+
+  // Zero points are given for uint8.
+  Argument::List arguments(Node& x, const Scale& s) const {
+    return {x, s.scale, s.zero_point + low(), low(), low() + 255, Argument(GetParam())};
+  }
+  Node& quantize(Node& x, const Scale& s) {
+    return t.g.call_function("quantized_decomposed.quantize_per_tensor.default", arguments(x, s));
+  }
+  Node& dequantize(Node& q, const Scale& s) {
+    return t.g.call_function("quantized_decomposed.dequantize_per_tensor.default", arguments(q, s));
+  }
+  Node& through(Node& x, const Scale& s) { return with_sizes(dequantize(quantize(x, s), s), x); }
+  // What a residual's fusion compares.
+  static Node& with_sizes(Node& node, const Node& like) {
+    node.type = like.type;
+    return node;
+  }
+
+  struct Weight {
+    Node* node;
+    integer::Weight value;
+    Tensor bias;
+    Node* bias_node;
+  };
+  Weight weight(const Shape& sizes, unsigned seed) {
+    std::mt19937 engine(seed);
+    Weight w;
+    w.value.values = Tensor::empty(DType::int8, sizes);
+    for (std::int64_t i = 0; i < w.value.values.numel(); ++i)
+      w.value.values.data<std::int8_t>()[i] = static_cast<std::int8_t>(static_cast<int>(engine() % 255) - 127);
+    w.value.scales = random_tensor({sizes[0]}, seed + 1, 0.001f, 0.004f);
+    w.bias = random_tensor({sizes[0]}, seed + 2);
+    const std::string name = std::to_string(seed);
+    Node& values = t.weight("w" + name, w.value.values);
+    Node& scales = t.weight("s" + name, w.value.scales);
+    Node& zeros = t.weight("z" + name, Tensor::empty(DType::int64, {sizes[0]}));
+    w.bias_node = &t.weight("b" + name, w.bias);
+    w.node = &t.g.call_function("quantized_decomposed.dequantize_per_channel.default",
+                                {values, scales, zeros, 0, -127, 127, Argument(DType::int8)});
+    return w;
+  }
+  Node& conv(Node& x, const Weight& w) {
+    return t.g.call_function("aten.conv2d.default", {x, *w.node, *w.bias_node, P::ints({1, 1}), P::ints({1, 1})});
+  }
+
+  integer::Grid grid(const Scale& s) const {
+    return integer::grid_of(s.scale, s.zero_point + low(), low(), low() + 255, GetParam());
+  }
+  integer::Result result(const Scale& s, integer::Bounds bounds = {}) const { return {GetParam(), grid(s), bounds}; }
+  // What the program's quantize makes of its input.
+  integer::Quantized quantized(const Tensor& input, const Scale& s) {
+    P p;
+    Node& x = p.input("x", input.sizes());
+    p.output({&p.g.call_function("quantized_decomposed.quantize_per_tensor.default", arguments(x, s))});
+    return {make_reference_executor(p.program)->run({input})[0], grid(s)};
+  }
+  Tensor run(const Tensor& input) { return make_fast_executor(t.program, 1)->run({input})[0]; }
+
+  // The last quantize of the float graph is at most a step away.
+  void expect_one_step(const Tensor& input) {
+    const Tensor got = run(input).to(DType::int32);
+    const Tensor wanted = make_reference_executor(t.program)->run({input})[0].to(DType::int32).contiguous();
+    ASSERT_EQ(got.sizes(), wanted.sizes());
+    int worst = 0;
+    for (std::int64_t i = 0; i < got.numel(); ++i)
+      worst = std::max(worst, std::abs(got.data<std::int32_t>()[i] - wanted.data<std::int32_t>()[i]));
+    EXPECT_LE(worst, 1);
+  }
+
+  TestProgram t;
+};
+
+constexpr Scale kIn = {0.02, 117};
+constexpr Scale kOut = {0.031, 90};
+const Shape kSizes = {2, 8, 7, 5};
+const ConvParams kConv = {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, 1, false};
+
+TEST_P(Int8Lowering, ConvolutionAndReluAreOneStepWithTheReferencesBits) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({12, 8, 3, 3}, 1);
+  Node& relu = t.g.call_function("aten.relu_.default", {conv(through(x, kIn), w)});
+  t.output({&quantize(relu, kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  const Kinds kinds = step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "convolution"), 0);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  EXPECT_TRUE(notes.empty());
+  const Tensor wanted = integer::convolution(quantized(input, kIn), w.value, w.bias, kConv, {2, 12, 7, 5},
+                                             result(kOut, {0.0, std::numeric_limits<double>::infinity()}));
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, AResidualIsAddedInTheConvolution) {
+  Node& x = t.input("x", kSizes);
+  const Weight a = weight({8, 8, 3, 3}, 1), b = weight({8, 8, 3, 3}, 11);
+  // The other branch is quantized behind the convolution that it is added to.
+  Node& main = with_sizes(conv(through(x, kIn), a), x);
+  Node& other = with_sizes(through(with_sizes(conv(through(x, kIn), b), x), {0.05, 128}), x);
+  Node& sum = t.g.call_function("aten.add.Tensor", {main, other});
+  t.output({&quantize(t.g.call_function("aten.relu.default", {sum}), kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "binary"), 0);
+  const integer::Quantized q = quantized(input, kIn);
+  const integer::Quantized residual = {integer::convolution(q, b.value, b.bias, kConv, kSizes, result({0.05, 128})),
+                                       grid({0.05, 128})};
+  const Tensor wanted = integer::convolution(q, a.value, a.bias, kConv, kSizes,
+                                             result(kOut, {0.0, std::numeric_limits<double>::infinity()}), residual);
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+}
+
+TEST_P(Int8Lowering, AResultThatNobodyQuantizesIsFloat) {
+  Node& x = t.input("x", {3, 10});
+  const Weight w = weight({7, 10}, 1);
+  Node& linear = t.g.call_function("aten.linear.default", {through(x, kIn), *w.node, *w.bias_node});
+  t.output({&linear});
+  const Tensor input = random_tensor({3, 10}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "linear"), 0);
+  integer::Result to_float;
+  to_float.dtype = DType::float32;
+  EXPECT_TRUE(bit_equal(run(input), integer::linear(quantized(input, kIn), w.value, w.bias, to_float)));
+  expect_like_reference(t.program, {input});
+}
+
+TEST_P(Int8Lowering, SumsOfTwoQuantizedValues) {
+  Node& x = t.input("x", kSizes);
+  Node& sum = t.g.call_function("aten.add.Tensor", {through(x, kIn), through(x, {0.05, 30})});
+  t.output({&quantize(t.g.call_function("aten.relu.default", {sum}), kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  const Tensor wanted = integer::add(quantized(input, kIn), quantized(input, {0.05, 30}),
+                                     result(kOut, {0.0, std::numeric_limits<double>::infinity()}));
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, PoolsAndMeans) {
+  Node& x = t.input("x", {2, 8, 8, 6});
+  Node& largest = t.g.call_function("aten.max_pool2d.default",
+                                    {through(x, kIn), P::ints({3, 3}), P::ints({2, 2}), P::ints({1, 1})});
+  Node& average = t.g.call_function("aten.avg_pool2d.default", {through(largest, kIn), P::ints({2, 3})});
+  Node& mean = t.g.call_function("aten.mean.dim", {through(average, kOut), P::ints({-1, -2})});
+  t.output({&quantize(mean, {0.03, 80})});
+  const Tensor input = random_tensor({2, 8, 8, 6}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "int8"), 3 + (GetParam() == DType::int8 ? 2 : 0));
+  const Tensor pooled = integer::max_pool(quantized(input, kIn), {{3, 3}, {2, 2}, {1, 1}, {1, 1}, false}, {2, 8, 4, 3});
+  const Tensor averaged = integer::average_pool({pooled, grid(kIn)}, {{2, 3}, {2, 3}, {0, 0}, {1, 1}, false}, true,
+                                                {2, 8, 2, 1}, result(kOut));
+  const Tensor wanted = integer::average_pool({averaged, grid(kOut)}, {{2, 1}, {2, 1}, {0, 0}, {1, 1}, false}, true,
+                                              {2, 8, 1, 1}, result({0.03, 80}));
+  EXPECT_TRUE(bit_equal(run(input), wanted.reshape({2, 8})));
+}
+
+TEST_P(Int8Lowering, FunctionsOfOneValueAreTablesWithTheFloatGraphsBits) {
+  Node& x = t.input("x", kSizes);
+  Node& q = through(x, kIn);
+  Node& act = t.g.call_function("aten.hardswish.default", {q});
+  Node& other = through(t.g.call_function("aten.sigmoid.default", {through(act, kOut)}), {1.0 / 256, 0});
+  t.output({&quantize(other, {0.01, 3})});  // a change of scale alone
+  const Tensor input = random_tensor(kSizes, 5, -4.0f, 4.0f);
+  EXPECT_EQ(step_kinds(t.program, {input}).size(), GetParam() == DType::int8 ? 6u : 4u);
+  expect_like_reference(t.program, {input}, 0.0);
+}
+
+TEST_P(Int8Lowering, ViewsAndConcatenationsMoveBytes) {
+  Node& x = t.input("x", kSizes);
+  Node& q = through(x, kIn);
+  Node& both = t.g.call_function("aten.cat.default", {Argument(Argument::List{q, through(x, kIn)}), 1});
+  Node& flat = t.g.call_function("aten.flatten.using_ints", {through(both, kIn), 1});
+  t.output({&quantize(flat, kIn)});
+  const Tensor input = random_tensor(kSizes, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  expect_like_reference(t.program, {input}, 0.0);
+}
+
+TEST_P(Int8Lowering, KeptAndObservedValuesExist) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({4, 8, 3, 3}, 1);
+  Node& dq = through(x, kIn);
+  Node& c = conv(dq, w);
+  Node& seen = t.g.call_module("observer", {t.g.call_function("aten.relu.default", {c})});
+  Node& q = quantize(seen, kOut);
+  t.output({&dequantize(q, kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  const auto fast = make_fast_executor(t.program, 1);
+  const auto simulated = make_fast_executor(t.program, 1, false);
+  fast->keep_values({dq.name(), c.name(), q.name()});
+  simulated->keep_values({dq.name(), c.name(), q.name()});
+  Tensor observed;
+  fast->set_observe([&](const std::string&, const Tensor& value) { observed = value.clone(); });
+  fast->run({input});
+  simulated->run({input});
+  EXPECT_TRUE(bit_equal(*fast->kept_value(dq.name()), *simulated->kept_value(dq.name())));
+  EXPECT_EQ(fast->kept_value(q.name())->dtype(), GetParam());
+  ASSERT_NE(fast->kept_value(c.name()), nullptr);
+  ASSERT_TRUE(observed.defined());
+  EXPECT_EQ(observed.sizes(), (Shape{2, 4, 7, 5}));
+}
+
+TEST_P(Int8Lowering, SimulatingQuantizationGivesTheBitsOfTheFloatGraph) {
+  Node& x = t.input("x", {3, 10});
+  Node& sum = t.g.call_function("aten.add.Tensor", {through(x, kIn), through(x, {0.05, 30})});
+  t.output({&quantize(sum, kOut)});
+  const Tensor input = random_tensor({3, 10}, 5);
+  const auto simulated = make_fast_executor(t.program, 1, false);
+  EXPECT_TRUE(bit_equal(simulated->run({input})[0], make_reference_executor(t.program)->run({input})[0]));
+}
+
+TEST_P(Int8Lowering, ADequantizedValueThatIsWrittenToIsFloat) {
+  Node& x = t.input("x", kSizes);
+  Node& dq = through(x, kIn);
+  Node& relu = t.g.call_function("aten.relu_.default", {dq});
+  t.output({&quantize(t.g.call_function("aten.add.Tensor", {dq, relu}), kOut)});
+  expect_like_reference(t.program, {random_tensor(kSizes, 5)}, 0.0);
+}
+
+TEST_P(Int8Lowering, AWeightWithZeroPointsStaysInFloat) {
+  Node& x = t.input("x", {3, 10});
+  Node& values = t.weight("w", Tensor::full(DType::uint8, {7, 10}, 130));
+  Node& w = t.g.call_function("quantized_decomposed.dequantize_per_tensor.default",
+                              {values, 0.01, 128, 0, 255, Argument(DType::uint8)});
+  t.output({&quantize(t.g.call_function("aten.linear.default", {through(x, kIn), w}), kOut)});
+  std::vector<Graph::Note> notes;
+  const Tensor input = random_tensor({3, 10}, 5);
+  const Kinds kinds = step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "linear"), 1);
+  EXPECT_EQ(only_reason(notes), "its weight is not int8 with zero points of 0");
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, BytesAreTheSameAtAnyNumberOfThreadsAndInForks) {
+  Node& x = t.input("x", {1, 8, 40, 40});
+  const Weight a = weight({70, 8, 3, 3}, 1), b = weight({8, 70, 3, 3}, 11);
+  Node& first = through(t.g.call_function("aten.relu.default", {conv(through(x, kIn), a)}), kOut);
+  t.output({&quantize(conv(first, b), {0.1, 128})});
+  const Tensor input = random_tensor({1, 8, 40, 40}, 5);
+  const auto one = make_fast_executor(t.program, 1);
+  const Tensor wanted = one->run({input})[0];
+  EXPECT_TRUE(bit_equal(make_fast_executor(t.program, 3)->run({input})[0], wanted));
+  EXPECT_TRUE(bit_equal(one->fork()->run({input})[0], wanted));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Int8Lowering, ::testing::Values(DType::uint8, DType::int8),
+                         [](const auto& dtype) { return std::string(name(dtype.param)); });
+
+}  // namespace
+}  // namespace qdq::lower::testing
