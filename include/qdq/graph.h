@@ -1,9 +1,11 @@
 #pragma once
 #include <complex>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -101,19 +103,26 @@ void for_each_node(const Argument& argument, Fn&& fn) {
 }
 
 // String metadata in insertion order: "stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node", ...
+// Copies share their entries until one of them is written to: the nodes that a pass puts around another carry its traces.
 class Metadata {
  public:
   const std::string* find(std::string_view key) const;
   std::string_view get(std::string_view key) const;  // "" when absent
   void set(std::string_view key, std::string value);
   void erase(std::string_view key);
-  auto begin() const { return items_.begin(); }
-  auto end() const { return items_.end(); }
-  bool empty() const { return items_.empty(); }
-  friend bool operator==(const Metadata&, const Metadata&) = default;
+  auto begin() const { return items().begin(); }
+  auto end() const { return items().end(); }
+  bool empty() const { return items().empty(); }
+  friend bool operator==(const Metadata& a, const Metadata& b) {
+    return a.items_ == b.items_ || a.items() == b.items();
+  }
 
  private:
-  std::vector<std::pair<std::string, std::string>> items_;
+  using Items = std::vector<std::pair<std::string, std::string>>;
+  const Items& items() const;
+  Items& own_items();
+
+  std::shared_ptr<Items> items_;  // null: no entries
 };
 
 enum class NodeKind : std::uint8_t {
@@ -198,6 +207,7 @@ class Node {
     Edge* next;
   };
   Node() = default;
+  std::span<Edge> input_edges() const { return {input_edges_.get(), num_input_edges_}; }
   void drop_edges();
   void make_edges();
 
@@ -208,7 +218,8 @@ class Node {
   std::string target_;
   Argument::List args_;
   Argument::Dict kwargs_;
-  std::vector<std::unique_ptr<Edge>> input_edges_;
+  std::unique_ptr<Edge[]> input_edges_;
+  std::size_t num_input_edges_ = 0;
   Edge* first_user_ = nullptr;
   Edge* last_user_ = nullptr;
   std::size_t num_users_ = 0;
@@ -312,16 +323,22 @@ class Graph : public std::enable_shared_from_this<Graph> {
   void link(Node& node, Node* before);
   void unlink(Node& node);
   void renumber();
-  std::string claim_name(std::string_view wanted);
-  std::string fresh_name(std::string_view target);
+  Node& add(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs, std::string name);
+  std::string free_name(std::string_view wanted);
+  std::string name_to_claim(std::string_view wanted);
+  void count_name(const std::string& base, std::int64_t number);
+  void abandon_name(std::string name);
 
   std::vector<std::unique_ptr<Node>> storage_;  // erased nodes too: a dangling reference must find a name to report
   Node* first_ = nullptr;
   Node* last_ = nullptr;
   Node* insert_before_ = nullptr;
   std::size_t size_ = 0;
-  std::unordered_map<std::string, Node*> by_name_;
-  std::unordered_map<std::string, std::int64_t> base_count_;
+  // The names that were ever given; null: no node has it any more. Keys are views of the nodes' names (erased nodes'
+  // too) and of abandoned_names_.
+  std::unordered_map<std::string_view, Node*> by_name_;
+  std::deque<std::string> abandoned_names_;
+  std::unordered_map<std::string, std::int64_t> base_count_;  // the last number given to a base; 0 is not stored
   std::vector<Note> notes_;
 };
 

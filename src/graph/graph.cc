@@ -51,6 +51,16 @@ std::string snake_case(std::string_view target) {
   return result;
 }
 
+void replace_node(Argument& argument, Node& from, Node& to) {
+  if (argument.node() == &from) {
+    argument = Argument(to);
+  } else if (auto* list = argument.get_if<Argument::List>()) {
+    for (Argument& item : *list) replace_node(item, from, to);
+  } else if (auto* dict = argument.get_if<Argument::Dict>()) {
+    for (auto& [key, item] : *dict) replace_node(item, from, to);
+  }
+}
+
 }  // namespace
 
 SymInt SymInt::symbolic(std::string expr, std::optional<std::int64_t> hint) {
@@ -92,8 +102,19 @@ std::vector<std::int64_t> Argument::to_ints() const {
   return {to_int()};
 }
 
+const Metadata::Items& Metadata::items() const {
+  static const Items none;
+  return items_ ? *items_ : none;
+}
+
+// Entries that no copy shares.
+Metadata::Items& Metadata::own_items() {
+  if (!items_ || items_.use_count() > 1) items_ = std::make_shared<Items>(items());
+  return *items_;
+}
+
 const std::string* Metadata::find(std::string_view key) const {
-  for (const auto& [k, v] : items_)
+  for (const auto& [k, v] : items())
     if (k == key) return &v;
   return nullptr;
 }
@@ -104,16 +125,17 @@ std::string_view Metadata::get(std::string_view key) const {
 }
 
 void Metadata::set(std::string_view key, std::string value) {
-  for (auto& [k, v] : items_)
+  Items& items = own_items();
+  for (auto& [k, v] : items)
     if (k == key) {
       v = std::move(value);
       return;
     }
-  items_.emplace_back(key, std::move(value));
+  items.emplace_back(key, std::move(value));
 }
 
 void Metadata::erase(std::string_view key) {
-  std::erase_if(items_, [&](const auto& item) { return item.first == key; });
+  if (find(key)) std::erase_if(own_items(), [&](const auto& item) { return item.first == key; });
 }
 
 std::string_view name(NodeKind kind) {
@@ -164,45 +186,68 @@ void Node::set_arg(std::size_t i, Argument value) {
 }
 
 void Node::drop_edges() {
-  for (auto& edge : input_edges_) {
-    Node& producer = *edge->producer;
-    (edge->prev ? edge->prev->next : producer.first_user_) = edge->next;
-    (edge->next ? edge->next->prev : producer.last_user_) = edge->prev;
+  for (const Edge& edge : input_edges()) {
+    Node& producer = *edge.producer;
+    (edge.prev ? edge.prev->next : producer.first_user_) = edge.next;
+    (edge.next ? edge.next->prev : producer.last_user_) = edge.prev;
     --producer.num_users_;
   }
-  input_edges_.clear();
+  input_edges_.reset();
+  num_input_edges_ = 0;
 }
 
-void Node::make_edges() {
+namespace {
+
+// The distinct producers among a node's arguments, in order.
+class Producers {
+ public:
+  void add(Node& producer) {
+    if (!contains(producer)) nodes_.push_back(&producer);
+  }
+  const std::vector<Node*>& nodes() const { return nodes_; }
+
+ private:
   // Most nodes have a few inputs; one with thousands (cat) must not search linearly for each.
-  constexpr std::size_t kFew = 8;
-  std::unordered_set<Node*> many;
-  auto is_linked = [&](Node& producer) {
-    if (input_edges_.size() < kFew)
-      return std::any_of(input_edges_.begin(), input_edges_.end(),
-                         [&](const auto& edge) { return edge->producer == &producer; });
-    if (many.empty())
-      for (const auto& edge : input_edges_) many.insert(edge->producer);
-    return !many.insert(&producer).second;
-  };
-  auto link = [&](Node& producer) {
+  bool contains(Node& producer) {
+    constexpr std::size_t kFew = 8;
+    if (nodes_.size() < kFew) return std::find(nodes_.begin(), nodes_.end(), &producer) != nodes_.end();
+    if (many_.empty()) many_.insert(nodes_.begin(), nodes_.end());
+    return !many_.insert(&producer).second;
+  }
+
+  std::vector<Node*> nodes_;
+  std::unordered_set<Node*> many_;
+};
+
+}  // namespace
+
+void Node::make_edges() {
+  Producers producers;
+  auto add = [&](Node& producer) {
     if (producer.graph_ != graph_)
       throw InvalidArgumentError(describe() + ": its argument '" + producer.name_ + "' belongs to another graph");
-    if (is_linked(producer)) return;
-    auto edge = std::make_unique<Edge>(Edge{&producer, this, producer.last_user_, nullptr});
-    (producer.last_user_ ? producer.last_user_->next : producer.first_user_) = edge.get();
-    producer.last_user_ = edge.get();
-    ++producer.num_users_;
-    input_edges_.push_back(std::move(edge));
+    producers.add(producer);
   };
-  for (const Argument& argument : args_) for_each_node(argument, link);
-  for (const auto& [key, argument] : kwargs_) for_each_node(argument, link);
+  for (const Argument& argument : args_) for_each_node(argument, add);
+  for (const auto& [key, argument] : kwargs_) for_each_node(argument, add);
+  if (producers.nodes().empty()) return;
+
+  num_input_edges_ = producers.nodes().size();
+  input_edges_ = std::make_unique<Edge[]>(num_input_edges_);
+  for (std::size_t i = 0; i < num_input_edges_; ++i) {
+    Node& producer = *producers.nodes()[i];
+    Edge& edge = input_edges_[i];
+    edge = {&producer, this, producer.last_user_, nullptr};
+    (producer.last_user_ ? producer.last_user_->next : producer.first_user_) = &edge;
+    producer.last_user_ = &edge;
+    ++producer.num_users_;
+  }
 }
 
 std::vector<Node*> Node::inputs() const {
   std::vector<Node*> result;
-  result.reserve(input_edges_.size());
-  for (const auto& edge : input_edges_) result.push_back(edge->producer);
+  result.reserve(num_input_edges_);
+  for (const Edge& edge : input_edges()) result.push_back(edge.producer);
   return result;
 }
 
@@ -214,20 +259,14 @@ std::vector<Node*> Node::users() const {
 }
 
 bool Node::has_user(const Node& user) const {
-  return std::any_of(user.input_edges_.begin(), user.input_edges_.end(),
-                     [&](const auto& edge) { return edge->producer == this; });
+  const std::span<const Edge> edges = user.input_edges();
+  return std::any_of(edges.begin(), edges.end(), [&](const Edge& edge) { return edge.producer == this; });
 }
 
 void Node::replace_input_with(Node& from, Node& to) {
-  auto swap = [&](Node& node) { return Argument(&node == &from ? to : node); };
-  Argument::List args;
-  args.reserve(args_.size());
-  for (const Argument& argument : args_) args.push_back(map_nodes(argument, swap));
-  Argument::Dict kwargs;
-  for (const auto& [key, argument] : kwargs_) kwargs.emplace_back(key, map_nodes(argument, swap));
   drop_edges();
-  args_ = std::move(args);
-  kwargs_ = std::move(kwargs);
+  for (Argument& argument : args_) replace_node(argument, from, to);
+  for (auto& [key, argument] : kwargs_) replace_node(argument, from, to);
   make_edges();
 }
 
@@ -259,7 +298,7 @@ std::string Node::describe() const {
 }
 
 Node* Graph::find(std::string_view name) const {
-  const auto found = by_name_.find(std::string(name));
+  const auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
 }
 
@@ -271,6 +310,23 @@ std::vector<Node*> Graph::placeholders() const {
 }
 
 std::string Graph::unique_name(std::string_view wanted) {
+  std::string name = free_name(wanted);
+  abandon_name(name);
+  return name;
+}
+
+void Graph::count_name(const std::string& base, std::int64_t number) {
+  if (number == 0)
+    base_count_.erase(base);
+  else
+    base_count_[base] = number;
+}
+
+// No node has the name, and none gets it by itself.
+void Graph::abandon_name(std::string name) { by_name_[abandoned_names_.emplace_back(std::move(name))] = nullptr; }
+
+// torch.fx's rule; the caller takes the name.
+std::string Graph::free_name(std::string_view wanted) {
   std::string candidate;
   candidate.reserve(wanted.size() + 4);
   bool in_gap = false;
@@ -294,37 +350,33 @@ std::string Graph::unique_name(std::string_view wanted) {
     number = *suffix;
   }
   while (by_name_.contains(candidate)) candidate = base + "_" + std::to_string(++number);
-  by_name_.emplace(candidate, nullptr);
-  base_count_[base] = number;
+  count_name(base, number);
   return candidate;
 }
 
-std::string Graph::fresh_name(std::string_view target) {
-  std::string name = unique_name(snake_case(target));
-  by_name_.erase(name);  // create() claims it
-  return name;
-}
-
-std::string Graph::claim_name(std::string_view wanted) {
+// `wanted` when it is free and an identifier, else as free_name has it.
+std::string Graph::name_to_claim(std::string_view wanted) {
   const bool legal = !wanted.empty() && !std::isdigit(static_cast<unsigned char>(wanted[0])) &&
                      std::all_of(wanted.begin(), wanted.end(), is_identifier_char);
+  if (!legal || by_name_.contains(wanted)) return free_name(wanted);
   std::string name(wanted);
-  if (!legal || by_name_.contains(name)) return unique_name(wanted);
-  const auto [base, suffix] = split_suffix(name);
-  by_name_.emplace(name, nullptr);
-  base_count_[base] = suffix.value_or(base_count_.contains(base) ? base_count_[base] : 0);
+  if (const auto [base, suffix] = split_suffix(name); suffix) count_name(base, *suffix);
   return name;
 }
 
 Node& Graph::create(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs,
                     std::string_view name) {
+  return add(kind, target, std::move(args), std::move(kwargs), name_to_claim(name));
+}
+
+Node& Graph::add(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs, std::string name) {
   storage_.push_back(std::unique_ptr<Node>(new Node()));
   Node& node = *storage_.back();
   node.graph_ = this;
   node.kind_ = kind;
   node.target_ = target;
-  node.name_ = claim_name(name);
-  by_name_[node.name_] = &node;
+  node.name_ = std::move(name);
+  by_name_.emplace(node.name_, &node);
   link(node, insert_before_);
   node.args_ = std::move(args);
   node.kwargs_ = std::move(kwargs);
@@ -333,22 +385,22 @@ Node& Graph::create(NodeKind kind, std::string_view target, Argument::List args,
 }
 
 Node& Graph::placeholder(std::string_view name) {
-  return create(NodeKind::placeholder, name, {}, {}, fresh_name(name));
+  return add(NodeKind::placeholder, name, {}, {}, free_name(snake_case(name)));
 }
 
 Node& Graph::get_attr(std::string_view target) {
-  return create(NodeKind::get_attr, target, {}, {}, fresh_name(target));
+  return add(NodeKind::get_attr, target, {}, {}, free_name(snake_case(target)));
 }
 
 Node& Graph::call_function(std::string_view target, Argument::List args, Argument::Dict kwargs) {
   // The namespace is no part of the name: "aten.conv2d.default" becomes "conv2d_default".
   const auto dot = target.find('.');
   const std::string_view base = dot == std::string_view::npos ? target : target.substr(dot + 1);
-  return create(NodeKind::call_function, target, std::move(args), std::move(kwargs), fresh_name(base));
+  return add(NodeKind::call_function, target, std::move(args), std::move(kwargs), free_name(snake_case(base)));
 }
 
 Node& Graph::call_module(std::string_view target, Argument::List args) {
-  return create(NodeKind::call_module, target, std::move(args), {}, fresh_name(target));
+  return add(NodeKind::call_module, target, std::move(args), {}, free_name(snake_case(target)));
 }
 
 Node& Graph::output(Argument::List results) {
@@ -373,12 +425,15 @@ void Graph::move_before(Node& node, Node& position) {
 
 void Graph::rename(Node& node, std::string_view wanted) {
   if (node.name_ == wanted) return;
-  const auto taken = by_name_.find(std::string(wanted));
-  const bool abandoned = taken != by_name_.end() && !taken->second;
-  const std::string fresh = abandoned ? std::string(wanted) : claim_name(wanted);
-  by_name_[node.name_] = nullptr;
-  node.name_ = fresh;
-  by_name_[fresh] = &node;
+  const auto taken = by_name_.find(wanted);
+  Node** abandoned = taken != by_name_.end() && !taken->second ? &taken->second : nullptr;
+  std::string name = abandoned ? std::string(wanted) : name_to_claim(wanted);
+  by_name_.erase(node.name_);  // its key is about to change
+  abandon_name(std::exchange(node.name_, std::move(name)));
+  if (abandoned)
+    *abandoned = &node;
+  else
+    by_name_.emplace(node.name_, &node);
 }
 
 void Graph::rename_after_target(Node& node) { rename(node, snake_case(node.target_)); }

@@ -26,7 +26,7 @@ std::string observers_json(const Statistics& statistics) {
     write_options(writer, seen.options);
     writer.end();
   }
-  return writer.end().take();
+  return std::string(writer.end().text());
 }
 
 std::string progress_json(const Statistics& statistics) {
@@ -34,7 +34,7 @@ std::string progress_json(const Statistics& statistics) {
   writer.begin_object().member("samples", statistics.samples).member("batches", statistics.batches);
   writer.member("is_complete", statistics.is_complete).key("shards").begin_array();
   for (const Shard& shard : statistics.shards) writer.string(to_string(shard));
-  return writer.end().end().take();
+  return std::string(writer.end().end().text());
 }
 
 class Reader {

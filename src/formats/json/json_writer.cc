@@ -1,96 +1,125 @@
 #include "formats/json/json_writer.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <new>
 
 namespace qdq::json {
 namespace {
 
-bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
-
-// False only when none of the eight characters needs an escape. A word at a time: (w - n) & ~w has a byte's high bit set
-// where the byte is less than n (n up to 128), and now and then above such a byte, which costs a second look.
-bool may_need_escape(const char* eight) {
+// The position of the first character from `from` on that cannot stand for itself in a JSON string, or the size. A word at
+// a time: (w - n) & ~w has a byte's high bit set where the byte is less than n (n up to 128); a borrow can set it wrongly
+// above such a byte, never below, so that the lowest one counts.
+std::size_t find_escape(std::string_view text, std::size_t from) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;
-  std::uint64_t word = 0;
-  std::memcpy(&word, eight, sizeof word);
-  const auto any_below = [](std::uint64_t w, std::uint64_t n) { return (w - kOnes * n) & ~w & kHighs; };
-  return (any_below(word, 0x20) | any_below(word ^ (kOnes * '"'), 1) | any_below(word ^ (kOnes * '\\'), 1)) != 0;
+  const auto below = [](std::uint64_t w, std::uint64_t n) { return (w - kOnes * n) & ~w & kHighs; };
+  for (; text.size() - from >= sizeof(std::uint64_t); from += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + from, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    const std::uint64_t found = below(word, 0x20) | below(word ^ (kOnes * '"'), 1) | below(word ^ (kOnes * '\\'), 1);
+    if (found != 0) return from + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+  }
+  const auto needs_escape = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
+  while (from < text.size() && !needs_escape(text[from])) ++from;
+  return from;
+}
+
+// Writes the escape of `c`, at most six characters, and returns its end.
+char* write_escape(char* out, char c) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  *out++ = '\\';
+  switch (c) {
+    case '"': *out++ = '"'; break;
+    case '\\': *out++ = '\\'; break;
+    case '\n': *out++ = 'n'; break;
+    case '\t': *out++ = 't'; break;
+    case '\r': *out++ = 'r'; break;
+    default: {
+      const auto byte = static_cast<unsigned char>(c);
+      for (const char digit : {'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]}) *out++ = digit;
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
+void TextBuffer::append(std::string_view text) {
+  if (text.empty()) return;
+  std::memcpy(room(text.size()), text.data(), text.size());
+  size_ += text.size();
+}
+
+void TextBuffer::grow(std::size_t count) {
+  constexpr std::size_t kSmallest = 256;
+  const std::size_t capacity = std::max({kSmallest, capacity_ * 2, size_ + count});
+  auto* grown = static_cast<char*>(std::realloc(data_.get(), capacity));
+  if (!grown) throw std::bad_alloc();
+  static_cast<void>(data_.release());  // realloc has taken it over
+  data_.reset(grown);
+  capacity_ = capacity;
+}
+
 Writer& Writer::open(char opening, char closing) {
   separate();
-  text_ += opening;
+  text_.append(opening);
   closing_ += closing;
   needs_comma_ = false;
   return *this;
 }
 
 Writer& Writer::end() {
-  text_ += closing_.back();
+  text_.append(closing_.back());
   closing_.pop_back();
   needs_comma_ = true;
   return *this;
 }
 
-void Writer::separate() {
-  if (needs_comma_) text_ += ',';
-  needs_comma_ = true;
-}
-
 Writer& Writer::key(std::string_view name) {
-  string(name);
-  text_ += ':';
+  quote(name, true);
   needs_comma_ = false;
   return *this;
 }
 
 Writer& Writer::string(std::string_view value) {
-  separate();
-  text_ += '"';
-  // Almost all characters stand for themselves: they are appended in runs.
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    if (value.size() - i >= 8 && !may_need_escape(value.data() + i)) {
-      i += 7;
-      continue;
-    }
-    if (!needs_escape(value[i])) continue;
-    text_ += value.substr(begin, i - begin);
-    escape(value[i]);
-    begin = i + 1;
-  }
-  text_ += value.substr(begin);
-  text_ += '"';
+  quote(value, false);
+  needs_comma_ = true;
   return *this;
 }
 
-void Writer::escape(char c) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  switch (c) {
-    case '"': text_ += "\\\""; break;
-    case '\\': text_ += "\\\\"; break;
-    case '\n': text_ += "\\n"; break;
-    case '\t': text_ += "\\t"; break;
-    case '\r': text_ += "\\r"; break;
-    default: {
-      const auto byte = static_cast<unsigned char>(c);
-      text_ += "\\u00";
-      text_ += kHex[byte >> 4];
-      text_ += kHex[byte & 15];
-    }
+void Writer::quote(std::string_view value, bool as_key) {
+  constexpr std::size_t kAround = 4;  // comma, quotes, colon
+  constexpr std::size_t kEscape = 6;  // the longest
+  char* out = text_.room(value.size() + kAround);
+  if (needs_comma_) *out++ = ',';
+  *out++ = '"';
+  // Almost all characters stand for themselves: they are copied in runs.
+  for (std::size_t at = 0;; ++at) {
+    const std::size_t end = find_escape(value, at);
+    if (end != at) std::memcpy(out, value.data() + at, end - at);
+    out += end - at;
+    if (end == value.size()) break;
+    text_.advance_to(out);
+    out = write_escape(text_.room(value.size() - end + kEscape + kAround), value[end]);
+    at = end;
   }
+  *out++ = '"';
+  if (as_key) *out++ = ':';
+  text_.advance_to(out);
 }
 
 Writer& Writer::integer(std::int64_t value) {
   separate();
-  text_ += std::to_string(value);
+  constexpr std::size_t kDigits = 20;  // with the sign
+  char* out = text_.room(kDigits);
+  text_.advance_to(std::to_chars(out, out + kDigits, value).ptr);
   return *this;
 }
 
@@ -101,8 +130,8 @@ Writer& Writer::number(double value) {
   std::array<char, 32> digits;
   const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), value);
   const std::string_view text(digits.data(), static_cast<std::size_t>(result.ptr - digits.data()));
-  text_ += text;
-  if (text.find_first_of(".e") == std::string_view::npos) text_ += ".0";
+  text_.append(text);
+  if (text.find_first_of(".e") == std::string_view::npos) text_.append(".0");
   return *this;
 }
 
@@ -111,7 +140,7 @@ Writer& Writer::null() { return raw("null"); }
 
 Writer& Writer::raw(std::string_view json) {
   separate();
-  text_ += json;
+  text_.append(json);
   return *this;
 }
 

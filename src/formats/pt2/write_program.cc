@@ -67,7 +67,7 @@ class ProgramWriter {
     collect_lifted();
   }
 
-  std::string write() {
+  json::TextBuffer write() {
     json_.begin_object().key("graph_module").begin_object().key("graph").begin_object();
     write_graph();
     json_.end().key("signature").begin_object();
@@ -308,6 +308,6 @@ class ProgramWriter {
 
 }  // namespace
 
-std::string write_program(const Program& program) { return ProgramWriter(program).write(); }
+json::TextBuffer write_program(const Program& program) { return ProgramWriter(program).write(); }
 
 }  // namespace qdq::pt2

@@ -1,12 +1,11 @@
 #pragma once
-#include <string>
-
+#include "formats/json/json_writer.h"
 #include "qdq/program.h"
 
 namespace qdq::pt2 {
 
 // The text of models/<name>.json: parameters, buffers and constants become inputs of the graph again. Every attribute
 // of the program gets one, read by the graph or not, as torch keeps unused parameters. Throws FormatError.
-std::string write_program(const Program& program);
+json::TextBuffer write_program(const Program& program);
 
 }  // namespace qdq::pt2

@@ -203,7 +203,7 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
     header.end().key("data_offsets").begin_array().integer(begin[i]);
     header.integer(begin[i] + static_cast<std::int64_t>(value.nbytes())).end().end();
   }
-  std::string text = header.end().take();
+  std::string text(header.end().text());
   text.append((kAlignment - (8 + text.size()) % kAlignment) % kAlignment, ' ');
   const std::uint64_t length = text.size();
   AtomicFile file(path);

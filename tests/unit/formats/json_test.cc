@@ -90,6 +90,21 @@ TEST(JsonWriter, EscapesWhereverTheCharacterStands) {
     }
 }
 
+TEST(JsonWriter, GrowsByWhatTheEscapesTake) {
+  std::string expected = "[";
+  Writer json;
+  json.begin_array();
+  for (std::size_t length : {0u, 1u, 7u, 8u, 9u, 255u, 5000u}) {
+    json.string(std::string(length, '\x02'));
+    if (length > 0) expected += ',';
+    expected += '"';
+    for (std::size_t i = 0; i < length; ++i) expected += "\\u0002";
+    expected += '"';
+  }
+  json.integer(std::numeric_limits<std::int64_t>::min()).end();
+  EXPECT_EQ(json.text(), expected + ",-9223372036854775808]");
+}
+
 TEST(JsonWriter, LeavesOtherCharactersAlone) {
   std::string value = "\x20!#[]^\x7f\x80\xff";  // the neighbours of those that are escaped, and UTF-8's range
   value += value;

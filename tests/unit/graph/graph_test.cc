@@ -23,6 +23,46 @@ TEST(Graph, NamesFollowTheTargetAndAreUnique) {
   EXPECT_EQ(g.unique_name("3x"), "_3x");
 }
 
+TEST(Graph, NamesSurviveThatTheirNodesAreRenamedOrErased) {
+  Graph g;
+  Node& relu = g.call_function("aten.relu.default", {});
+  Node& conv = g.call_function("aten.conv2d.default", {});
+  g.rename(relu, "a_name_that_is_too_long_to_be_stored_within_a_string");
+  EXPECT_EQ(g.find("relu_default"), nullptr);
+  EXPECT_EQ(g.find("a_name_that_is_too_long_to_be_stored_within_a_string"), &relu);
+  EXPECT_EQ(g.call_function("aten.relu.default", {}).name(),
+            "relu_default_1");     // given once, not given again by itself
+  g.rename(relu, "relu_default");  // but it can be asked for
+  EXPECT_EQ(g.find("relu_default"), &relu);
+  EXPECT_EQ(g.find("a_name_that_is_too_long_to_be_stored_within_a_string"), nullptr);
+  g.erase(conv);
+  EXPECT_EQ(g.find("conv2d_default"), nullptr);
+  g.rename(relu, "conv2d_default");
+  EXPECT_EQ(g.find("conv2d_default"), &relu);
+  g.rename(relu, "another");
+  EXPECT_EQ(g.find("conv2d_default"), nullptr);
+  EXPECT_EQ(g.find("another"), &relu);
+}
+
+TEST(Graph, CopiesOfMetadataPartWhenOneIsWrittenTo) {
+  Metadata a;
+  a.set("stack_trace", "line 1");
+  Metadata b = a;
+  EXPECT_EQ(a, b);
+  b.set("stack_trace", "line 2");
+  b.set("torch_fn", "relu");
+  EXPECT_EQ(a.get("stack_trace"), "line 1");
+  EXPECT_EQ(a.find("torch_fn"), nullptr);
+  Metadata c = b;
+  c.erase("stack_trace");
+  c.erase("no such key");
+  EXPECT_EQ(b.get("stack_trace"), "line 2");
+  EXPECT_EQ(c.find("stack_trace"), nullptr);
+  EXPECT_EQ(c.get("torch_fn"), "relu");
+  c.erase("torch_fn");
+  EXPECT_EQ(c, Metadata());
+}
+
 TEST(Graph, UsersAreKeptInTheOrderOfFirstUse) {
   Graph g;
   Node& x = g.placeholder("x");
