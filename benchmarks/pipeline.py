@@ -3,7 +3,7 @@
 Ours is the whole process `qdq quantize` (load, prepare, calibrate, convert, save); torchao's is prepare, calibrate and
 convert inside a process that has exported already.
 
-    python benchmarks/pipeline.py [--rounds 3] [--model mobilenet|resnet50|minilm ...]
+    python benchmarks/pipeline.py [--rounds 3] [--model mobilenet|resnet18|resnet50|minilm ...]
 """
 
 import argparse
@@ -19,6 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 QDQ = ROOT / "build" / "release" / "qdq"
 CACHE = ROOT / "build" / "benchmarks"
+MODELS = ["mobilenet", "resnet18", "resnet50", "minilm"]
 # torch and the recipes are imported by the workers only: a child's peak memory counts what its parent held at the fork.
 
 
@@ -28,7 +29,8 @@ def load(model):
     if model == "minilm":
         module, *inputs = recipes.minilm()
     else:
-        module, *inputs = {"mobilenet": recipes.mobilenet, "resnet50": recipes.resnet50}[model](images=64)[:2]
+        makers = {"mobilenet": recipes.mobilenet, "resnet18": recipes.resnet18, "resnet50": recipes.resnet50}
+        module, *inputs = makers[model](images=64)[:2]
     return recipes, module, inputs
 
 
@@ -79,7 +81,7 @@ def run(command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--model", action="append", choices=["mobilenet", "resnet50", "minilm"])
+    parser.add_argument("--model", action="append", choices=MODELS)
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -88,7 +90,7 @@ def main():
         return worker(model, int(batches), int(batch))
 
     print(f"{'model':10} {'batches':8} {'ours s':>7} {'torchao s':>10} {'ratio':>6} {'ours MB':>8} {'torchao MB':>11}")
-    for model in options.model or ["mobilenet", "resnet50", "minilm"]:
+    for model in options.model or MODELS:
         for batches, batch in [(32, 1), (8, 8)]:
             shape = [model, str(batches), str(batch)]
             run([sys.executable, __file__, "--worker", "export", *shape])

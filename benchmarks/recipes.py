@@ -31,6 +31,38 @@ def resnet50(images=64):
     return recipe("resnet50_random").load()[0], mobilenet(images)[1]
 
 
+class BasicBlock(torch.nn.Module):
+    """Two 3x3 convolutions and a shortcut."""
+
+    def __init__(self, channels_in, channels, stride):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.bn1 = torch.nn.BatchNorm2d(channels)
+        self.conv2 = torch.nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = torch.nn.BatchNorm2d(channels)
+        self.shortcut = torch.nn.Identity()
+        if stride != 1 or channels_in != channels:
+            projection = torch.nn.Conv2d(channels_in, channels, 1, stride, bias=False)
+            self.shortcut = torch.nn.Sequential(projection, torch.nn.BatchNorm2d(channels))
+
+    def forward(self, x):
+        y = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+def resnet18(images=64):
+    """(ResNet-18 with random weights, images [n, 3, 224, 224])"""
+    torch.manual_seed(0)
+    stem = [torch.nn.Conv2d(3, 64, 7, 2, 3, bias=False), torch.nn.BatchNorm2d(64), torch.nn.ReLU()]
+    layers = [*stem, torch.nn.MaxPool2d(3, 2, 1)]
+    channels = 64
+    for stage, width in enumerate((64, 128, 256, 512)):
+        layers += [BasicBlock(channels, width, 1 if stage == 0 else 2), BasicBlock(width, width, 1)]
+        channels = width
+    layers += [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(512, 1000)]
+    return torch.nn.Sequential(*layers).eval(), mobilenet(images)[1]
+
+
 def minilm():
     """(module, ids [n, 128], mask [n, 128])"""
     module = recipe("minilm_plain")
