@@ -32,6 +32,8 @@ PUBLIC = {
     "weight_only_quantizer": "spec",
     "xnnpack_quantizer": "spec",
     "io": "formats",
+    "data": "formats",
+    "images": "formats",
     "explain": "api",
     "quantize": "api",
     "numeric_debugger": "api",

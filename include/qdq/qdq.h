@@ -1,12 +1,14 @@
 #pragma once
 // Everything that the library promises.
 #include "qdq/annotation_report.h"
+#include "qdq/data.h"
 #include "qdq/error.h"
 #include "qdq/executor.h"
 #include "qdq/explain.h"
 #include "qdq/export_utils.h"
 #include "qdq/graph.h"
 #include "qdq/graph_text.h"
+#include "qdq/images.h"
 #include "qdq/io.h"
 #include "qdq/numeric_debugger.h"
 #include "qdq/observer.h"

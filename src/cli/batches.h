@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/samples.h"
 #include "qdq/io.h"
 #include "qdq/program.h"
 
@@ -12,8 +13,7 @@ namespace qdq::cli {
 // In the order of their file.
 using Arrays = std::vector<NamedTensor>;
 
-// Hands a program's inputs out in batches. Each user input takes the array of its name, or, where no array has an
-// input's name, they are taken in order. The first dimension counts the samples.
+// Hands samples out in batches.
 class Batches {
  public:
   // What becomes of a last batch that is smaller than the batch size that the program insists on.
@@ -22,11 +22,10 @@ class Batches {
     drop,
   };
 
-  // `batch_size` empty: the program's own first dimension where it is a number, else 8. 0: the arrays are the inputs of
-  // one call as they are. `origin` is the file's name, for messages. Throws InvalidArgumentError for arrays that do not
-  // fit the program: number, dtype, rank, sizes.
-  Batches(const Program& program, const Arrays& arrays, std::optional<std::int64_t> batch_size, Remainder remainder,
-          const std::string& origin);
+  // `batch_size` empty: the program's own first dimension where it is a number, else 8. 0: `samples` are the inputs of one
+  // call as they are. Throws InvalidArgumentError for a batch size that the program cannot take.
+  Batches(const Program& program, std::unique_ptr<Samples> samples, std::optional<std::int64_t> batch_size,
+          Remainder remainder);
 
   // Only the first `samples` samples from here on.
   void limit(std::int64_t samples);
@@ -42,7 +41,7 @@ class Batches {
   std::int64_t dropped() const;  // samples left out by Remainder::drop
 
  private:
-  std::vector<Tensor> inputs_;
+  std::unique_ptr<Samples> source_;
   std::int64_t samples_ = 0;
   std::int64_t batch_size_ = 0;
   bool fixed_ = false;  // the program takes no other batch size
@@ -68,7 +67,5 @@ class Collector {
 // Names of the program's user outputs: those of the ops that make them (quantize and dequantize do not count), numbered
 // where that is no node.
 std::vector<std::string> output_names(const Program& program);
-// The placeholders of the user inputs, in order.
-std::vector<const Node*> input_nodes(const Program& program);
 
 }  // namespace qdq::cli

@@ -8,6 +8,7 @@
 
 #include "cli/batches.h"
 #include "cli/commands.h"
+#include "cli/data_options.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/random_inputs.h"
@@ -30,7 +31,7 @@ constexpr std::int64_t kLeast = 5;  // runs, even where the time is over
 struct Options : RunOptions {
   std::string model;
   std::string other;
-  std::string data;
+  DataOptions data;
   std::string trace;
   std::optional<std::int64_t> runs;
   double seconds = 3;
@@ -61,8 +62,8 @@ struct Contender {
 };
 
 RandomInputs inputs_for(const Options& options, const Program& program) {
-  if (options.data.empty()) return random_inputs(program, options.batch);
-  const Batches batches(program, load_tensors(options.data), options.batch, Batches::Remainder::pad, options.data);
+  if (options.data.path.empty()) return random_inputs(program, options.batch);
+  const Batches batches = open_batches(program, options.data, options, Batches::Remainder::pad);
   return {batches.batch(0), batches.whole() ? 1 : batches.samples_in(0)};
 }
 
@@ -240,7 +241,7 @@ void add_bench(CLI::App& app) {
   command.add_option("--vs", options->other, "A program to compare with")->type_name("OTHER.pt2");
   command
       .add_option(
-          "-i,--input", options->data,
+          "-i,--input", options->data.path,
           "Take the first batch of this .npy, .npz or .safetensors (default: random values of the program's sizes)")
       ->type_name("DATA");
   command
@@ -259,6 +260,7 @@ void add_bench(CLI::App& app) {
   command.add_flag("--per-node", options->per_node, "Time of each step, in running order");
   command.add_option("--trace", options->trace, "Write the steps of a run as a Chrome trace")->type_name("FILE.json");
   add_executor_options(command, *options);
+  add_image_options(command, options->data);
   command.callback([options] { bench(*options); });
 }
 

@@ -64,13 +64,9 @@ class Job {
   Job(const Options& options, Steps& steps) : options_(options) {
     Program program = steps.measure("load", [&] { return load(options.model); });
     const auto quantizer = make_quantizer(options.quantizer, program, options.model);
-    batches_ = open_batches(program, options);
-    found_ = calibration_identity(program, *batches_, options);
     found_.shards = options.shards();
-    if (!found_.shards.empty()) deal_ = {found_.shards[0].number - 1, found_.shards[0].count};
-    if (deal_.first >= batches_->count())
-      throw InvalidArgumentError(
-          fmt::format("{}: {} batches are too few for shard {}", options.data, batches_->count(), options.shard_text));
+    feed_ = open_feed(program, options.data, options, found_.shards.empty() ? Shard() : found_.shards[0]);
+    identify(program);
     PassOptions passes;
     passes.disabled = options.quantizer.disabled_passes;
     steps.measure("prepare", [&] { prepared_.emplace(prepare(std::move(program), *quantizer, passes)); });
@@ -79,20 +75,17 @@ class Job {
 
   void run() {
     set_executor(*prepared_, options_);
-    resume();
-    const std::int64_t count = deal_.count(*batches_);
-    Progress progress("calibrate", deal_.samples(*batches_, 0, count), !options_.quiet, found_.samples);
-    while (found_.batches < count) {
-      const HoldSignals hold;
+    if (!feed_->is_stream()) resume();
+    Progress progress("calibrate", feed_->samples(), !options_.quiet, found_.samples);
+    while (!feed_->is_at_end()) {
+      // Waiting for a stream can be interrupted at any time: there is nothing to save.
+      std::optional<HoldSignals> hold;
+      if (!feed_->is_stream()) hold.emplace();
       calibrate_until_checkpoint(progress);
-      if (found_.batches == count) break;
-      found_.is_complete = false;
-      save_checkpoint();
-      if (HoldSignals::is_pending() && !options_.quiet)
-        fmt::print(stderr, "\nqdq: stopped after {} samples; the same command goes on from there\n",
-                   grouped(found_.samples));
+      if (!feed_->is_at_end()) save_checkpoint();
     }
     found_.is_complete = true;
+    found_.data = feed_->identity();
     found_.observers = collect_statistics(*prepared_).observers;
   }
 
@@ -106,6 +99,12 @@ class Job {
   std::int64_t resumed_at() const { return resumed_at_; }
 
  private:
+  void identify(const Program& program) {
+    std::vector<Shard> shards = std::move(found_.shards);
+    found_ = calibration_identity(program, *feed_, options_);
+    found_.shards = std::move(shards);
+  }
+
   // Goes on from a checkpoint of this very calibration.
   void resume() {
     if (options_.restart || !std::filesystem::exists(options_.checkpoint())) return;
@@ -119,6 +118,7 @@ class Job {
     apply_statistics(*prepared_, checkpoint);
     found_.samples = resumed_at_ = checkpoint.samples;
     found_.batches = checkpoint.batches;
+    feed_->start_at(checkpoint.batches);
     if (!options_.quiet)
       fmt::print(stderr, "qdq: note: going on after the {} samples of {}\n", grouped(resumed_at_),
                  options_.checkpoint());
@@ -131,7 +131,7 @@ class Job {
     if (checkpoint.data != found_.data) return "the data";
     if (checkpoint.shards != found_.shards) return "the shard";
     const std::int64_t batches = checkpoint.batches;
-    if (batches > deal_.count(*batches_) || checkpoint.samples != deal_.samples(*batches_, 0, batches))
+    if (batches > *feed_->batches() || checkpoint.samples != feed_->samples_between(0, batches))
       return "the number of samples";
     return "";
   }
@@ -140,26 +140,30 @@ class Job {
     const Clock::time_point start = Clock::now();
     const std::int64_t begin = found_.batches;
     const auto stop = [&](std::int64_t taken) {
+      if (feed_->is_stream()) return false;
       const CheckpointEvery& every = options_.checkpoint_every;
       const std::chrono::duration<double> elapsed = Clock::now() - start;
       return HoldSignals::is_pending() || (every.seconds && elapsed.count() >= *every.seconds) ||
-             (every.samples && deal_.samples(*batches_, begin, begin + taken) >= *every.samples);
+             (every.samples && feed_->samples_between(begin, begin + taken) >= *every.samples);
     };
-    found_.batches = calibrate_batches(*prepared_, *batches_, deal_, begin, options_.workers, stop,
-                                       [&](std::int64_t samples) { progress.advance(samples); });
-    found_.samples += deal_.samples(*batches_, begin, found_.batches);
+    found_.batches += calibrate_batches(*prepared_, *feed_, options_.workers, stop,
+                                        [&](std::int64_t samples) { progress.advance(samples); });
+    found_.samples += feed_->samples_between(begin, found_.batches);
   }
 
   void save_checkpoint() {
+    found_.is_complete = false;
     found_.observers = collect_statistics(*prepared_).observers;
     save_statistics(options_.checkpoint(), found_);
+    if (HoldSignals::is_pending() && !options_.quiet)
+      fmt::print(stderr, "\nqdq: stopped after {} samples; the same command goes on from there\n",
+                 grouped(found_.samples));
   }
 
   const Options& options_;
-  std::optional<Batches> batches_;
+  std::unique_ptr<Feed> feed_;
   std::optional<PreparedProgram> prepared_;
   Statistics found_;
-  Deal deal_;
   std::int64_t resumed_at_ = 0;
 };
 
@@ -201,11 +205,13 @@ void add_calibrate(CLI::App& app) {
       "      four batches at a time; if it is killed, the same command loses 30 seconds at most\n"
       "  qdq calibrate net.pt2 --data images.npz --shard 2/8 -o part2.safetensors\n"
       "      every eighth batch; 'qdq merge' adds the parts up\n"
+      "  python3 make_batches.py | qdq calibrate net.pt2 --data - -o piped.safetensors\n"
+      "      whatever numpy.save writes to the pipe, one array for each batch\n"
       "\n"
       "Data is found as for 'qdq quantize --calibrate'. Checkpoints are in a file beside the output,\n"
       "STATS.safetensors.checkpoint, which goes away at the end.");
   command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
-  command.add_option("-d,--data", options->data, "Typical inputs, from which the ranges are learned")
+  command.add_option("-d,--data", options->data.path, "Typical inputs, from which the ranges are learned")
       ->required()
       ->type_name("DATA");
   command.add_option("-o,--output", options->output, "Where the statistics go")

@@ -17,26 +17,14 @@ void add_calibration_options(CLI::App& command, CalibrationOptions& options) {
       ->check(CLI::Range(1, 256))
       ->type_name("N");
   add_run_options(command, options);
+  add_image_options(command, options.data);
 }
 
-Batches open_batches(const Program& program, const CalibrationOptions& options) {
-  Batches batches(program, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
-  if (options.samples) batches.limit(*options.samples);
-  if (batches.dropped() > 0 && !options.quiet)
-    fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n", batches.dropped(),
-               batches.batch_size());
-  if (batches.count() == 0)
-    throw InvalidArgumentError(fmt::format("{}: {} samples do not fill one batch of {}", options.data,
-                                           batches.samples(), batches.batch_size()));
-  return batches;
-}
-
-Statistics calibration_identity(const Program& program, const Batches& batches, const CalibrationOptions& options) {
+Statistics calibration_identity(const Program& program, const Feed& feed, const CalibrationOptions& options) {
   Statistics identity;
   identity.program = fingerprint(program);
   identity.recipe = recipe_json(options.quantizer).dump();
-  identity.run = Json{{"batch", batches.batch_size()}, {"executor", options.executor_kind}}.dump();
-  identity.data = batches.identity();
+  identity.run = Json{{"batch", feed.batch_size()}, {"executor", options.executor_kind}}.dump();
   return identity;
 }
 
@@ -52,24 +40,17 @@ void set_executor(PreparedProgram& prepared, const CalibrationOptions& options) 
                "worker calibrates\n");
 }
 
-std::int64_t Deal::samples(const Batches& batches, std::int64_t begin, std::int64_t end) const {
-  std::int64_t samples = 0;
-  for (std::int64_t i = begin; i < end; ++i) samples += batches.samples_in(first + i * step);
-  return samples;
-}
-
-std::int64_t calibrate_batches(PreparedProgram& prepared, const Batches& batches, const Deal& deal, std::int64_t begin,
-                               int workers, const std::function<bool(std::int64_t)>& stop,
+std::int64_t calibrate_batches(PreparedProgram& prepared, Feed& feed, int workers,
+                               const std::function<bool(std::int64_t)>& stop,
                                const std::function<void(std::int64_t)>& progress) {
-  const std::int64_t count = deal.count(batches);
-  std::int64_t next = begin;
+  const std::int64_t begin = feed.position();
   const NextBatch take = [&]() -> std::optional<std::vector<Tensor>> {
-    if (next == count || (next > begin && stop(next - begin))) return std::nullopt;
-    return batches.batch(deal.first + deal.step * next++);
+    const std::int64_t taken = feed.position() - begin;
+    if (taken > 0 && stop(taken)) return std::nullopt;
+    return feed.next();
   };
-  const auto after = [&](std::int64_t done) { progress(deal.samples(batches, begin + done - 1, begin + done)); };
-  prepared.calibrate(take, {.workers = workers, .after_batch = after});
-  return next;
+  const auto after = [&](std::int64_t done) { progress(feed.samples_in(begin + done - 1)); };
+  return prepared.calibrate(take, {.workers = workers, .after_batch = after});
 }
 
 }  // namespace qdq::cli

@@ -9,6 +9,7 @@
 #include "cli/argmax_agreement.h"
 #include "cli/batches.h"
 #include "cli/commands.h"
+#include "cli/data_options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/steps.h"
@@ -22,7 +23,7 @@ namespace {
 struct Options : RunOptions {
   std::string reference_model;
   std::string model;
-  std::string data;
+  DataOptions data;
   std::optional<std::int64_t> worst;
   bool outputs_only = false;
   bool own_errors = false;
@@ -149,8 +150,7 @@ void compare(const Options& options) {
     throw InvalidArgumentError(fmt::format("{} has {} outputs, {} has {}", options.reference_model,
                                            output_names(reference).size(), options.model,
                                            output_names(program).size()));
-  Batches batches(reference, load_tensors(options.data), options.batch, Batches::Remainder::drop, options.data);
-  if (options.samples) batches.limit(*options.samples);
+  const Batches batches = open_batches(reference, options.data, options, Batches::Remainder::drop);
   Comparison result = steps.measure("compare", [&] { return compare_programs(reference, program, batches, options); });
   if (options.worst) {
     std::ranges::stable_sort(result.nodes, {}, quality);
@@ -189,7 +189,9 @@ void add_compare(CLI::App& app) {
       ->required()
       ->type_name("REFERENCE.pt2");
   command.add_option("model", options->model, "The program to judge")->required()->type_name("MODEL.pt2");
-  command.add_option("-i,--input", options->data, "Samples: .npy, .npz or .safetensors")->required()->type_name("DATA");
+  command.add_option("-i,--input", options->data.path, "Samples: a .npy, .npz or .safetensors, or a folder")
+      ->required()
+      ->type_name("DATA");
   command.add_option("--worst", options->worst, "Only the N nodes with the lowest SQNR, worst first")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
@@ -199,6 +201,7 @@ void add_compare(CLI::App& app) {
                 "Also the error that each op adds itself, whatever it inherits; costs one more run")
       ->excludes(outputs_only);
   add_run_options(command, *options);
+  add_image_options(command, options->data);
   command.callback([options] { compare(*options); });
 }
 

@@ -28,6 +28,11 @@ void save_statistics_file(const Statistics& statistics, const std::string& path)
   save_statistics(path, statistics);
 }
 
+bool is_array_name(const std::filesystem::path& path) {
+  const std::string extension = path.extension().string();
+  return extension == ".npy" || extension == ".npz" || extension == ".safetensors";
+}
+
 std::int64_t file_size(const std::string& path) {
   std::error_code error;
   const std::uintmax_t size = std::filesystem::file_size(path, error);

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "cli/batches.h"
@@ -14,6 +15,8 @@ void save_text(const std::string& path, const std::string& text);  // in the sam
 void save_arrays(const std::string& path, const Arrays& arrays);
 void save_statistics_file(const Statistics& statistics, const std::string& path);
 
+// Whether the name ends as those of files of arrays: .npy, .npz or .safetensors.
+bool is_array_name(const std::filesystem::path& path);
 std::int64_t file_size(const std::string& path);  // bytes; throws IoError
 
 }  // namespace qdq::cli

@@ -25,17 +25,21 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds,
-                          std::int64_t before) {
-  const std::int64_t filled = total > 0 ? std::min(kBarWidth, kBarWidth * done / total) : kBarWidth;
+std::string progress_line(const std::string& what, std::int64_t done, std::optional<std::int64_t> total,
+                          double elapsed_seconds, std::int64_t before) {
   const std::int64_t now = done - before;
-  const double left = now > 0 ? elapsed_seconds * static_cast<double>(total - done) / static_cast<double>(now) : 0;
+  if (!total) {
+    const double rate = elapsed_seconds > 0 ? static_cast<double>(now) / elapsed_seconds : 0;
+    return fmt::format("{}  {}  ({:.0f} a second)", what, grouped(done), rate);
+  }
+  const std::int64_t filled = *total > 0 ? std::min(kBarWidth, kBarWidth * done / *total) : kBarWidth;
+  const double left = now > 0 ? elapsed_seconds * static_cast<double>(*total - done) / static_cast<double>(now) : 0;
   return fmt::format("{}  [{}{}]  {} / {}  {} left", what, std::string(static_cast<std::size_t>(filled), '#'),
-                     std::string(static_cast<std::size_t>(kBarWidth - filled), '-'), grouped(done), grouped(total),
+                     std::string(static_cast<std::size_t>(kBarWidth - filled), '-'), grouped(done), grouped(*total),
                      duration(left));
 }
 
-Progress::Progress(std::string what, std::int64_t total, bool enabled, std::int64_t before)
+Progress::Progress(std::string what, std::optional<std::int64_t> total, bool enabled, std::int64_t before)
     : what_(std::move(what)),
       total_(total),
       before_(before),

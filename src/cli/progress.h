@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace qdq::cli {
@@ -9,8 +10,8 @@ namespace qdq::cli {
 // two seconds.
 class Progress {
  public:
-  // `before`: how much of `total` was done earlier, in no time.
-  Progress(std::string what, std::int64_t total, bool enabled, std::int64_t before = 0);
+  // `total`: nothing where only the end will tell. `before`: how much of it was done earlier, in no time.
+  Progress(std::string what, std::optional<std::int64_t> total, bool enabled, std::int64_t before = 0);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();  // clears the line
@@ -20,7 +21,7 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   std::string what_;
-  std::int64_t total_;
+  std::optional<std::int64_t> total_;
   std::int64_t before_;
   std::int64_t done_;
   bool enabled_;
@@ -30,8 +31,8 @@ class Progress {
 };
 
 // "calibrate  [#########---------]  1,024 / 2,048  6 s left"
-// `before` of `done` took no time.
-std::string progress_line(const std::string& what, std::int64_t done, std::int64_t total, double elapsed_seconds,
-                          std::int64_t before = 0);
+// `before` of `done` took no time. Without a total: "calibrate  1,024  (52 a second)".
+std::string progress_line(const std::string& what, std::int64_t done, std::optional<std::int64_t> total,
+                          double elapsed_seconds, std::int64_t before = 0);
 
 }  // namespace qdq::cli

@@ -29,34 +29,36 @@ PassOptions pass_options(const Options& options) {
   return passes;
 }
 
-void calibrate(PreparedProgram& prepared, const Batches& batches, const Options& options) {
+std::int64_t calibrate(PreparedProgram& prepared, Feed& feed, const Options& options) {
   set_executor(prepared, options);
-  Progress progress("calibrate", batches.samples(), !options.quiet);
+  Progress progress("calibrate", feed.samples(), !options.quiet);
+  std::int64_t samples = 0;
   calibrate_batches(
-      prepared, batches, {}, 0, options.workers, [](std::int64_t) { return false; },
-      [&](std::int64_t samples) { progress.advance(samples); });
+      prepared, feed, options.workers, [](std::int64_t) { return false; },
+      [&](std::int64_t more) {
+        progress.advance(more);
+        samples += more;
+      });
   // As if they had been saved and read: the result is that of `qdq calibrate` and `qdq convert`, to the bit.
   apply_statistics(prepared, collect_statistics(prepared));
+  return samples;
 }
 
 void quantize(const Options& options) {
   check_program_output(options.output);
-  const bool learns_from_data = !options.quantizer.is_dynamic && options.quantizer.quantizer != "weight_only";
-  if (options.data.empty() && learns_from_data)
-    throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
   const auto quantizer = make_quantizer(options.quantizer, program, options.model);
-  std::optional<Batches> batches;
-  if (!options.data.empty()) batches = open_batches(program, options);
+  std::unique_ptr<Feed> feed;
+  if (!options.data.path.empty()) feed = open_feed(program, options.data, options);
   const PassOptions passes = pass_options(options);
   PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
   print_warnings(prepared);
-  if (batches) steps.measure("calibrate", [&] { calibrate(prepared, *batches, options); });
+  std::int64_t samples = 0;
+  if (feed) samples = steps.measure("calibrate", [&] { return calibrate(prepared, *feed, options); });
   const Program converted =
       steps.measure("convert", [&] { return convert(std::move(prepared), {.fold_quantize = true, .passes = passes}); });
   steps.measure("save", [&] { save_program(converted, options.output); });
-  const std::int64_t samples = batches ? batches->samples() - batches->dropped() : 0;
   if (!options.quiet || options.json)
     print_quantized(options.model, options.output, converted, samples, steps, options.json);
 }
@@ -77,12 +79,15 @@ void add_quantize(CLI::App& app) {
       "      weights alone: no data needed\n"
       "  qdq quantize bert.pt2 --dynamic -o bert.int8.pt2\n"
       "      linear layers only, ranges found at run time: no data needed\n"
+      "  qdq quantize mobilenet.pt2 --calibrate photos --preprocess imagenet --samples 300 -o out.pt2\n"
+      "      the photographs in a folder, resized, cropped and normalised\n"
       "\n"
-      "The data file is a .npy, .npz or .safetensors. Arrays are found by the names of the program's\n"
-      "inputs ('qdq inspect' lists them), or else taken in order; the first dimension counts the\n"
-      "samples. A few hundred typical samples are enough.");
+      "DATA is a .npy, .npz or .safetensors, a folder of them, a folder of images, or - for .npy files on\n"
+      "standard input, one for each batch. Arrays are found by the names of the program's inputs\n"
+      "('qdq inspect' lists them), or else taken in order; the first dimension counts the samples. A few\n"
+      "hundred typical samples are enough.");
   command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
-  command.add_option("-c,--calibrate", options->data, "Typical inputs, from which the ranges are learned")
+  command.add_option("-c,--calibrate", options->data.path, "Typical inputs, from which the ranges are learned")
       ->type_name("DATA");
   command.add_option("-o,--output", options->output, "Where the quantized program goes")
       ->required()

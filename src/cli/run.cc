@@ -5,6 +5,7 @@
 
 #include "cli/batches.h"
 #include "cli/commands.h"
+#include "cli/data_options.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -18,7 +19,7 @@ namespace {
 
 struct Options : RunOptions {
   std::string model;
-  std::string data;
+  DataOptions data;
   std::string output;
 };
 
@@ -45,8 +46,7 @@ void run(const Options& options) {
   Steps steps;
   const Program program = steps.measure("load", [&] { return load(options.model); });
   check_array_output(options.output, output_names(program).size());
-  Batches batches(program, load_tensors(options.data), options.batch, Batches::Remainder::pad, options.data);
-  if (options.samples) batches.limit(*options.samples);
+  const Batches batches = open_batches(program, options.data, options, Batches::Remainder::pad);
   const auto executor = steps.measure("plan", [&] { return make_executor(program, options.executor()); });
   Collector collector(program, batches.samples(), batches.whole());
   steps.measure("run", [&] {
@@ -74,11 +74,14 @@ void add_run(CLI::App& app) {
       "Inputs are found as for 'qdq quantize --calibrate'. Outputs are named after the ops that\n"
       "make them; those of all batches are put together along the first dimension.");
   command.add_option("model", options->model, "Program to run")->required()->type_name("MODEL.pt2");
-  command.add_option("-i,--input", options->data, "Samples: .npy, .npz or .safetensors")->required()->type_name("DATA");
+  command.add_option("-i,--input", options->data.path, "Samples: a .npy, .npz or .safetensors, or a folder")
+      ->required()
+      ->type_name("DATA");
   command.add_option("-o,--output", options->output, "Where the results go: .npy, .npz or .safetensors")
       ->required()
       ->type_name("FILE");
   add_run_options(command, *options);
+  add_image_options(command, options->data);
   command.callback([options] { run(*options); });
 }
 

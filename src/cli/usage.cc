@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cli/files.h"
+
 namespace qdq::cli {
 
 ExecutorOptions RunOptions::executor() const {
@@ -76,10 +78,9 @@ void check_program_output(const std::string& path, const std::vector<std::string
 void check_statistics_output(const std::string& path) { check_program_output(path, {".safetensors"}); }
 
 void check_array_output(const std::string& path, std::size_t arrays) {
-  const std::string extension = std::filesystem::path(path).extension().string();
-  if (extension != ".npy" && extension != ".npz" && extension != ".safetensors")
+  if (!is_array_name(path))
     throw UsageError(fmt::format("cannot write {}: expected a name that ends in .npy, .npz or .safetensors", path));
-  if (extension == ".npy" && arrays != 1)
+  if (std::filesystem::path(path).extension() == ".npy" && arrays != 1)
     throw UsageError(
         fmt::format("cannot write {}: a .npy file holds one array and the program has {} outputs", path, arrays));
   check_output(path);

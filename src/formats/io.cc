@@ -24,9 +24,12 @@ struct TensorFormat {
   std::string_view extension;
   std::vector<NamedTensor> (*load)(const std::filesystem::path&, const LoadOptions&);
   void (*save)(const std::filesystem::path&, const std::vector<NamedTensor>&);
+  std::vector<std::unique_ptr<TensorReader>> (*open)(const std::filesystem::path&);
 };
 constexpr std::array<TensorFormat, 3> kTensorFormats = {
-    {{".npy", load_npy, save_npy}, {".npz", load_npz, save_npz}, {".safetensors", load_safetensors, save_safetensors}}};
+    {{".npy", load_npy, save_npy, open_npy},
+     {".npz", load_npz, save_npz, open_npz},
+     {".safetensors", load_safetensors, save_safetensors, open_safetensors}}};
 
 template <typename Formats>
 const auto& format_of(const Formats& formats, const std::filesystem::path& path) {
@@ -51,6 +54,10 @@ void save(const Program& program, const std::filesystem::path& path) {
 
 std::vector<NamedTensor> load_tensors(const std::filesystem::path& path, const LoadOptions& options) {
   return format_of(kTensorFormats, path).load(path, options);
+}
+
+std::vector<std::unique_ptr<TensorReader>> open_tensors(const std::filesystem::path& path) {
+  return format_of(kTensorFormats, path).open(path);
 }
 
 void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors) {

@@ -4,11 +4,13 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tools import ROOT, tool
 
 DEMO = ROOT / "demo"
@@ -26,7 +28,8 @@ def commands():
 def examples(command):
     """The lines below "Examples:" that call qdq, without what they pipe into."""
     text = help_of(command).split("Examples:\n")[1]
-    return [line.strip().split(" | ")[0] for line in text.splitlines() if line.startswith("  qdq ")]
+    lines = [line.strip() for line in text.splitlines() if line.startswith(("  qdq ", "  python3 "))]
+    return [line.split(" | ")[0] if line.startswith("qdq ") else line for line in lines]
 
 
 class Bert(torch.nn.Module):
@@ -48,6 +51,12 @@ def sample_files(tmp_path_factory):
     images = np.load(DEMO / "images.npz")["input"]
     np.savez(folder / "state.npz", input=images[:3])
     torch.export.save(torch.export.export(Bert().eval(), (torch.zeros(4, 8),)), folder / "bert.pt2")
+    torch.export.save(torch.export.export(torch.nn.Conv2d(3, 4, 7, 4), (torch.zeros(2, 3, 224, 224),)), folder / "mobilenet.pt2")
+    (folder / "photos").mkdir()
+    for i in range(4):
+        Image.new("RGB", (300, 260), (40 * i, 90, 200)).save(folder / "photos" / f"{i}.jpg")
+    make_batches = "import numpy, sys; [numpy.save(sys.stdout.buffer, a) for a in numpy.split(numpy.load('images.npz')['input'], 8)]"
+    (folder / "make_batches.py").write_text(make_batches)
     quantize = "quantize net.pt2 -c images.npz -o net.int8.pt2 -q"
     as_text = "pass net.pt2 --pass remove_identity -o net.graph -q"
     for arguments in (quantize, as_text):
@@ -57,13 +66,12 @@ def sample_files(tmp_path_factory):
 
 @pytest.mark.parametrize("command", commands())
 def test_examples_in_the_help_run_one_after_the_other(sample_files, tmp_path, command):
-    for file in sample_files.iterdir():
-        shutil.copy(file, tmp_path)
-    path = {"PATH": f"{Path(tool('qdq')).parent}:/usr/bin:/bin"}
+    shutil.copytree(sample_files, tmp_path, dirs_exist_ok=True)
+    path = {"PATH": f"{Path(tool('qdq')).parent}:{Path(sys.executable).parent}:/usr/bin:/bin"}
     for example in examples(command):
         done = subprocess.run(["sh", "-c", example], cwd=tmp_path, env=path, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{example}\n{done.stderr}"
-    assert any(example.split()[1] == command for example in examples(command))
+    assert any(f"qdq {command} " in example for example in examples(command))
 
 
 def test_every_command_has_examples_and_speaks_json():

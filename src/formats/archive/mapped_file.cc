@@ -38,6 +38,10 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::filesystem::path& path) 
   return mapped;
 }
 
+void MappedFile::forget_pages() const {
+  if (data_) ::madvise(data_, size_, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data_) ::munmap(data_, size_);
 }

@@ -15,6 +15,10 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
+  // Gives back the memory of all pages; they are read again from the file when somebody looks at them. What was written to
+  // them is lost.
+  void forget_pages() const;
+
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
   const std::filesystem::path& path() const { return path_; }

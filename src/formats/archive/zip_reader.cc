@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/checked.h"
+#include "formats/archive/inflating_reader.h"
 #include "formats/archive/zip_format.h"
 
 namespace qdq {
@@ -222,39 +223,9 @@ void ZipReader::verify_checksum(const ZipEntry& entry) const {
 }
 
 std::vector<std::byte> ZipReader::inflate(const ZipEntry& entry) const {
-  // Deflate cannot do better than 258 bytes from 2 bits: a small file must not ask for much memory.
-  constexpr std::uint64_t kBestRatio = 1032;
-  if (entry.size / kBestRatio > entry.compressed_size)
-    throw error(entry, std::to_string(entry.compressed_size) + " bytes cannot expand to " + std::to_string(entry.size));
+  InflatingReader reader(*this, entry);
   std::vector<std::byte> result(entry.size);
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw std::bad_alloc();
-  struct Guard {
-    z_stream* stream;
-    ~Guard() { inflateEnd(stream); }
-  } guard{&stream};
-  const auto* source = reinterpret_cast<const Bytef*>(file_->data() + entry.data_offset);
-  std::uint64_t consumed = 0;
-  std::uint64_t produced = 0;
-  int status = Z_OK;
-  // zlib counts in 32 bits: hand it slices. A zero-size result still needs room for zlib to report the end.
-  Bytef nothing = 0;
-  constexpr std::uint64_t kSlice = 1u << 30;
-  while (status == Z_OK) {
-    stream.next_in = const_cast<Bytef*>(source + consumed);
-    stream.avail_in = static_cast<uInt>(std::min(entry.compressed_size - consumed, kSlice));
-    stream.next_out = result.empty() ? &nothing : reinterpret_cast<Bytef*>(result.data()) + produced;
-    stream.avail_out = static_cast<uInt>(std::min(entry.size - produced, kSlice));
-    const uInt in = stream.avail_in;
-    const uInt out = stream.avail_out;
-    status = ::inflate(&stream, Z_NO_FLUSH);
-    consumed += in - stream.avail_in;
-    produced += out - stream.avail_out;
-  }
-  if (status != Z_STREAM_END || produced != entry.size || consumed != entry.compressed_size)
-    throw error(entry, "the compressed data is damaged");
-  if (crc32_z(0, reinterpret_cast<const Bytef*>(result.data()), result.size()) != entry.crc32)
-    throw error(entry, "the checksum of the decompressed data is wrong: the file is damaged");
+  reader.read(0, result);
   return result;
 }
 

@@ -150,50 +150,67 @@ DType dtype_of_descr(const std::string& descr, std::size_t offset) {
 
 }  // namespace
 
-Tensor parse(std::span<std::byte> bytes, std::shared_ptr<void> owner) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with(kMagic) || bytes.size() < 10) throw Error{0, "expected a .npy (\"\\x93NUMPY\")"};
+std::size_t header_size(std::span<const std::byte> prefix) {
+  const std::string_view text(reinterpret_cast<const char*>(prefix.data()), prefix.size());
+  if (!text.starts_with(kMagic) || prefix.size() < 10) throw Error{0, "expected a .npy (\"\\x93NUMPY\")"};
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(text[i])); };
   const std::size_t major = byte(6);
   if (major < 1 || major > 3) throw Error{6, "expected version 1, 2 or 3, found " + std::to_string(major)};
   const std::size_t start = major == 1 ? 10 : 12;
-  if (bytes.size() < start) throw Error{bytes.size(), "the header is truncated"};
+  if (prefix.size() < start) throw Error{prefix.size(), "the header is truncated"};
   std::size_t length = byte(8) | byte(9) << 8;
   if (major > 1) length |= byte(10) << 16 | byte(11) << 24;
-  if (bytes.size() - start < length) throw Error{bytes.size(), "the header is truncated"};
-  HeaderParser::Header header = HeaderParser(text.substr(start, length), start).parse();
+  return start + length;
+}
 
-  const DType dtype = dtype_of_descr(header.descr, start);
-  const std::size_t data = start + length;
-  std::int64_t count = 0;
+Header parse_header(std::span<const std::byte> bytes) {
+  const std::size_t size = header_size(bytes);
+  if (bytes.size() < size) throw Error{bytes.size(), "the header is truncated"};
+  const std::size_t start = static_cast<unsigned char>(bytes[6]) == 1 ? 10 : 12;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), size);
+  HeaderParser::Header found = HeaderParser(text.substr(start), start).parse();
+  Header header{dtype_of_descr(found.descr, start), std::move(found.shape), found.fortran_order, size, 0};
   try {
-    count = numel(header.shape);
+    const auto needed = checked_mul(numel(header.sizes), static_cast<std::int64_t>(element_size(header.dtype)));
+    if (!needed) throw InvalidArgumentError("too many elements in " + to_string(header.sizes));
+    header.data_bytes = static_cast<std::size_t>(*needed);
   } catch (const InvalidArgumentError& error) {
     throw Error{start, error.what()};
   }
-  const auto needed = checked_mul(count, static_cast<std::int64_t>(element_size(dtype)));
-  if (!needed || static_cast<std::size_t>(*needed) != bytes.size() - data)
-    throw Error{data, "expected " + std::to_string(count) + " elements of " + std::string(name(dtype)) +
-                          " for the shape " + to_string(header.shape) + ", found " +
-                          std::to_string(bytes.size() - data) + " bytes"};
-  Shape strides = contiguous_strides(header.shape);
+  return header;
+}
+
+Tensor array(const Header& header, std::span<std::byte> data, std::shared_ptr<void> owner) {
+  Shape strides = contiguous_strides(header.sizes);
   if (header.fortran_order) {
     std::int64_t stride = 1;
     for (std::size_t d = 0; d < strides.size(); ++d) {
       strides[d] = stride;
-      stride *= std::max<std::int64_t>(header.shape[d], 1);
+      stride *= std::max<std::int64_t>(header.sizes[d], 1);
     }
   }
-  std::byte* first = bytes.data() + data;
-  const std::size_t size = bytes.size() - data;
   std::shared_ptr<Storage> storage;
-  if (reinterpret_cast<std::uintptr_t>(first) % std::min<std::size_t>(element_size(dtype), 8) == 0) {
-    storage = Storage::wrap(first, size, std::move(owner));
+  const std::size_t alignment = std::min<std::size_t>(element_size(header.dtype), 8);
+  if (reinterpret_cast<std::uintptr_t>(data.data()) % alignment == 0) {
+    storage = Storage::wrap(data.data(), data.size(), std::move(owner));
   } else {
-    storage = Storage::allocate(size);
-    if (size > 0) std::memcpy(storage->data(), first, size);
+    storage = Storage::allocate(data.size());
+    if (!data.empty()) std::memcpy(storage->data(), data.data(), data.size());
   }
-  return Tensor(std::move(storage), dtype, std::move(header.shape), std::move(strides));
+  return Tensor(std::move(storage), header.dtype, header.sizes, std::move(strides));
+}
+
+void check_size(const Header& header, std::uint64_t bytes) {
+  if (bytes < header.size || header.data_bytes != bytes - header.size)
+    throw Error{header.size, "expected " + std::to_string(numel(header.sizes)) + " elements of " +
+                                 std::string(name(header.dtype)) + " for the shape " + to_string(header.sizes) +
+                                 ", found " + std::to_string(bytes - header.size) + " bytes"};
+}
+
+Tensor parse(std::span<std::byte> bytes, std::shared_ptr<void> owner) {
+  const Header header = parse_header(bytes);
+  check_size(header, bytes.size());
+  return array(header, bytes.subspan(header.size), std::move(owner));
 }
 
 std::string header(const Tensor& tensor, const std::string& name) {

@@ -9,6 +9,7 @@
 #include "formats/json/json.h"
 #include "formats/json/json_writer.h"
 #include "formats/tensors/tensor_files.h"
+#include "formats/tensors/tensor_readers.h"
 
 // https://github.com/huggingface/safetensors#format: 8 bytes header length, a JSON header of
 // {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}}, then the data without gaps.
@@ -53,14 +54,26 @@ struct Extent {
   std::string_view name;
 };
 
+// What the header says of a tensor, checked.
+struct Entry {
+  std::string name;
+  DType dtype;
+  Shape sizes;
+  std::span<std::byte> data;  // in the mapped file
+};
+
+struct Contents {
+  std::vector<std::pair<std::string, std::string>> metadata;
+  std::vector<Entry> entries;
+};
+
 class Reader {
  public:
   Reader(std::shared_ptr<MappedFile> file, std::size_t data_offset)
       : file_(std::move(file)), data_offset_(data_offset) {}
 
-  SafetensorsFile read(json::Element root) {
-    SafetensorsFile found;
-    std::vector<NamedTensor>& tensors = found.tensors;
+  Contents read(json::Element root) {
+    Contents found;
     std::unordered_set<std::string_view> names;
     for (const auto& [key, element] : json::object(root)) {
       if (key == "__metadata__") {
@@ -71,7 +84,7 @@ class Reader {
       json::within([name = key] { return json::member(name); },
                    [&, name = key, value = element] {
                      if (!names.insert(name).second) json::fail("this name occurs twice");
-                     tensors.push_back({std::string(name), read_tensor(name, json::object(value))});
+                     found.entries.push_back(read_entry(name, json::object(value)));
                    });
     }
     check_cover();
@@ -79,12 +92,12 @@ class Reader {
   }
 
  private:
-  static void read_metadata(json::Object object, SafetensorsFile& found) {
+  static void read_metadata(json::Object object, Contents& found) {
     for (const auto& [key, value] : object)
       found.metadata.emplace_back(key, json::at(object, key, [](json::Element text) { return json::string(text); }));
   }
 
-  Tensor read_tensor(std::string_view name, json::Object object) {
+  Entry read_entry(std::string_view name, json::Object object) {
     const DType dtype = json::at(object, "dtype", read_dtype);
     Shape shape;
     json::at(object, "shape", [&](json::Element sizes) {
@@ -108,17 +121,10 @@ class Reader {
       json::fail("shape " + to_string(shape) + " of " + std::string(qdq::name(dtype)) + " does not take the " +
                  std::to_string(offsets[1] - offsets[0]) + " bytes of data_offsets");
     extents_.push_back({static_cast<std::uint64_t>(offsets[0]), static_cast<std::uint64_t>(offsets[1]), name});
-    std::byte* data = file_->data() + data_offset_ + offsets[0];
-    const auto size = static_cast<std::size_t>(*needed);
-    std::shared_ptr<Storage> storage;
-    if (reinterpret_cast<std::uintptr_t>(data) % std::min<std::size_t>(element_size(dtype), 8) == 0) {
-      storage = Storage::wrap(data, size, file_);
-    } else {
-      storage = Storage::allocate(size);
-      if (size > 0) std::memcpy(storage->data(), data, size);
-    }
-    Shape strides = contiguous_strides(shape);
-    return Tensor(std::move(storage), dtype, std::move(shape), std::move(strides));
+    return {std::string(name),
+            dtype,
+            std::move(shape),
+            {file_->data() + data_offset_ + offsets[0], static_cast<std::size_t>(*needed)}};
   }
 
   // The format forbids overlaps and holes.
@@ -142,11 +148,8 @@ class Reader {
   std::vector<Extent> extents_;
 };
 
-}  // namespace
-
-SafetensorsFile read_safetensors(const std::filesystem::path& path) {
-  auto file = MappedFile::open(path);
-  auto fail = [&](const std::string& what) { return FormatError("[load] " + path.string() + ": " + what); };
+Contents read_contents(const std::shared_ptr<MappedFile>& file) {
+  auto fail = [&](const std::string& what) { return FormatError("[load] " + file->path().string() + ": " + what); };
   if (file->size() < 8)
     throw fail("expected a .safetensors, found a file of " + std::to_string(file->size()) + " bytes");
   std::uint64_t length = 0;
@@ -160,6 +163,42 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   } catch (const json::Error& error) {
     throw fail("in the header (at byte 8), " + error.path + ": " + error.what);
   }
+}
+
+// Copied only when it is not aligned for its dtype.
+Tensor tensor_of(const Entry& entry, std::shared_ptr<MappedFile> file) {
+  std::shared_ptr<Storage> storage;
+  const std::size_t alignment = std::min<std::size_t>(element_size(entry.dtype), 8);
+  if (reinterpret_cast<std::uintptr_t>(entry.data.data()) % alignment == 0) {
+    storage = Storage::wrap(entry.data.data(), entry.data.size(), std::move(file));
+  } else {
+    storage = Storage::allocate(entry.data.size());
+    if (!entry.data.empty()) std::memcpy(storage->data(), entry.data.data(), entry.data.size());
+  }
+  return Tensor(std::move(storage), entry.dtype, entry.sizes, contiguous_strides(entry.sizes));
+}
+
+}  // namespace
+
+SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  Contents contents = read_contents(file);
+  SafetensorsFile found{std::move(contents.metadata), {}};
+  for (Entry& entry : contents.entries) {
+    Tensor value = tensor_of(entry, file);
+    found.tensors.push_back({std::move(entry.name), std::move(value)});
+  }
+  return found;
+}
+
+std::vector<std::unique_ptr<TensorReader>> open_safetensors(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  Contents contents = read_contents(file);
+  std::vector<std::unique_ptr<TensorReader>> readers;
+  for (Entry& entry : contents.entries)
+    readers.push_back(
+        mapped_reader(std::move(entry.name), entry.dtype, std::move(entry.sizes), entry.data.data(), file));
+  return readers;
 }
 
 std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions&) {

@@ -2,16 +2,20 @@
 #include <filesystem>
 #include <vector>
 
+#include "qdq/data.h"
 #include "qdq/io.h"
 
-// One pair of functions for each format of tensor files; qdq/io.h has the contract.
+// The functions for each format of tensor files; qdq/io.h and qdq/data.h have the contract.
 namespace qdq {
 
 std::vector<NamedTensor> load_npy(const std::filesystem::path& path, const LoadOptions& options);
+std::vector<std::unique_ptr<TensorReader>> open_npy(const std::filesystem::path& path);
 void save_npy(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 std::vector<NamedTensor> load_npz(const std::filesystem::path& path, const LoadOptions& options);
+std::vector<std::unique_ptr<TensorReader>> open_npz(const std::filesystem::path& path);
 void save_npz(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 std::vector<NamedTensor> load_safetensors(const std::filesystem::path& path, const LoadOptions& options);
+std::vector<std::unique_ptr<TensorReader>> open_safetensors(const std::filesystem::path& path);
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
 
 // A .safetensors with the strings of its "__metadata__", in the order of the file.

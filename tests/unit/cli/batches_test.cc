@@ -35,9 +35,17 @@ Tensor counts(std::int64_t n) {
   return tensor;
 }
 
+// As if they had been read from a file.
+std::unique_ptr<Samples> samples(const Program& program, const Arrays& arrays, bool whole = false,
+                                 const std::string& origin = "") {
+  std::vector<std::unique_ptr<TensorReader>> readers;
+  for (const NamedTensor& array : arrays) readers.push_back(open_tensor(array));
+  return array_samples(program, std::move(readers), whole, origin);
+}
+
 std::string failure(const Program& program, const Arrays& arrays, std::optional<std::int64_t> size = std::nullopt) {
   try {
-    Batches(program, arrays, size, Batches::Remainder::pad, "data.npz");
+    Batches(program, samples(program, arrays, size == 0, "data.npz"), size, Batches::Remainder::pad);
   } catch (const InvalidArgumentError& error) {
     return error.what();
   }
@@ -46,8 +54,8 @@ std::string failure(const Program& program, const Arrays& arrays, std::optional<
 
 TEST(Batches, FindsArraysByName) {
   const Program program = dynamic_program();
-  const Batches batches(program, {{"other", ramp({1})}, {"y", counts(5)}, {"x", ramp({5, 2})}}, 2,
-                        Batches::Remainder::pad, "");
+  const Batches batches(program, samples(program, {{"other", ramp({1})}, {"y", counts(5)}, {"x", ramp({5, 2})}}), 2,
+                        Batches::Remainder::pad);
   EXPECT_EQ(batches.samples(), 5);
   EXPECT_EQ(batches.count(), 3);
   const std::vector<Tensor> second = batches.batch(1);
@@ -59,8 +67,8 @@ TEST(Batches, FindsArraysByName) {
 
 TEST(Batches, TakesArraysInOrderWhenNoNameFits) {
   const Program program = dynamic_program();
-  const Batches batches(program, {{"arr_0", ramp({3, 2})}, {"arr_1", counts(3)}}, std::nullopt, Batches::Remainder::pad,
-                        "");
+  const Batches batches(program, samples(program, {{"arr_0", ramp({3, 2})}, {"arr_1", counts(3)}}), std::nullopt,
+                        Batches::Remainder::pad);
   EXPECT_EQ(batches.batch_size(), 8);
   EXPECT_EQ(batches.count(), 1);
   EXPECT_EQ(batches.batch(0)[1].size(0), 3);
@@ -73,8 +81,9 @@ TEST(Batches, RefusesNamesOfWhichOnlySomeFit) {
 
 TEST(Batches, ConvertsWidthsButNotKinds) {
   const Program program = dynamic_program();
-  const Batches batches(program, {{"x", ramp({3, 2}).to(DType::float64)}, {"y", counts(3).to(DType::int32)}}, 1,
-                        Batches::Remainder::pad, "");
+  const Batches batches(program,
+                        samples(program, {{"x", ramp({3, 2}).to(DType::float64)}, {"y", counts(3).to(DType::int32)}}),
+                        1, Batches::Remainder::pad);
   EXPECT_EQ(batches.batch(0)[0].dtype(), DType::float32);
   EXPECT_EQ(batches.batch(0)[1].dtype(), DType::int64);
   EXPECT_EQ(failure(program, {{"x", ramp({3, 2}).to(DType::uint8)}, {"y", counts(3)}}),
@@ -90,7 +99,7 @@ TEST(Batches, RefusesOtherSizes) {
 
 TEST(Batches, FillsTheLastBatchOfAProgramOfFixedSize) {
   const Program program = fixed_program();
-  const Batches batches(program, {{"x", ramp({3, 1})}}, std::nullopt, Batches::Remainder::pad, "");
+  const Batches batches(program, samples(program, {{"x", ramp({3, 1})}}), std::nullopt, Batches::Remainder::pad);
   EXPECT_EQ(batches.batch_size(), 2);
   EXPECT_EQ(batches.count(), 2);
   EXPECT_EQ(batches.samples_in(1), 1);
@@ -99,7 +108,7 @@ TEST(Batches, FillsTheLastBatchOfAProgramOfFixedSize) {
 
 TEST(Batches, CanDropTheRestInstead) {
   const Program program = fixed_program();
-  const Batches batches(program, {{"x", ramp({3, 1})}}, std::nullopt, Batches::Remainder::drop, "");
+  const Batches batches(program, samples(program, {{"x", ramp({3, 1})}}), std::nullopt, Batches::Remainder::drop);
   EXPECT_EQ(batches.count(), 1);
   EXPECT_EQ(batches.dropped(), 1);
 }
@@ -110,7 +119,7 @@ TEST(Batches, RefusesABatchThatTheProgramCannotTake) {
 
 TEST(Batches, OfSizeZeroIsTheWholeFile) {
   const Program program = fixed_program();
-  const Batches batches(program, {{"x", ramp({2, 1})}}, 0, Batches::Remainder::pad, "");
+  const Batches batches(program, samples(program, {{"x", ramp({2, 1})}}, true), 0, Batches::Remainder::pad);
   EXPECT_TRUE(batches.whole());
   EXPECT_EQ(batches.count(), 1);
   EXPECT_EQ(failure(program, {{"x", ramp({3, 1})}}, 0), "data.npz: input 'x' takes float32[2, 1], found float32[3, 1]");
@@ -118,7 +127,7 @@ TEST(Batches, OfSizeZeroIsTheWholeFile) {
 
 TEST(Batches, CanBeLimited) {
   const Program program = fixed_program();
-  Batches batches(program, {{"x", ramp({8, 1})}}, std::nullopt, Batches::Remainder::pad, "");
+  Batches batches(program, samples(program, {{"x", ramp({8, 1})}}), std::nullopt, Batches::Remainder::pad);
   batches.limit(5);
   EXPECT_EQ(batches.count(), 3);
 }
