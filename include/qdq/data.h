@@ -47,8 +47,7 @@ std::vector<std::unique_ptr<TensorReader>> open_tensors(const std::filesystem::p
 // Reads a tensor that is in memory already.
 std::unique_ptr<TensorReader> open_tensor(NamedTensor tensor);
 
-// The arrays of a stream of .npy files that follow each other directly, as repeated calls of numpy.save on a pipe or a file
-// write them. `name` is the stream's, for messages.
+// The arrays of a stream of .npy files that follow each other directly. `name` is the stream's, for messages.
 class NpyStream {
  public:
   NpyStream(std::istream& stream, std::string name);

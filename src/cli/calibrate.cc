@@ -206,7 +206,7 @@ void add_calibrate(CLI::App& app) {
       "  qdq calibrate net.pt2 --data images.npz --shard 2/8 -o part2.safetensors\n"
       "      every eighth batch; 'qdq merge' adds the parts up\n"
       "  python3 make_batches.py | qdq calibrate net.pt2 --data - -o piped.safetensors\n"
-      "      whatever numpy.save writes to the pipe, one array for each batch\n"
+      "      .npy files one after the other, one for each batch\n"
       "\n"
       "Data is found as for 'qdq quantize --calibrate'. Checkpoints are in a file beside the output,\n"
       "STATS.safetensors.checkpoint, which goes away at the end.");

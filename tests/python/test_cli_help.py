@@ -32,6 +32,17 @@ def examples(command):
     return [line.split(" | ")[0] if line.startswith("qdq ") else line for line in lines]
 
 
+MAKE_BATCHES = """
+import io, sys
+import numpy
+
+for batch in numpy.split(numpy.load("images.npz")["input"], 8):
+    file = io.BytesIO()
+    numpy.save(file, batch)
+    sys.stdout.buffer.write(file.getvalue())
+"""
+
+
 class Bert(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -55,8 +66,7 @@ def sample_files(tmp_path_factory):
     (folder / "photos").mkdir()
     for i in range(4):
         Image.new("RGB", (300, 260), (40 * i, 90, 200)).save(folder / "photos" / f"{i}.jpg")
-    make_batches = "import numpy, sys; [numpy.save(sys.stdout.buffer, a) for a in numpy.split(numpy.load('images.npz')['input'], 8)]"
-    (folder / "make_batches.py").write_text(make_batches)
+    (folder / "make_batches.py").write_text(MAKE_BATCHES)
     quantize = "quantize net.pt2 -c images.npz -o net.int8.pt2 -q"
     as_text = "pass net.pt2 --pass remove_identity -o net.graph -q"
     for arguments in (quantize, as_text):
