@@ -74,6 +74,10 @@ class PreparedProgram {
 // followed (dangling or cyclic sharing, an edge that does not exist), naming the nodes and their source lines.
 PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& passes = {});
 
+// Whether convert would refuse `prepared` as it is: a static observer of an activation has seen no values. False for dynamic
+// quantization and for weights alone, which need no data.
+bool needs_calibration(const PreparedProgram& prepared);
+
 struct ConvertOptions {
   bool fold_quantize = true;  // weights are stored quantized; false keeps float weights followed by a quantize
   PassOptions passes;

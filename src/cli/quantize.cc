@@ -54,6 +54,8 @@ void quantize(const Options& options) {
   const PassOptions passes = pass_options(options);
   PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
   print_warnings(prepared);
+  if (!feed && needs_calibration(prepared))
+    throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
   std::int64_t samples = 0;
   if (feed) samples = steps.measure("calibrate", [&] { return calibrate(prepared, *feed, options); });
   const Program converted =

@@ -41,4 +41,16 @@ int observe_constants(const Program& program, const Observers& observers, const 
   return observed;
 }
 
+const Node* find_uncalibrated(const Program& program, const Observers& observers) {
+  const Evaluate never;  // asking which nodes are constant computes none
+  ConstantValues constants(program, never);
+  for (Node& node : program.graph().nodes()) {
+    const Observer* observer = observer_of(node, observers);
+    if (!observer || observer->has_observed() || observer->is_dynamic()) continue;
+    Node& value = observed_value(node, observers);
+    if (!constants.is_constant(value)) return &value;
+  }
+  return nullptr;
+}
+
 }  // namespace qdq

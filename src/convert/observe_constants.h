@@ -18,4 +18,8 @@ namespace qdq {
 int observe_constants(const Program& program, const std::map<std::string, std::shared_ptr<Observer>>& observers,
                       const Evaluate& evaluate);
 
+// The first value that a static observer must see before convert, and has not; null when there is none.
+const Node* find_uncalibrated(const Program& program,
+                              const std::map<std::string, std::shared_ptr<Observer>>& observers);
+
 }  // namespace qdq

@@ -174,6 +174,10 @@ PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions
                          std::move(result.warnings));
 }
 
+bool needs_calibration(const PreparedProgram& prepared) {
+  return find_uncalibrated(prepared.program(), prepared.observers()) != nullptr;
+}
+
 Program convert(PreparedProgram prepared, const ConvertOptions& options, std::vector<PassReport>* report) {
   Program program = std::move(prepared.program());
   auto done = convert_graph(program, prepared.observers(), options);

@@ -265,6 +265,23 @@ def test_images_that_do_not_fit_are_refused_with_the_file_and_a_remedy(run, same
     assert "a.png: input 'input' takes float32[*, 1, 28, 28], found float32[1, 3, 224, 224]" in done.stderr
 
 
+def test_data_is_asked_for_where_an_observer_needs_it(run, tmp_path):
+    class Bag(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = torch.nn.Embedding(10, 4)
+            self.out = torch.nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.out(self.table(x))
+
+    torch.export.save(torch.export.export(Bag().eval(), (torch.zeros(3, dtype=torch.int64),)), tmp_path / "bag.pt2")
+    run("quantize", "bag.pt2", "--quantizer", "embedding", "-o", "table.pt2")
+    run("quantize", "bag.pt2", "--quantizer", "weight_only", "-o", "weights.pt2")
+    refused = run("quantize", "bag.pt2", "--quantizer", "embedding,xnnpack", "-o", "both.pt2", code=2)
+    assert "--calibrate is missing" in refused.stderr
+
+
 # ------------------------------------------------------------------------------------------------ a real network
 
 
