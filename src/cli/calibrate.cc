@@ -8,6 +8,7 @@
 
 #include "cli/calibration.h"
 #include "cli/commands.h"
+#include "cli/dry_run.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -87,6 +88,14 @@ class Job {
     found_.is_complete = true;
     found_.data = feed_->identity();
     found_.observers = collect_statistics(*prepared_).observers;
+  }
+
+  void say_what_it_would_cost() {
+    set_executor(*prepared_, options_);
+    std::vector<std::string> files = {options_.output};
+    const CheckpointEvery& every = options_.checkpoint_every;
+    if (every.samples || every.seconds) files.push_back(options_.checkpoint());
+    print_dry_run(options_.model, dry_run(*prepared_, feed_.get(), options_.workers), files, options_.json);
   }
 
   void save() const {
@@ -185,7 +194,9 @@ void print_summary(const Options& options, const Job& job, const Steps& steps) {
 void calibrate(const Options& options) {
   check_statistics_output(options.output);
   Steps steps;
+  if (options.dry_run && options.data.is_stream()) throw UsageError("--dry-run cannot look ahead on standard input");
   Job job(options, steps);
+  if (options.dry_run) return job.say_what_it_would_cost();
   steps.measure("calibrate", [&] { job.run(); });
   steps.measure("save", [&] { job.save(); });
   if (!options.quiet || options.json) print_summary(options, job, steps);
@@ -207,6 +218,8 @@ void add_calibrate(CLI::App& app) {
       "      every eighth batch; 'qdq merge' adds the parts up\n"
       "  python3 make_batches.py | qdq calibrate net.pt2 --data - -o piped.safetensors\n"
       "      .npy files one after the other, one for each batch\n"
+      "  qdq calibrate net.pt2 --data images.npz --workers 2 --dry-run -o stats.safetensors\n"
+      "      time and memory, measured on the first batches\n"
       "\n"
       "Data is found as for 'qdq quantize --calibrate'. Checkpoints are in a file beside the output,\n"
       "STATS.safetensors.checkpoint, which goes away at the end.");

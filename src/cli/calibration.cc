@@ -16,6 +16,10 @@ void add_calibration_options(CLI::App& command, CalibrationOptions& options) {
                   "depend on it")
       ->check(CLI::Range(1, 256))
       ->type_name("N");
+  command.add_flag(
+      "--dry-run", options.dry_run,
+      "Say how long it would take, in how much memory, and what would be written; runs the first batches and "
+      "writes nothing");
   add_run_options(command, options);
   add_image_options(command, options.data);
 }

@@ -18,6 +18,7 @@ struct CalibrationOptions : RunOptions {
   std::string model;
   DataOptions data;
   int workers = 1;
+  bool dry_run = false;
 };
 void add_calibration_options(CLI::App& command, CalibrationOptions& options);
 

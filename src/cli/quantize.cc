@@ -5,6 +5,7 @@
 
 #include "cli/calibration.h"
 #include "cli/commands.h"
+#include "cli/dry_run.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/quantized_summary.h"
@@ -46,6 +47,7 @@ std::int64_t calibrate(PreparedProgram& prepared, Feed& feed, const Options& opt
 
 void quantize(const Options& options) {
   check_program_output(options.output);
+  if (options.dry_run && options.data.is_stream()) throw UsageError("--dry-run cannot look ahead on standard input");
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
   const auto quantizer = make_quantizer(options.quantizer, program, options.model);
@@ -56,6 +58,11 @@ void quantize(const Options& options) {
   print_warnings(prepared);
   if (!feed && needs_calibration(prepared))
     throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
+  if (options.dry_run) {
+    if (feed) set_executor(prepared, options);
+    print_dry_run(options.model, dry_run(prepared, feed.get(), options.workers), {options.output}, options.json);
+    return;
+  }
   std::int64_t samples = 0;
   if (feed) samples = steps.measure("calibrate", [&] { return calibrate(prepared, *feed, options); });
   const Program converted =

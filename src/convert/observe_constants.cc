@@ -47,7 +47,7 @@ const Node* find_uncalibrated(const Program& program, const Observers& observers
   for (Node& node : program.graph().nodes()) {
     const Observer* observer = observer_of(node, observers);
     if (!observer || observer->has_observed() || observer->is_dynamic()) continue;
-    Node& value = observed_value(node, observers);
+    Node& value = observed_value(node);
     if (!constants.is_constant(value)) return &value;
   }
   return nullptr;

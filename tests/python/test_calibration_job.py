@@ -130,3 +130,23 @@ def test_statistics_that_do_not_fit_are_refused_with_the_reason(run):
     assert "500, 30s or 10m" in refused.stderr
     refused = run("convert", network(), "--statistics", IMAGES, "-o", "x.pt2", code=3)
     assert "images.npz" in refused.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(run, tmp_path, workers):
+    options = ("--workers", workers, "--dry-run", "--json")
+    said = json.loads(calibrate(run, "s.safetensors", *options).stdout)
+    assert (said["samples"], said["batches"], said["measured_batches"]) == (64, 8, 2 * workers)
+    assert said["files"] == ["s.safetensors", "s.safetensors.checkpoint"]
+    memory = said["memory"]
+    assert memory["batch"] == 8 * 28 * 28 * 4
+    assert memory["weights"] > 100_000 and memory["observers"] > 0
+    assert memory["peak"] > memory["weights"] + memory["executors"]
+    assert said["seconds"] > 0
+    shown = run("quantize", network(), "--calibrate", IMAGES, "-o", "q.pt2", "--workers", workers, "--dry-run").stdout
+    assert "64 samples in 8 batches would take about" in shown and "would write q.pt2" in shown
+    shown = run("quantize", network(), "--weight-only", "int8", "-o", "q.pt2", "--dry-run").stdout
+    assert "no data would be read" in shown
+    refused = run("calibrate", network(), "--data", "-", "-o", "s.safetensors", "--dry-run", code=2)
+    assert "--dry-run cannot look ahead on standard input" in refused.stderr
+    assert not list(tmp_path.iterdir())
