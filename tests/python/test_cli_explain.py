@@ -151,3 +151,29 @@ def test_weight_observers_are_chosen_apart(run):
     assert "MinMaxObserver cannot watch its weights" in failed.stderr
     run("quantize", network(), "-c", IMAGES, "--weight-observer", "MSEObserver", "-o", "mse.pt2", "-q")
     assert explained(run, "mse.pt2", "--node", "conv2d")["ops"][0]["inputs"][1]["observer"] == "MSEObserver"
+
+
+class SmallWeights(torch.nn.Module):
+    """A batch norm that divides by 10^5: folded into the convolution, it leaves weights below 2^-12, the least scale."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 2, 3, bias=False)
+        self.bn = torch.nn.BatchNorm2d(2)
+        self.bn.running_var.fill_(1e10)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+
+def test_weights_that_are_small_beside_the_least_scale_are_named(run, tmp_path):
+    torch.manual_seed(0)
+    torch.export.save(torch.export.export(SmallWeights().eval(), (torch.zeros(1, 1, 5, 5),)), tmp_path / "small.pt2")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4, 1, 5, 5)).astype(np.float32) * 1e5)
+    for quantizer in ("xnnpack", "x86"):
+        done = run("quantize", "small.pt2", "-c", "x.npy", "--quantizer", quantizer, "-o", "int8.pt2")
+        (warning,) = [line for line in done.stderr.splitlines() if "steps of its scale" in line]
+        assert "conv_weight" in warning and "'conv2d' (aten.conv2d.default)" in warning
+        weight = explained(run, "int8.pt2", "--node", "conv2d")["ops"][0]["inputs"][1]
+        assert set(weight["scale"]) == {2.0**-12}
+    assert "steps of its scale" not in run("quantize", network(), "-c", IMAGES, "-o", "net.pt2").stderr
