@@ -24,7 +24,7 @@ op that it calls; for one that is missing the error names op, node and source li
 * *fast*: the fast executor has a vectorised or oneDNN kernel for the common case (float32, for quantize and dequantize int8
   and uint8 too). Other dtypes and rare modes of the op fall back to the reference, one op at a time. In-place
   forms (`relu_`) use the kernel of their functional form. Views that move no bytes need no kernel.
-* Of the operators with sub-graphs, `cond`, `while_loop`, `scan`, `map_impl` and `wrap_with_set_grad_enabled` run; operators that
+* Of the operators with sub-graphs, `cond`, `while_loop`, `scan`, `map_impl` and `wrap_with_set_grad_enabled` run, and so does `out_dtype`; operators that
   draw random numbers do not.
 
 """

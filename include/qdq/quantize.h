@@ -80,6 +80,9 @@ bool needs_calibration(const PreparedProgram& prepared);
 
 struct ConvertOptions {
   bool fold_quantize = true;  // weights are stored quantized; false keeps float weights followed by a quantize
+  // Quantized ops are written out in integer arithmetic, as a description of what a backend computes. To be read and run
+  // by the reference interpreter; it is not fast.
+  bool use_reference_representation = false;
   PassOptions passes;
 };
 

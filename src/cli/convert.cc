@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/convert_options.h"
 #include "cli/files.h"
 #include "cli/from_statistics.h"
 #include "cli/quantized_summary.h"
@@ -19,6 +20,7 @@ struct Options {
   std::string statistics;
   std::string output;
   bool json = false;
+  ConvertOptions convert;
   bool quiet = false;
 };
 
@@ -31,7 +33,9 @@ void convert_with_statistics(const Options& options) {
       steps.measure("prepare", [&] { return opened.prepare(std::move(program), options.model); });
   const Program converted = steps.measure("convert", [&] {
     opened.apply(prepared);
-    return convert(std::move(prepared), {.fold_quantize = true, .passes = opened.passes()});
+    ConvertOptions convert_options = options.convert;
+    convert_options.passes = opened.passes();
+    return convert(std::move(prepared), convert_options);
   });
   steps.measure("save", [&] { save_program(converted, options.output); });
   if (!options.quiet || options.json)
@@ -58,6 +62,7 @@ void add_convert(CLI::App& app) {
   command.add_option("-o,--output", options->output, "Where the quantized program goes")
       ->required()
       ->type_name("OUT.pt2");
+  add_convert_options(command, options->convert);
   add_json_option(command, options->json);
   command.add_flag("-q,--quiet", options->quiet, "No summary");
   command.callback([options] { convert_with_statistics(*options); });

@@ -5,6 +5,7 @@
 
 #include "cli/calibration.h"
 #include "cli/commands.h"
+#include "cli/convert_options.h"
 #include "cli/dry_run.h"
 #include "cli/files.h"
 #include "cli/progress.h"
@@ -18,6 +19,7 @@ namespace {
 struct Options : CalibrationOptions {
   std::string output;
   std::vector<std::string> dump_after;
+  ConvertOptions convert;
 };
 
 PassOptions pass_options(const Options& options) {
@@ -65,8 +67,9 @@ void quantize(const Options& options) {
   }
   std::int64_t samples = 0;
   if (feed) samples = steps.measure("calibrate", [&] { return calibrate(prepared, *feed, options); });
-  const Program converted =
-      steps.measure("convert", [&] { return convert(std::move(prepared), {.fold_quantize = true, .passes = passes}); });
+  ConvertOptions convert_options = options.convert;
+  convert_options.passes = passes;
+  const Program converted = steps.measure("convert", [&] { return convert(std::move(prepared), convert_options); });
   steps.measure("save", [&] { save_program(converted, options.output); });
   if (!options.quiet || options.json)
     print_quantized(options.model, options.output, converted, samples, steps, options.json);
@@ -106,6 +109,7 @@ void add_quantize(CLI::App& app) {
                   "Print the graph on standard error after a pass, or after 'all'; may be repeated")
       ->type_name("PASS")
       ->allow_extra_args(false);
+  add_convert_options(command, options->convert);
   add_calibration_options(command, *options);
   command.callback([options] { quantize(*options); });
 }

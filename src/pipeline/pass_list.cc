@@ -6,6 +6,7 @@
 #include "passes/lift_loop_attributes.h"
 #include "passes/move_to_eval.h"
 #include "passes/port_metadata.h"
+#include "passes/reference_representation_rewrite.h"
 #include "passes/remove_identity.h"
 #include "pipeline/evaluate_constant.h"
 #include "qdq/pass_manager.h"
@@ -36,6 +37,8 @@ const std::vector<NamedPass>& all_passes() {
       {"move_to_train", "Switch dropouts and batch norms to training", on_graph(move_to_train)},
       {"port_metadata", "Give quantizes and dequantizes the metadata of the op that they serve",
        on_graph(port_metadata)},
+      {"reference_representation_rewrite", "Write quantized ops out in integer arithmetic",
+       on_graph(reference_representation_rewrite)},
       {"remove_dead_attributes", "Drop tensors that no op reads", remove_dead_attributes},
       {"remove_identity", "Remove ops that return their input unchanged", on_graph(remove_identity)},
   };

@@ -9,6 +9,7 @@
 #include "passes/lift_loop_attributes.h"
 #include "passes/loop_body.h"
 #include "passes/port_metadata.h"
+#include "passes/reference_representation_rewrite.h"
 #include "pipeline/evaluate_constant.h"
 #include "prepare/insert_observers.h"
 #include "prepare/sharing.h"
@@ -159,6 +160,8 @@ std::vector<PassReport> convert_graph(Program& program, const Observers& observe
     passes.add("fold_constants",
                [](Program& p) { return fold_constants(p, evaluate_constant); });  // weights become int8
   passes.add("eliminate_dead_code", eliminate_dead_code);
+  if (options.use_reference_representation)
+    passes.add("reference_representation_rewrite", reference_representation_rewrite);  // integers instead of q and dq
   passes.add("lift_loop_attributes", lift_loop_attributes);      // files know tensors in the main graph only
   passes.add("remove_dead_attributes", remove_dead_attributes);  // float weights that nothing reads any more
   passes.allow(

@@ -3,7 +3,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "ops/out_dtype.h"
+#include "ops/schema.h"
 #include "qdq/error.h"
+#include "reference/kernels.h"
 
 namespace qdq {
 namespace {
@@ -161,10 +164,19 @@ Value run_map(const Node& node, const HigherOrderContext& context) {
   return returned(node, stacks.take());
 }
 
+// out_dtype(operator, dtype, arguments...)
+Value run_out_dtype(const Node& node, const HigherOrderContext& context) {
+  const OutDtype bound = bind_out_dtype(node, context.value_of);
+  if (!has_kernel(bound.call.schema().target))
+    throw UnsupportedOpError("[run] " + node.describe() + ": no reference kernel for " + bound.call.schema().target);
+  return evaluate(bound.call).at(0).tensor()->to(bound.dtype);
+}
+
 using Run = Value (*)(const Node&, const HigherOrderContext&);
 const std::unordered_map<std::string_view, Run>& table() {
   static const std::unordered_map<std::string_view, Run> the_table = {
       {"higher_order.cond", run_cond},
+      {kOutDtype, run_out_dtype},
       {"higher_order.while_loop", run_while_loop},
       {"higher_order.scan", run_scan},
       {"higher_order.map_impl", run_map},

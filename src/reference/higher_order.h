@@ -13,7 +13,7 @@ struct HigherOrderContext {
   std::function<Value::List(const Graph&, Value::List)> run_body;
 };
 
-// cond, while_loop, scan, map_impl and wrap_with_set_grad_enabled.
+// cond, while_loop, scan, map_impl, wrap_with_set_grad_enabled and out_dtype.
 bool is_run_higher_order(std::string_view target);
 
 // Runs one of them. Throws InvalidArgumentError, naming the node, for arguments and bodies that do not fit each other,

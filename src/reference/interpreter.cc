@@ -192,6 +192,11 @@ class ReferenceExecutor : public Executor {
     if (const auto* number = argument.get_if<std::int64_t>()) return *number;
     if (const auto* number = argument.get_if<double>()) return *number;
     if (const auto* flag = argument.get_if<bool>()) return *flag;
+    if (const auto* list = argument.list()) {
+      Value::List values;
+      for (const Argument& item : *list) values.push_back(value_of(item, environment));
+      return Value(std::move(values));
+    }
     return {};
   }
 

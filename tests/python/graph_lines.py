@@ -21,6 +21,8 @@ def argument_text(value):
         return "'" + value + "'"
     if isinstance(value, torch.dtype):
         return str(value)
+    if isinstance(value, torch._ops.OpOverload):
+        return "op " + str(value)
     if isinstance(value, torch.device):
         return value.type
     if isinstance(value, (list, tuple)):

@@ -12,7 +12,7 @@ from torchao.quantization.pt2e.observer import AffineQuantizedObserverBase
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 
-def record_and_convert(path, quantizer, batches):
+def record_and_convert(path, quantizer, batches, use_reference_representation=False):
     """torchao's flow on the saved program; every observer's inputs are kept."""
     gm = prepare_pt2e(torch.export.load(path).module(check_guards=False), quantizer)
     prepared = graph_lines(gm)
@@ -31,7 +31,7 @@ def record_and_convert(path, quantizer, batches):
             gm(*batch)
     for handle in handles:
         handle.remove()
-    converted = convert_pt2e(gm)
+    converted = convert_pt2e(gm, use_reference_representation)
     return prepared, recorded, converted
 
 
@@ -57,9 +57,9 @@ def tensors_read(module, prefix=""):
     return names
 
 
-def compare(tmp_path, path, batches, options, quantizer):
+def compare(tmp_path, path, batches, options, quantizer, use_reference_representation=False):
     """Both flows on the same data; `options` are those of convert_recorded, `quantizer` is torchao's."""
-    prepared, recorded, converted = record_and_convert(path, quantizer, batches)
+    prepared, recorded, converted = record_and_convert(path, quantizer, batches, use_reference_representation)
     np.savez(tmp_path / "recorded.npz", **recorded)
     subprocess.run(
         [tool("convert_recorded"), path, tmp_path / "recorded.npz", tmp_path / "ours", *options], check=True

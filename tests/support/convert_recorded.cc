@@ -1,6 +1,7 @@
 // convert_recorded MODEL.pt2 RECORDED.npz OUT_PREFIX [--quantizer NAME] [--per-channel] [--dynamic] [--reduce-range]
 //                                                     [--bits N] [--group-size N]
 //                                                     [--annotators conv,linear,...] [--disable-pass NAME]
+//                                                     [--reference-representation]
 //
 // Prepares MODEL as torchao does (masks are observed), feeds each observer the tensors that were recorded for it (arrays
 // "activation_post_process_3/0", "/1" ...), converts, and writes OUT_PREFIX.prepared.txt, OUT_PREFIX.txt (the graphs as
@@ -57,6 +58,8 @@ void run(int argc, char** argv) {
       quantizer_name = argv[++i];
     else if (option == "--annotators" && i + 1 < argc)
       annotators = argv[++i];
+    else if (option == "--reference-representation")
+      convert_options.use_reference_representation = true;
     else if (option == "--disable-pass" && i + 1 < argc)
       convert_options.passes.disabled.push_back(argv[++i]);
     else

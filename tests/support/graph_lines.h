@@ -25,6 +25,7 @@ struct ArgumentPrinter {
     return text + "]";
   }
   std::string operator()(const Device& value) const { return value.type; }
+  std::string operator()(const Argument::Operator& op) const { return "op " + op.target; }
   std::string operator()(const Argument::Subgraph& body) const { return "subgraph " + body.name; }
   template <typename Other>
   std::string operator()(const Other&) const {

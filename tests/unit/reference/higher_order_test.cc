@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "qdq/graph_text.h"
 #include "qdq/program.h"
 #include "reference/interpreter.h"
 
@@ -89,6 +90,28 @@ TEST(HigherOrder, WhileLoopStopsWhenItsConditionFails) {
   const auto executor = make_reference_executor(program);
   EXPECT_EQ(executor->run({Tensor::scalar(3.0f), Tensor::scalar(20.0f)})[0].item(), 24.0);
   EXPECT_EQ(executor->run({Tensor::scalar(30.0f), Tensor::scalar(20.0f)})[0].item(), 30.0);
+}
+
+TEST(HigherOrder, OutDtypeComputesInTheWiderDtypeAndCutsOff) {
+  Program program = parse_program(R"(graph(x: i8[1, 2], w: i8[1, 2]) {
+  %acc: i32[1, 1] = higher_order.out_dtype(op aten.linear.default, i32, %x, %w, none)
+  %scaled: i32[1, 1] = higher_order.out_dtype(op aten.mul.Tensor, i32, %acc, -0.3)
+  return (%acc, %scaled)
+})");
+  const auto results = make_reference_executor(program)->run(
+      {Tensor::from<std::int8_t>({100, 27}, {1, 2}), Tensor::from<std::int8_t>({100, 1}, {1, 2})});
+  EXPECT_EQ(results[0].item(), 10027);
+  EXPECT_EQ(results[1].item(), -3008);  // of -3008.1
+  EXPECT_EQ(results[1].dtype(), DType::int32);
+}
+
+TEST(HigherOrder, OutDtypeOfAnUnknownOperatorIsRefused) {
+  Program program = parse_program(R"(graph(x: i8[1]) {
+  %y: i32[1] = higher_order.out_dtype(op mine.op.default, i32, %x)
+  return (%y)
+})");
+  EXPECT_NE(refusal(program, {Tensor::from<std::int8_t>({1}, {1})}).find("the operator mine.op.default is not known"),
+            std::string::npos);
 }
 
 TEST(HigherOrder, AnUnknownOneIsRefusedBeforeAnythingRuns) {
