@@ -25,6 +25,19 @@ Program load(const std::filesystem::path& path, const LoadOptions& options = {})
 // node, for a graph that the format cannot express.
 void save(const Program& program, const std::filesystem::path& path);
 
+struct MemoryTensor {
+  std::string name;
+  Tensor value;
+  bool requires_grad = false;
+};
+
+// What a .pt2 archive calls models/model.json, with the tensors that it names: torch's programs without a file. The tensors
+// are shared. Throws FormatError, with the path into the JSON, and InvalidArgumentError for a name that is there twice.
+Program read_pt2_model(std::string_view json, const std::vector<MemoryTensor>& tensors);
+// The inverse; the tensors are program.attributes. Throws FormatError, which names the node, for a graph that the format
+// cannot express.
+std::string write_pt2_model(const Program& program);
+
 struct NamedTensor {
   std::string name;
   Tensor value;

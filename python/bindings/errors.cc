@@ -28,7 +28,7 @@ struct ErrorClasses {
 ErrorClasses classes;  // filled once, when the module is imported; the module keeps the objects
 
 PyObject* add_class(nb::module_& m, const char* name, const char* doc, const nb::object& bases) {
-  const std::string full_name = std::string("qdq.") + name;
+  const std::string full_name = std::string("qdq._core.") + name;
   nb::object type = nb::steal(PyErr_NewExceptionWithDoc(full_name.c_str(), doc, bases.ptr(), nullptr));
   if (!type.is_valid()) throw nb::python_error();
   m.attr(name) = type;

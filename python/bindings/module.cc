@@ -4,7 +4,7 @@
 NB_MODULE(_core, m) {
   using namespace qdq::python;
   m.doc() = "The C++ core of qdq.";
-  m.attr("__version__") = QDQ_VERSION;
+  m.attr("VERSION") = QDQ_VERSION;
   bind_errors(m);
   bind_dtype(m);
   bind_tensor(m);

@@ -137,6 +137,11 @@ void bind_program(nb::module_& m) {
       .def(
           "clone", [](const Program& self) { return self.clone(); }, "A copy that shares the tensors.")
       .def(
+          "to_exported_program",
+          [](nb::object self) { return nb::module_::import_("qdq").attr("to_exported_program")(self); },
+          nb::sig("def to_exported_program(self) -> torch.export.ExportedProgram"),
+          "qdq.to_exported_program(self): a torch.export.ExportedProgram that shares the tensors.")
+      .def(
           "_replace_with", [](Program& self, Program& other) { self = std::move(other); }, "other"_a,
           "Takes over what `other` holds; `other` is empty afterwards.");
 
@@ -156,6 +161,15 @@ extension.)");
 
 Raises IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the node, for a graph that the
 format cannot express.)");
+  m.def(
+      "_read_pt2_model",
+      [](const std::string& json, const std::vector<std::tuple<std::string, ArrayLike, bool>>& tensors) {
+        std::vector<MemoryTensor> named;
+        for (const auto& [name, value, requires_grad] : tensors) named.push_back({name, value.tensor, requires_grad});
+        return read_pt2_model(json, named);
+      },
+      "json"_a, "tensors"_a, "A program from torch's JSON and (name, tensor, requires_grad) triples.");
+  m.def("_write_pt2_model", &write_pt2_model, "program"_a, "The program's JSON as torch.export writes it.");
   m.def("parse_program", &parse_program, "text"_a, "where"_a = "text",
         "The program of a text form. Raises FormatError with line and column.");
   m.def(

@@ -136,7 +136,7 @@ shares that of a numpy array, a torch tensor or anything else with DLPack or the
           "data_ptr", [](const Tensor& self) { return reinterpret_cast<std::uintptr_t>(self.raw_data()); },
           "The address of the first element.")
       .def("item", &Tensor::item, "The one element as a float. Raises InvalidArgumentError for more than one.")
-      .def("numpy", numpy_of, nb::sig("def numpy(self) -> numpy.typing.NDArray[typing.Any]"),
+      .def("numpy", numpy_of, nb::sig("def numpy(self) -> numpy.ndarray[typing.Any, typing.Any]"),
            "A numpy array that shares the memory. numpy has no bfloat16 and no float8.")
       .def(
           "view",
@@ -159,7 +159,7 @@ shares that of a numpy array, a torch tensor or anything else with DLPack or the
           },
           "dtype"_a = nb::none(), "copy"_a = nb::none(),
           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
-                  "numpy.typing.NDArray[typing.Any]"))
+                  "numpy.ndarray[typing.Any, typing.Any]"))
       .def(
           "__dlpack__",
           [](const Tensor& self, nb::kwargs options) {

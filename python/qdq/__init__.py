@@ -73,6 +73,7 @@ from ._core import (
     annotate_op,
     annotation_of,
     arm_config,
+    block_size_of,
     convert,
     embedding_config,
     is_valid_annotation,
@@ -98,5 +99,5 @@ from ._core import (
 )
 from ._exported_program import from_exported_program, to_exported_program
 
-__version__: str = _core.__version__
+__version__: str = _core.VERSION
 __all__ = sorted(name for name in globals() if not name.startswith("_"))

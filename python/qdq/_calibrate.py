@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any
 
 from . import _core
@@ -14,7 +14,7 @@ def calibrate(
     batches: Iterable[Any],
     *,
     workers: int = 1,
-    progress: bool | Callable[[int], object] = False,
+    progress: bool | Callable[[int], None] = False,
 ) -> int:
     """Runs all batches through a prepared program; its observers watch. Returns the number of batches.
 
@@ -28,7 +28,7 @@ def calibrate(
         return prepared._calibrate(batches, workers, progress)
     if not progress:
         return prepared._calibrate(batches, workers)
-    total = len(batches) if hasattr(batches, "__len__") else None
+    total = len(batches) if isinstance(batches, Sized) else None
     with ProgressBar("calibrate", total) as bar:
         return prepared._calibrate(batches, workers, bar.show)
 
@@ -40,7 +40,7 @@ def quantize(
     *,
     fold_quantize: bool = True,
     workers: int = 1,
-    progress: bool | Callable[[int], object] = False,
+    progress: bool | Callable[[int], None] = False,
 ) -> _core.Program:
     """prepare, calibrate and convert in one call. `program` stays as it is.
 

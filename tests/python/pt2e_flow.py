@@ -22,7 +22,7 @@ def attribute(module, name):
 
 def assert_same_module(ours, expected):
     """Same graph text, same tensors under the same names, to the bit."""
-    assert graph_lines(ours.graph) == graph_lines(expected.graph)
+    assert graph_lines(ours) == graph_lines(expected)
     for node, other in zip(ours.graph.nodes, expected.graph.nodes):
         assert [user.name for user in node.users] == [user.name for user in other.users], node.name
         if node.op == "get_attr":
@@ -55,7 +55,7 @@ def assert_same_flow(model, batches, quantizer, their_quantizer, **options):
     exported = capture(copy.deepcopy(model), batches[0], **options)
     expected = theirs.prepare_pt2e(copy.deepcopy(exported), their_quantizer)
     ours = prepare_pt2e(exported, quantizer)
-    assert graph_lines(ours.graph) == graph_lines(expected.graph)
+    assert graph_lines(ours) == graph_lines(expected)
     with torch.no_grad():
         for batch in batches:
             for mine, reference in zip(flat(ours(*batch)), flat(expected(*batch))):

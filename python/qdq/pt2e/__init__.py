@@ -4,6 +4,15 @@ from typing import Any, Union
 
 from . import export_utils, graph_utils, observer, quantizer, utils
 from ._derived import DerivedObserverOrFakeQuantize
+from ._numeric_debugger import (
+    CUSTOM_KEY,
+    FROM_NODE_KEY,
+    NUMERIC_DEBUG_HANDLE_KEY,
+    compare_results,
+    extract_results_from_loggers,
+    generate_numeric_debug_handle,
+    prepare_for_propagation_comparison,
+)
 from .export_utils import (
     WrapperModule,
     allow_exported_model_train_eval,
@@ -31,6 +40,7 @@ from .graph_utils import (
     get_equivalent_types,
     update_equivalent_types_dict,
 )
+from .learnable_fake_quantize import LearnableFakeQuantize, disable_range_learning, enable_range_learning
 from .observer import (
     AffineQuantizedObserverBase,
     FixedQParamsObserver,
@@ -58,10 +68,6 @@ from .observer import (
     get_block_size,
 )
 from .quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
-
-CUSTOM_KEY = "custom"
-FROM_NODE_KEY = "from_node"
-NUMERIC_DEBUG_HANDLE_KEY = "numeric_debug_handle"
 
 ObserverOrFakeQuantize = Union[ObserverBase, FakeQuantizeBase]
 ObserverOrFakeQuantizeConstructor = Union[PartialWrapper, type[ObserverBase], type[FakeQuantizeBase], Any]

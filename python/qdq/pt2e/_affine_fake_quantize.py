@@ -1,4 +1,4 @@
-"""Fake quantization by blocks, differentiable: the gradient of a value inside the range is 1, outside it is 0."""
+"""Fake quantization by blocks, differentiable: gradients go straight through, those of clipped values too (as in torchao)."""
 
 from __future__ import annotations
 
@@ -58,17 +58,14 @@ def fake_quantize_affine(
         steps = torch.round(wide * (1.0 / s)) + (0 if z is None else z)
         quantized = steps.clamp(low, high)
         result = (quantized - (0 if z is None else z)) * s
-    inside = ((steps >= low) & (steps <= high)).reshape(input.shape)
-    return _StraightThrough.apply(input, result.reshape(input.shape).to(input.dtype), inside)
+    return _StraightThrough.apply(input, result.reshape(input.shape).to(input.dtype))
 
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, input, quantized, inside):  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(inside)
+    def forward(ctx, input, quantized):  # type: ignore[no-untyped-def]
         return quantized
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def, override]
-        (inside,) = ctx.saved_tensors
-        return grad * inside, None, None
+        return grad, None

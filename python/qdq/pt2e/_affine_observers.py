@@ -96,6 +96,12 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
             )
         )
 
+    def _buffer_state(self) -> list[tuple[str, qdq.Tensor]]:
+        state = super()._buffer_state()
+        if self.block_size is not None:  # no buffer of torchao's, but the core's state has it
+            state.append(("block_size", core_tensor(torch.tensor(self.block_size))))
+        return state
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Observes the input (its sizes divided by the blocks) and returns it.
 
@@ -112,7 +118,8 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
         self.original_dtype = input.dtype
         if "min_val" not in self._buffers:
             for name, tensor in self._core.state():
-                self.register_buffer(name, torch_tensor(tensor).clone())
+                if name in ("min_val", "max_val"):
+                    self.register_buffer(name, torch_tensor(tensor).clone())
             self._agree()
         return input
 

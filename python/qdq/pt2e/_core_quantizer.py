@@ -63,8 +63,8 @@ class CoreQuantizer(Quantizer):
         crossing = Crossing(model)
         quantizer = self._core_quantizer(SpecsToCore(crossing))
         quantizer.transform_for_annotation(crossing.program)
-        crossing.put_back(crossing.program.graph, crossing.program.attributes)
-        model.recompile()
+        if crossing.put_back(crossing.program.graph, crossing.program.attributes):
+            model.recompile()
         return model
 
     def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:

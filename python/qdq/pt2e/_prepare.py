@@ -37,8 +37,8 @@ class AskOnTheWay(qdq.Quantizer):
 
     def transform_for_annotation(self, program: qdq.Program) -> None:
         model = self.crossing.gm
-        self.crossing.put_back(program.graph, program.attributes)
-        model.recompile()
+        if self.crossing.put_back(program.graph, program.attributes):
+            model.recompile()
         model = self._quantizer.transform_for_annotation(model)
         self._quantizer.annotate(model)
         self._quantizer.validate(model)

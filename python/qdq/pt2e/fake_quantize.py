@@ -219,11 +219,13 @@ class FusedMovingAvgObsFakeQuantize(FakeQuantize):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         observer = self.activation_post_process
-        return torch.fused_moving_avg_obs_fake_quant(
+        result = torch.fused_moving_avg_obs_fake_quant(
             X, self.observer_enabled, self.fake_quant_enabled, observer.min_val, observer.max_val, self.scale,
             self.zero_point, observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
             self.is_per_channel, self.is_symmetric_quant,
         )  # fmt: skip
+        observer._written()
+        return result
 
 
 class AffineFakeQuantize(FakeQuantizeBase):

@@ -26,6 +26,7 @@ __all__ = [
     "AffineQuantizedObserverBase",
     "AffineQuantizedPlaceholderObserver",
     "FixedQParamsObserver",
+    "Granularity",
     "HistogramObserver",
     "MappingType",
     "MinMaxObserver",
@@ -173,9 +174,17 @@ class CoreState(nn.Module):
         seen = self.__dict__["_seen"]
         for name, buffer in self._buffers.items():
             if name not in seen or seen[name][0] is not buffer or seen[name][1] != buffer._version:
-                self._core.load_state([(key, core_tensor(value)) for key, value in self._buffers.items()])
+                self._core.load_state(self._buffer_state())
                 self._agree()
                 return
+
+    def _buffer_state(self) -> list[tuple[str, qdq.Tensor]]:
+        """The buffers as a state of the core's observer."""
+        return [(name, core_tensor(buffer)) for name, buffer in self._buffers.items() if buffer is not None]
+
+    def _written(self) -> None:
+        """An operator of torch has written to the buffers, which does not show."""
+        self.__dict__["_seen"] = {}
 
     def _observe(self, x: torch.Tensor) -> None:
         if not self.__dict__["_stale"]:
@@ -584,6 +593,7 @@ from ._affine_observers import (  # noqa: E402
     AffineQuantizedPlaceholderObserver,
 )
 from .quant_primitives import (  # noqa: E402
+    Granularity,
     MappingType,
     PerAxis,
     PerBlock,

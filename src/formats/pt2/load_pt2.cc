@@ -52,8 +52,10 @@ Program load_pt2(const std::filesystem::path& path, const LoadOptions& options) 
   pt2::Payloads constants(zip, root + std::string(pt2::kConstants), model + "_constants_config.json",
                           options.verify_weights);
   Program program;
-  pt2::read_json_entry(zip, pt2::require_entry(zip, root + "models/" + model + ".json"),
-                       [&](json::Element element) { program = pt2::read_program(element, weights, constants); });
+  pt2::read_json_entry(zip, pt2::require_entry(zip, root + "models/" + model + ".json"), [&](json::Element element) {
+    program = pt2::read_program(
+        element, [&](const std::string& name, bool in_state) { return (in_state ? weights : constants).tensor(name); });
+  });
   constants.keep_pickled_objects(program.passthrough);
   for (const ZipEntry& entry : zip.entries())
     if (entry.name.starts_with(root + "extra/"))

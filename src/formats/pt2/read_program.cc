@@ -30,8 +30,8 @@ std::string_view name_member(json::Element element) { return json::string(json::
 // and attributes.
 class InputReader {
  public:
-  InputReader(Program& program, const ValueTable& values, Scope& scope, Payloads& weights, Payloads& constants)
-      : program_(program), values_(values), scope_(scope), weights_(weights), constants_(constants) {}
+  InputReader(Program& program, const ValueTable& values, Scope& scope, const TensorOf& tensor_of)
+      : program_(program), values_(values), scope_(scope), tensor_of_(tensor_of) {}
 
   void read(json::Element input, json::Element spec) {
     const auto [tag, value] = json::single(input);
@@ -109,7 +109,7 @@ class InputReader {
     if (kind == AttributeKind::buffer) attribute.persistent = json::at(object, "persistent", json::boolean);
     if (kind != AttributeKind::custom_obj) {
       const bool in_state = kind == AttributeKind::parameter || (kind == AttributeKind::buffer && attribute.persistent);
-      Payload payload = (in_state ? weights_ : constants_).tensor(attribute.name);
+      Payload payload = tensor_of_(attribute.name, in_state);
       attribute.value = std::move(payload.value);
       attribute.requires_grad = payload.requires_grad;
     }
@@ -127,8 +127,7 @@ class InputReader {
   Program& program_;
   const ValueTable& values_;
   Scope& scope_;
-  Payloads& weights_;
-  Payloads& constants_;
+  const TensorOf& tensor_of_;
   std::vector<Node*> lifted_;
   std::string_view tag_;
   json::Element input_;
@@ -178,12 +177,12 @@ void check_mutation_target(const OutputSpec& spec, const Program& program) {
   }
 }
 
-void read_graph_module(json::Object module, Program& program, Payloads& weights, Payloads& constants) {
+void read_graph_module(json::Object module, Program& program, const TensorOf& tensor_of) {
   const json::Object graph = json::at(module, "graph", json::object);
   const json::Object signature = json::at(module, "signature", json::object);
   const ValueTable values = json::within([] { return std::string(".graph"); }, [&] { return ValueTable(graph); });
   Scope scope;
-  InputReader inputs(program, values, scope, weights, constants);
+  InputReader inputs(program, values, scope, tensor_of);
   json::within([] { return std::string(".signature"); },
                [&] {
                  json::at(signature, "input_specs", [&](json::Element specs) {
@@ -226,7 +225,7 @@ std::optional<std::int64_t> optional_integer(json::Object object, std::string_vi
 
 }  // namespace
 
-Program read_program(json::Element root, Payloads& weights, Payloads& constants) {
+Program read_program(json::Element root, const TensorOf& tensor_of) {
   const json::Object object = json::object(root);
   json::at(object, "schema_version", [](json::Element version) {
     const std::int64_t major = json::at(json::object(version), "major", json::integer);
@@ -236,8 +235,7 @@ Program read_program(json::Element root, Payloads& weights, Payloads& constants)
   });
   Program program;
   const json::Object module = json::at(object, "graph_module", json::object);
-  json::within([] { return std::string(".graph_module"); },
-               [&] { read_graph_module(module, program, weights, constants); });
+  json::within([] { return std::string(".graph_module"); }, [&] { read_graph_module(module, program, tensor_of); });
   json::at(object, "range_constraints", [&](json::Element ranges) {
     for (const auto& [name, range] : json::object(ranges))
       json::within([key = name] { return json::member(key); },

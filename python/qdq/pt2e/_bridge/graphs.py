@@ -43,6 +43,7 @@ class Crossing:
         self._arguments = ArgumentTable()
         self._carried_meta: dict[Node, list[tuple[str, str]]] = {}
         self._tensors: dict[str, tuple[int, tuple[int, ...]]] = {}  # address and sizes of what was carried
+        self._changed = False
         self._carry()
 
     # To the core.
@@ -107,16 +108,21 @@ class Crossing:
 
     # And back.
 
-    def put_back(self, graph: Graph, attributes: Iterable[Attribute]) -> None:
-        """Makes the GraphModule's graph and tensors those of the core, in place. Does not recompile."""
+    def put_back(self, graph: Graph, attributes: Iterable[Attribute]) -> bool:
+        """Makes the GraphModule's graph and tensors those of the core, in place. Does not recompile.
+
+        Returns whether nodes came, went or changed their arguments.
+        """
         nodes = graph.nodes
         alive = {self.fx_of[node] for node in nodes if node in self.fx_of}
         self._put_tensors(attributes)
         dead = [node for node in self.gm.graph.nodes if node not in alive]
+        self._changed = bool(dead)
         self._put_nodes(nodes, alive)
         for node in reversed(dead):
             self.gm.graph.erase_node(node)
         self._put_names_and_users(nodes)
+        return self._changed
 
     def _put_tensors(self, attributes: Iterable[Attribute]) -> None:
         present = set()
@@ -145,9 +151,11 @@ class Crossing:
             else:
                 cursor.prepend(fx_node)
                 moved.add(fx_node)
+                self._changed = True
             self._update(node, fx_node)
 
     def _create(self, node: Node, before: torch.fx.Node) -> None:
+        self._changed = True
         graph = self.gm.graph
         target: Any = target_from_text(node.target) if node.op == "call_function" else node.target
         args = tuple(self._torch_argument(argument, None) for argument in node.args)
@@ -160,7 +168,7 @@ class Crossing:
         self.fx_of[node] = fx_node
         for key, text in node.meta.items():
             fx_node.meta[key] = self._meta.value(text)
-        if node.op == "get_attr" and not fx_node.meta:
+        if node.op == "get_attr" and not fx_node.meta and self._is_observer is None:
             self._give_value(fx_node)
         self._carried_meta[node] = node.meta.items()
 
@@ -177,6 +185,7 @@ class Crossing:
             results = self._torch_argument(node.args[0][0], fx_node.args[0])
             if results != fx_node.args[0]:
                 fx_node.args = (results,)
+                self._changed = True
         elif node.op not in ("placeholder", "get_attr"):
             old = fx_node.args
             args = tuple(
@@ -184,13 +193,16 @@ class Crossing:
             )
             if args != old:
                 fx_node.args = args
+                self._changed = True
             kwargs = {key: self._torch_argument(value, fx_node.kwargs.get(key)) for key, value in node.kwargs.items()}
             if kwargs != fx_node.kwargs:
                 fx_node.kwargs = kwargs
+                self._changed = True
             if node.op == "call_function" and not node.target.startswith(_FOREIGN):
                 target = target_from_text(node.target)
                 if target is not fx_node.target:
                     fx_node.target = target
+                    self._changed = True
         meta = node.meta.items()
         if meta != self._carried_meta[node]:
             present = dict(meta)

@@ -14,7 +14,19 @@ from .composable_quantizer import ComposableQuantizer
 from .duplicate_dq_pass import DuplicateDQPass
 from .embedding_quantizer import EmbeddingQuantizer
 from .port_metadata_pass import PortNodeMetaForQDQ
-from .utils import get_module_name_filter
+from .utils import (
+    OperatorConfig,
+    OperatorPatternType,
+    QuantizationConfig,
+    annotate_input_qspec_map,
+    annotate_output_qspec,
+    get_bias_qspec,
+    get_input_act_qspec,
+    get_module_name_filter,
+    get_output_act_qspec,
+    get_weight_qspec,
+    is_valid_annotation,
+)
 
 __all__ = [
     "ComposableQuantizer",
@@ -23,11 +35,21 @@ __all__ = [
     "EdgeOrNode",
     "EmbeddingQuantizer",
     "FixedQParamsQuantizationSpec",
+    "OperatorConfig",
+    "OperatorPatternType",
     "PortNodeMetaForQDQ",
     "QuantizationAnnotation",
+    "QuantizationConfig",
     "QuantizationSpec",
     "QuantizationSpecBase",
     "Quantizer",
     "SharedQuantizationSpec",
+    "annotate_input_qspec_map",
+    "annotate_output_qspec",
+    "get_bias_qspec",
+    "get_input_act_qspec",
     "get_module_name_filter",
+    "get_output_act_qspec",
+    "get_weight_qspec",
+    "is_valid_annotation",
 ]

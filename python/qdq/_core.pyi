@@ -1,0 +1,1376 @@
+"""The C++ core of qdq."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+import enum
+import os
+from typing import Annotated, Any, overload
+
+from numpy.typing import NDArray
+import torch.export
+
+import qdq.typing
+
+
+VERSION: str = '0.1.0'
+
+class Error(Exception):
+    """
+    Every exception of qdq. The message says what was expected, what was found and where.
+    """
+
+class InvalidArgumentError(Error, ValueError):
+    """Something was asked for that cannot be done."""
+
+class FormatError(Error, ValueError):
+    """A file is damaged, hostile or of a version that qdq does not read."""
+
+class UnsupportedOpError(Error, NotImplementedError):
+    """An operator has no kernel."""
+
+class IoError(Error, OSError):
+    """The operating system refused: a missing file, a full disk."""
+
+class InternalError(Error, RuntimeError):
+    """A promise inside qdq was broken: a bug."""
+
+class DType(enum.Enum):
+    """Element types, under PyTorch's names."""
+
+    uint8 = 0
+
+    int8 = 1
+
+    int16 = 2
+
+    int32 = 3
+
+    int64 = 4
+
+    float16 = 5
+
+    float32 = 6
+
+    float64 = 7
+
+    complex32 = 8
+
+    complex64 = 9
+
+    complex128 = 10
+
+    bool_ = 11
+
+    bfloat16 = 12
+
+    uint16 = 13
+
+    uint32 = 14
+
+    uint64 = 15
+
+    float8_e4m3fn = 16
+
+    float8_e5m2 = 17
+
+    float8_e4m3fnuz = 18
+
+    float8_e5m2fnuz = 19
+
+    quint8 = 20
+
+    qint8 = 21
+
+    qint32 = 22
+
+    quint4x2 = 23
+
+    uint1 = 24
+
+    uint2 = 25
+
+    uint3 = 26
+
+    uint4 = 27
+
+    uint5 = 28
+
+    uint6 = 29
+
+    uint7 = 30
+
+    int1 = 31
+
+    int2 = 32
+
+    int3 = 33
+
+    int4 = 34
+
+    int5 = 35
+
+    int6 = 36
+
+    int7 = 37
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+
+class QScheme(enum.Enum):
+    """How scale and zero point are laid out and chosen."""
+
+    per_tensor_affine = 0
+
+    per_tensor_symmetric = 1
+
+    per_channel_affine = 2
+
+    per_channel_symmetric = 3
+
+    per_channel_affine_float_qparams = 4
+
+class Tensor:
+    """
+    A strided array of numbers: dtype, shape, strides in elements.
+
+    ``np.asarray(tensor)``, ``np.from_dlpack(tensor)`` and ``torch.from_dlpack(tensor)`` share its memory; ``Tensor(array)``
+    shares that of a numpy array, a torch tensor or anything else with DLPack or the buffer protocol, on the CPU.
+    """
+
+    def __init__(self, array: qdq.typing.ArrayLike) -> None: ...
+
+    @staticmethod
+    def meta(dtype: DType, shape: Sequence[int], strides: Sequence[int] | None = None) -> Tensor:
+        """Sizes without data."""
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def shape(self) -> tuple: ...
+
+    @property
+    def strides(self) -> tuple:
+        """In elements."""
+
+    @property
+    def is_meta(self) -> bool:
+        """True for sizes without data."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+
+    def item(self) -> float:
+        """
+        The one element as a float. Raises InvalidArgumentError for more than one.
+        """
+
+    def numpy(self) -> Annotated[NDArray, dict(Any, Any)]:
+        """
+        A numpy array that shares the memory. numpy has no bfloat16 and no float8.
+        """
+
+    def view(self, dtype: DType) -> Tensor:
+        """The same bytes as elements of another dtype of the same size."""
+
+    def bit_equal(self, other: qdq.typing.ArrayLike) -> bool:
+        """Same dtype, shape and bits; NaNs compare by their bits."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Annotated[NDArray, dict(Any, Any)]: ...
+
+    def __dlpack__(self, **options: Any) -> Any: ...
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+    def __len__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+class SymInt:
+    """A size that is an expression of symbols, as sympy text."""
+
+    def __init__(self, expr: str, hint: int | None = None) -> None: ...
+
+    @property
+    def expr(self) -> str: ...
+
+    @property
+    def hint(self) -> int | None:
+        """The value at export time."""
+
+    def __eq__(self, other: object) -> bool: ...
+
+    def __repr__(self) -> str: ...
+
+class Device:
+    """Where a tensor lives: 'cpu', 'cuda' and an index."""
+
+    def __init__(self, type: str, index: int | None = None) -> None: ...
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def index(self) -> int | None: ...
+
+class Layout(enum.Enum):
+    strided = 0
+
+    sparse_coo = 1
+
+    sparse_csr = 2
+
+    sparse_csc = 3
+
+    sparse_bsr = 4
+
+    sparse_bsc = 5
+
+    mkldnn = 6
+
+class MemoryFormat(enum.Enum):
+    contiguous = 0
+
+    channels_last = 1
+
+    channels_last_3d = 2
+
+    preserve = 3
+
+class TensorMeta:
+    """dtype, shape and strides of a tensor; sizes may be symbolic."""
+
+    def __init__(self, dtype: DType, shape: Sequence[int | SymInt], strides: Sequence[int | SymInt], storage_offset: int | SymInt = 0, requires_grad: bool = False, device: Device = ..., layout: Layout = Layout.strided) -> None: ...
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def shape(self) -> list[int | SymInt]: ...
+
+    @property
+    def strides(self) -> list[int | SymInt]: ...
+
+    @property
+    def requires_grad(self) -> bool: ...
+
+    def __repr__(self) -> str: ...
+
+class SymBool:
+    """A symbolic bool, as sympy text."""
+
+    def __init__(self, expr: str, hint: bool | None = None) -> None: ...
+
+    @property
+    def expr(self) -> str: ...
+
+    @property
+    def hint(self) -> bool | None: ...
+
+class SymFloat:
+    """A symbolic float, as sympy text."""
+
+    def __init__(self, expr: str, hint: float | None = None) -> None: ...
+
+    @property
+    def expr(self) -> str: ...
+
+    @property
+    def hint(self) -> float | None: ...
+
+class Node:
+    """
+    One operation of a graph, with torch.fx's names.
+
+    A node keeps its graph alive.
+    """
+
+    @property
+    def op(self) -> str:
+        """'placeholder', 'get_attr', 'call_function', 'call_module' or 'output'."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def target(self) -> str:
+        """
+        The operator ("aten.conv2d.default"), or the dotted name of a tensor or observer.
+        """
+
+    @target.setter
+    def target(self, arg: str, /) -> None: ...
+
+    @property
+    def args(self) -> tuple[qdq.typing.Argument, ...]:
+        """
+        Positional arguments: nodes, numbers, strings, dtypes, None, lists and dicts of these.
+        """
+
+    @args.setter
+    def args(self, args: Sequence[qdq.typing.Argument], /) -> None: ...
+
+    @property
+    def kwargs(self) -> dict[str, qdq.typing.Argument]: ...
+
+    @kwargs.setter
+    def kwargs(self, kwargs: dict[str, qdq.typing.Argument], /) -> None: ...
+
+    @property
+    def users(self) -> list[Node]:
+        """The nodes that read this one, each once, in torch.fx's order."""
+
+    @property
+    def all_input_nodes(self) -> list[Node]:
+        """The nodes that this one reads, each once."""
+
+    @property
+    def next(self) -> Node | None: ...
+
+    @property
+    def prev(self) -> Node | None: ...
+
+    @property
+    def graph(self) -> Graph: ...
+
+    @property
+    def meta(self) -> Metadata: ...
+
+    @property
+    def erased(self) -> bool: ...
+
+    @property
+    def annotation(self) -> QuantizationAnnotation | None:
+        """What a quantizer says about this node."""
+
+    @annotation.setter
+    def annotation(self, annotation: QuantizationAnnotation | None, /) -> None: ...
+
+    @property
+    def value_type(self) -> qdq.typing.ValueType:
+        """
+        What is known about the value: a TensorMeta, a SymInt, an int, a list of these, or None.
+        """
+
+    @value_type.setter
+    def value_type(self, value_type: qdq.typing.ValueType, /) -> None: ...
+
+    def replace_all_uses_with(self, replacement: Node) -> list[Node]:
+        """Returns the users, which read `replacement` from now on."""
+
+    def replace_input_with(self, old: Node, new: Node) -> None: ...
+
+    def describe(self) -> str:
+        """"'conv2d' (aten.conv2d.default) at model.py:12", for messages."""
+
+    def __repr__(self) -> str: ...
+
+    def __str__(self) -> str: ...
+
+class Graph:
+    """A list of nodes in execution order, with unique names."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All nodes in execution order."""
+
+    def __len__(self) -> int: ...
+
+    def find(self, name: str) -> Node | None:
+        """The node of that name."""
+
+    def placeholder(self, name: str) -> Node: ...
+
+    def get_attr(self, target: str) -> Node: ...
+
+    def call_function(self, target: str, args: Sequence[qdq.typing.Argument], kwargs: qdq.typing.Argument | None = None) -> Node:
+        """A new node at the end."""
+
+    def output(self, results: Sequence[qdq.typing.Argument]) -> Node: ...
+
+    def create_node(self, op: str, target: str, args: Sequence[qdq.typing.Argument], kwargs: dict[str, qdq.typing.Argument] | None = None, name: str = '', before: Node | None = None) -> Node:
+        """A new node in front of `before`, or at the end. `name` is made unique."""
+
+    def erase_node(self, node: Node) -> None:
+        """Raises InternalError while the node has users."""
+
+    def reserve_name(self, name: str) -> str:
+        """
+        Takes `name`, or a name made from it that is free, so that no node gets it.
+        """
+
+    @property
+    def notes(self) -> list[tuple[str, str, str]]:
+        """Why a pass left a node alone: (node, pass, reason)."""
+
+    def __str__(self) -> str: ...
+
+    def __repr__(self) -> str: ...
+
+class Metadata:
+    """
+    The string metadata of a node, in order: a mapping that writes through.
+    """
+
+    def __getitem__(self, arg: str, /) -> str: ...
+
+    def __setitem__(self, arg0: str, arg1: str, /) -> None: ...
+
+    def __delitem__(self, arg: str, /) -> None: ...
+
+    def __contains__(self, arg: str, /) -> bool: ...
+
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+
+    def items(self) -> list[tuple[str, str]]: ...
+
+    def __repr__(self) -> str: ...
+
+class Subgraph:
+    """The body of a higher-order op."""
+
+    def __init__(self, name: str, graph: Graph) -> None: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def graph(self) -> Graph: ...
+
+class Operator:
+    """An operator passed as a value."""
+
+    def __init__(self, target: str) -> None: ...
+
+    @property
+    def target(self) -> str: ...
+
+class Opaque:
+    """An argument that qdq only carries."""
+
+    def __init__(self, kind: str, json: str) -> None: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def json(self) -> str: ...
+
+class AttributeKind(enum.Enum):
+    parameter = 0
+
+    buffer = 1
+
+    constant = 2
+
+    custom_obj = 3
+
+class Attribute:
+    """
+    A tensor that belongs to a program: weight, running statistic, lifted literal.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> AttributeKind: ...
+
+    @property
+    def value(self) -> Tensor | None: ...
+
+    @property
+    def persistent(self) -> bool:
+        """Buffers: part of the state dict."""
+
+    @property
+    def requires_grad(self) -> bool: ...
+
+    def __repr__(self) -> str: ...
+
+class OutputKind(enum.Enum):
+    user_output = 0
+
+    loss_output = 1
+
+    buffer_mutation = 2
+
+    user_input_mutation = 3
+
+    parameter_mutation = 4
+
+    gradient_to_parameter = 5
+
+    gradient_to_user_input = 6
+
+    token = 7
+
+class OutputSpec:
+    """One result of a program: its kind, and what it is written to."""
+
+    def __init__(self, kind: OutputKind, target: str = '') -> None: ...
+
+    @property
+    def kind(self) -> OutputKind: ...
+
+    @property
+    def target(self) -> str: ...
+
+class InputKind(enum.Enum):
+    user_input = 0
+
+    constant_input = 1
+
+    token = 2
+
+class InputSpec:
+    """One input of a program."""
+
+    def __init__(self, kind: InputKind, name: str, constant: qdq.typing.Argument | None = None) -> None: ...
+
+    @property
+    def kind(self) -> InputKind: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def constant(self) -> object: ...
+
+class Program:
+    """
+    A captured network: graph, tensors and signature. Mirrors torch.export.ExportedProgram.
+    """
+
+    def __init__(self) -> None: ...
+
+    def text(self, *, attributes: bool = False, metadata: bool = False, passthrough: bool = False, data: str = 'small') -> str:
+        """
+        The graph's text form, which qdq.parse_program reads back (docs/graph_text.md).
+
+        attributes: a line for each tensor. metadata: what torch.export noted, below its node. passthrough: the JSON beside the
+        graph. data: which tensors print their values: 'none', 'small' or 'all'.
+        """
+
+    def __str__(self) -> str: ...
+
+    def __repr__(self) -> str: ...
+
+    @property
+    def graph(self) -> Graph: ...
+
+    @property
+    def inputs(self) -> list[InputSpec]: ...
+
+    @inputs.setter
+    def inputs(self, arg: Sequence[InputSpec], /) -> None: ...
+
+    @property
+    def outputs(self) -> list[OutputSpec]: ...
+
+    @outputs.setter
+    def outputs(self, arg: Sequence[OutputSpec], /) -> None: ...
+
+    @property
+    def attributes(self) -> list[Attribute]:
+        """The tensors, in order."""
+
+    def tensor(self, name: str) -> Tensor:
+        """
+        The tensor of that dotted name. Raises InvalidArgumentError when there is none.
+        """
+
+    def add_attribute(self, name: str, kind: AttributeKind, value: qdq.typing.ArrayLike, persistent: bool = True, requires_grad: bool = False, lifted_name: str = '') -> None:
+        """Raises InvalidArgumentError when the name is taken."""
+
+    @property
+    def range_constraints(self) -> dict[str, tuple[int | None, int | None]]:
+        """
+        The (smallest, largest) value of each symbol; None where there is no bound.
+        """
+
+    @range_constraints.setter
+    def range_constraints(self, arg: Mapping[str, tuple[int | None, int | None]], /) -> None: ...
+
+    @property
+    def passthrough(self) -> dict[str, str]:
+        """JSON texts that a .pt2 file carries beside the graph."""
+
+    @passthrough.setter
+    def passthrough(self, arg: Mapping[str, str], /) -> None: ...
+
+    def clone(self) -> Program:
+        """A copy that shares the tensors."""
+
+    def to_exported_program(self) -> torch.export.ExportedProgram:
+        """
+        qdq.to_exported_program(self): a torch.export.ExportedProgram that shares the tensors.
+        """
+
+    def _replace_with(self, other: Program) -> None:
+        """Takes over what `other` holds; `other` is empty afterwards."""
+
+def load(path: str | os.PathLike, verify_weights: bool = False) -> Program:
+    """
+    Reads a program; the extension says the format (.pt2 is what torch.export.save writes).
+
+    Weights are mapped from the file. verify_weights: compare their checksums, which reads them all.
+    Raises IoError when the file cannot be opened, FormatError when it is damaged, InvalidArgumentError for an unknown
+    extension.
+    """
+
+def save(program: Program, path: str | os.PathLike) -> None:
+    """
+    Writes a program; the extension says the format. The file appears when it is complete.
+
+    Raises IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the node, for a graph that the
+    format cannot express.
+    """
+
+def _read_pt2_model(json: str, tensors: Sequence[tuple[str, qdq.typing.ArrayLike, bool]]) -> Program:
+    """A program from torch's JSON and (name, tensor, requires_grad) triples."""
+
+def _write_pt2_model(program: Program) -> str:
+    """The program's JSON as torch.export writes it."""
+
+def parse_program(text: str, where: str = 'text') -> Program:
+    """The program of a text form. Raises FormatError with line and column."""
+
+def load_tensors(path: str | os.PathLike) -> list[tuple[str, Tensor]]:
+    """
+    The (name, tensor) pairs of a .npy, .npz or .safetensors file, mapped where the file allows it.
+    """
+
+class PerTensor:
+    """One scale for the tensor."""
+
+    def __init__(self) -> None: ...
+
+class PerAxis:
+    """One scale for each index of `axis`."""
+
+    def __init__(self, axis: int) -> None: ...
+
+    @property
+    def axis(self) -> int: ...
+
+class PerGroup:
+    """One scale for each run of `group_size` elements of the last dimension."""
+
+    def __init__(self, group_size: int) -> None: ...
+
+    @property
+    def group_size(self) -> int: ...
+
+class PerToken:
+    """One scale for each row of the last dimension."""
+
+    def __init__(self) -> None: ...
+
+class PerRow:
+    """One scale for each run along dimension `dim`."""
+
+    def __init__(self, dim: int = -1) -> None: ...
+
+    @property
+    def dim(self) -> int: ...
+
+class PerBlock:
+    """One scale for each block of these sizes."""
+
+    def __init__(self, block_size: Sequence[int]) -> None: ...
+
+    @property
+    def block_size(self) -> list[int]: ...
+
+class MappingType(enum.Enum):
+    """How bounds become a scale and a zero point."""
+
+    SYMMETRIC = 0
+
+    SYMMETRIC_NO_CLIPPING_ERR = 1
+
+    ASYMMETRIC = 2
+
+class ZeroPointDomain(enum.Enum):
+    """What a zero point is."""
+
+    INT = 0
+
+    FLOAT = 1
+
+    NONE = 2
+
+class AffineConfig:
+    """What an affine observer was built with."""
+
+    def __init__(self, mapping_type: MappingType, target_dtype: DType, granularity: PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock, quant_min: int | None = None, quant_max: int | None = None, eps: float | None = None, scale_dtype: DType | None = None, zero_point_dtype: DType | None = None, preserve_zero: bool = True, zero_point_domain: ZeroPointDomain = ZeroPointDomain.INT, block_size: Sequence[int] | None = None) -> None: ...
+
+    @property
+    def mapping_type(self) -> MappingType: ...
+
+    @property
+    def target_dtype(self) -> DType: ...
+
+    @property
+    def granularity(self) -> PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock: ...
+
+    @property
+    def quant_min(self) -> int | None: ...
+
+    @property
+    def quant_max(self) -> int | None: ...
+
+    @property
+    def block_size(self) -> list[int] | None:
+        """Of the newest value; None before the first."""
+
+def block_size_of(granularity: PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock, shape: Sequence[int]) -> list[int]:
+    """
+    The size of a block in each dimension. Raises InvalidArgumentError where blocks do not divide the shape.
+    """
+
+class ObserverOptions:
+    """
+    What an observer is built with, under the names of PyTorch's constructors.
+
+    Each observer reads the options that its PyTorch constructor has; one that is None takes that observer's default.
+    """
+
+    def __init__(self, *, dtype: DType | None = None, qscheme: QScheme | None = None, quant_min: int | None = None, quant_max: int | None = None, ch_axis: int | None = None, is_dynamic: bool | None = None, reduce_range: bool | None = None, eps: float | None = None, averaging_constant: float | None = None, bins: int | None = None, scale: float | None = None, zero_point: int | None = None, percentile: float | None = None, mapping_type: MappingType | None = None, granularity: PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock | None = None, scale_dtype: DType | None = None, zero_point_dtype: DType | None = None, preserve_zero: bool | None = None, zero_point_domain: ZeroPointDomain | None = None) -> None: ...
+
+    @property
+    def dtype(self) -> DType | None: ...
+
+    @property
+    def qscheme(self) -> QScheme | None: ...
+
+    @property
+    def quant_min(self) -> int | None: ...
+
+    @property
+    def quant_max(self) -> int | None: ...
+
+    @property
+    def ch_axis(self) -> int | None: ...
+
+    @property
+    def is_dynamic(self) -> bool | None: ...
+
+    @property
+    def reduce_range(self) -> bool | None: ...
+
+    @property
+    def eps(self) -> float | None: ...
+
+    @property
+    def averaging_constant(self) -> float | None: ...
+
+    @property
+    def bins(self) -> int | None: ...
+
+    @property
+    def scale(self) -> float | None: ...
+
+    @property
+    def zero_point(self) -> int | None: ...
+
+    @property
+    def percentile(self) -> float | None: ...
+
+    @property
+    def mapping_type(self) -> MappingType | None: ...
+
+    @property
+    def granularity(self) -> PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock | None: ...
+
+    @property
+    def scale_dtype(self) -> DType | None: ...
+
+    @property
+    def zero_point_dtype(self) -> DType | None: ...
+
+    @property
+    def preserve_zero(self) -> bool | None: ...
+
+    @property
+    def zero_point_domain(self) -> ZeroPointDomain | None: ...
+
+class Observer:
+    """
+    Watches the values of one place and chooses scale and zero point.
+
+    The core's observers come from ObserverFactory. A subclass defines observe(value) and calculate_qparams() -> (scale,
+    zero_point); it may define has_observed() and is_idempotent().
+    """
+
+    def __init__(self, dtype: DType, qscheme: QScheme = QScheme.per_tensor_affine, quant_min: int = 0, quant_max: int = 255, ch_axis: int | None = None, is_dynamic: bool = False, eps: float = 1.1920928955078125e-07, kind: str = 'Observer', affine: AffineConfig | None = None) -> None: ...
+
+    @property
+    def kind(self) -> str:
+        """The class name, PyTorch's: 'HistogramObserver'."""
+
+    def observe(self, value: qdq.typing.ArrayLike) -> None:
+        """
+        Any shape, any dtype that converts to float32. Raises InvalidArgumentError for values that the observer cannot digest (NaN in a histogram).
+        """
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor | None]:
+        """
+        (scale, zero_point): float32 of shape [1] or [channels], and int64, int32 or float32 of the same shape.
+
+        An affine observer has an element for each block. Raises InvalidArgumentError where PyTorch's observer has none.
+        """
+
+    def has_observed(self) -> bool:
+        """False until the first value came."""
+
+    def is_idempotent(self) -> bool:
+        """True when observing everything again would change nothing."""
+
+    def state(self) -> list[tuple[str, Tensor]]:
+        """
+        (name, tensor) pairs: the buffers of PyTorch's state dict, in memory of their own.
+        """
+
+    def load_state(self, state: Sequence[tuple[str, qdq.typing.ArrayLike]]) -> None:
+        """Raises InvalidArgumentError for missing buffers and wrong shapes."""
+
+    def merge(self, other: Observer) -> None:
+        """Adds what `other` has seen."""
+
+    @property
+    def can_merge(self) -> bool: ...
+
+    @property
+    def recorded(self) -> list[Tensor]:
+        """What a RecordingObserver kept."""
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def qscheme(self) -> QScheme: ...
+
+    @property
+    def quant_min(self) -> int: ...
+
+    @property
+    def quant_max(self) -> int: ...
+
+    @property
+    def ch_axis(self) -> int | None: ...
+
+    @property
+    def is_dynamic(self) -> bool: ...
+
+    @property
+    def eps(self) -> float: ...
+
+    @property
+    def affine(self) -> AffineConfig | None: ...
+
+    def __repr__(self) -> str: ...
+
+class ObserverFactory:
+    """
+    Builds observers of one kind: PyTorch's ``Observer.with_args(...)``.
+
+    ObserverFactory('HistogramObserver') is one of the core's (qdq.observer_names()). ObserverFactory(name, build) calls the
+    Python function build(options) -> Observer.
+    """
+
+    @overload
+    def __init__(self, name: str) -> None: ...
+
+    @overload
+    def __init__(self, kind: str, build: Callable[[ObserverOptions], Observer], defaults: ObserverOptions = ...) -> None: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def defaults(self) -> ObserverOptions: ...
+
+    @property
+    def build(self) -> Callable[[ObserverOptions], Observer] | None:
+        """The Python function that builds, None for the core's observers."""
+
+    def with_args(self, options: ObserverOptions) -> ObserverFactory:
+        """A factory whose `options` win over the present ones."""
+
+    def __call__(self, options: ObserverOptions = ...) -> Observer:
+        """
+        A new observer. Raises InvalidArgumentError for options that PyTorch's constructor refuses.
+        """
+
+def observer_names() -> list[str]:
+    """The names that ObserverFactory knows."""
+
+class QuantizationSpec:
+    """
+    How to quantize a place: build an observer for it.
+
+    Bounds that are None are the observer's defaults for the dtype.
+    """
+
+    def __init__(self, dtype: DType, observer_or_fake_quant_ctr: ObserverFactory, quant_min: int | None = None, quant_max: int | None = None, qscheme: QScheme | None = None, ch_axis: int | None = None, is_dynamic: bool = False) -> None: ...
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def observer_or_fake_quant_ctr(self) -> ObserverFactory: ...
+
+    @property
+    def quant_min(self) -> int | None: ...
+
+    @property
+    def quant_max(self) -> int | None: ...
+
+    @property
+    def qscheme(self) -> QScheme | None: ...
+
+    @property
+    def ch_axis(self) -> int | None: ...
+
+    @property
+    def is_dynamic(self) -> bool: ...
+
+class FixedQParamsQuantizationSpec:
+    """Scale and zero point that are known beforehand."""
+
+    def __init__(self, dtype: DType, scale: float, zero_point: int, quant_min: int | None = None, quant_max: int | None = None, qscheme: QScheme | None = None, is_dynamic: bool = False) -> None: ...
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def scale(self) -> float: ...
+
+    @property
+    def zero_point(self) -> int: ...
+
+    @property
+    def quant_min(self) -> int | None: ...
+
+    @property
+    def quant_max(self) -> int | None: ...
+
+    @property
+    def qscheme(self) -> QScheme | None: ...
+
+    @property
+    def is_dynamic(self) -> bool: ...
+
+class SharedQuantizationSpec:
+    """The observer of another place, annotated earlier or later."""
+
+    def __init__(self, edge_or_node: Node | tuple[Node, Node]) -> None: ...
+
+    @property
+    def edge_or_node(self) -> Node | tuple[Node, Node]: ...
+
+class DerivedQuantizationSpec:
+    """
+    Computed from the observers of other places when it is needed.
+
+    derive_qparams_fn(observers) -> (scale, zero_point).
+    """
+
+    def __init__(self, derived_from: Sequence[Node | tuple[Node, Node]], derive_qparams_fn: Callable[[list[Observer]], tuple[qdq.typing.ArrayLike, qdq.typing.ArrayLike | None]], dtype: DType, quant_min: int | None = None, quant_max: int | None = None, qscheme: QScheme | None = None, ch_axis: int | None = None, is_dynamic: bool = False) -> None: ...
+
+    @property
+    def derived_from(self) -> list[Node | tuple[Node, Node]]: ...
+
+    @property
+    def derive_qparams_fn(self) -> Callable[[list[Observer]], Any] | None: ...
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def quant_min(self) -> int | None: ...
+
+    @property
+    def quant_max(self) -> int | None: ...
+
+    @property
+    def qscheme(self) -> QScheme | None: ...
+
+    @property
+    def ch_axis(self) -> int | None: ...
+
+    @property
+    def is_dynamic(self) -> bool: ...
+
+class QuantizationAnnotation:
+    """
+    What a quantizer says about one node. prepare reads it and nothing else.
+    """
+
+    def __init__(self) -> None: ...
+
+    @property
+    def input_qspec_map(self) -> list[tuple[Node, None | QuantizationSpec | FixedQParamsQuantizationSpec | SharedQuantizationSpec | DerivedQuantizationSpec]]:
+        """
+        (producer, spec) pairs, in order; a spec of None leaves that input alone.
+        """
+
+    @input_qspec_map.setter
+    def input_qspec_map(self, arg: Sequence[tuple[Node, None | QuantizationSpec | FixedQParamsQuantizationSpec | SharedQuantizationSpec | DerivedQuantizationSpec]], /) -> None: ...
+
+    def set_input_qspec(self, producer: Node, spec: QuantizationSpec | FixedQParamsQuantizationSpec | SharedQuantizationSpec | DerivedQuantizationSpec | None) -> None:
+        """Sets or replaces one entry."""
+
+    @property
+    def output_qspec(self) -> None | QuantizationSpec | FixedQParamsQuantizationSpec | SharedQuantizationSpec | DerivedQuantizationSpec: ...
+
+    @output_qspec.setter
+    def output_qspec(self, arg: QuantizationSpec | FixedQParamsQuantizationSpec | SharedQuantizationSpec | DerivedQuantizationSpec | None, /) -> None: ...
+
+    @property
+    def allow_implicit_sharing(self) -> bool: ...
+
+    @allow_implicit_sharing.setter
+    def allow_implicit_sharing(self, arg: bool, /) -> None: ...
+
+    @property
+    def annotated(self) -> bool:
+        """For quantizers, to skip what is taken; prepare does not look at it."""
+
+    @annotated.setter
+    def annotated(self, arg: bool, /) -> None: ...
+
+    @property
+    def quantizer(self) -> str: ...
+
+    @quantizer.setter
+    def quantizer(self, arg: str, /) -> None: ...
+
+    @property
+    def rule(self) -> str: ...
+
+    @rule.setter
+    def rule(self, arg: str, /) -> None: ...
+
+    @property
+    def why_not(self) -> str:
+        """Without specs: why the node stays in float."""
+
+    @why_not.setter
+    def why_not(self, arg: str, /) -> None: ...
+
+def is_valid_annotation(node: Node) -> bool:
+    """False for no annotation and for one without specs."""
+
+def annotation_of(node: Node) -> QuantizationAnnotation:
+    """The node's annotation, made when it has none."""
+
+class Quantizer:
+    """
+    Decides what is quantized and how, by annotating nodes.
+
+    A subclass defines annotate(program); it may define name(), transform_for_annotation(program), validate(program) and
+    prepare_obs_or_fq_callback(program, observers) -> observers | None, where observers is a list of (node or edge, Observer)
+    pairs. prepare calls them in this order. `program` is valid during the call only.
+    """
+
+    def __init__(self) -> None: ...
+
+    def name(self) -> str: ...
+
+    def transform_for_annotation(self, program: Program) -> None: ...
+
+    def annotate(self, program: Program) -> None: ...
+
+    def validate(self, program: Program) -> None: ...
+
+    def prepare_obs_or_fq_callback(self, program: Program, observers: Sequence[tuple[Node | tuple[Node, Node], Observer]]) -> list[tuple[Node | tuple[Node, Node], Observer]]: ...
+
+class ComposableQuantizer(Quantizer):
+    """Several quantizers as one: the first to annotate a node keeps it."""
+
+    def __init__(self, quantizers: Sequence[Quantizer]) -> None: ...
+
+class QuantizationConfig:
+    """
+    What a backend asks for: one spec per role; a role that is None stays in float.
+    """
+
+    def __init__(self, input_activation: QuantizationSpec | None = None, output_activation: QuantizationSpec | None = None, weight: QuantizationSpec | None = None, bias: QuantizationSpec | None = None) -> None: ...
+
+    @property
+    def input_activation(self) -> QuantizationSpec | None: ...
+
+    @property
+    def output_activation(self) -> QuantizationSpec | None: ...
+
+    @property
+    def weight(self) -> QuantizationSpec | None: ...
+
+    @property
+    def bias(self) -> QuantizationSpec | None: ...
+
+def symmetric_config(per_channel: bool = False, is_dynamic: bool = False, act_qmin: int = -128, act_qmax: int = 127, weight_qmin: int = -127, weight_qmax: int = 127) -> QuantizationConfig:
+    """XNNPACK's: int8 affine activations, int8 symmetric weights."""
+
+def x86_config(is_dynamic: bool = False, reduce_range: bool = False) -> QuantizationConfig:
+    """uint8 affine activations, int8 weights symmetric per output channel."""
+
+def x86_linear_dynamic_fp16_config() -> QuantizationConfig:
+    """Weights in float16, all else in float32."""
+
+def arm_config(is_dynamic: bool = False) -> QuantizationConfig:
+    """int8 affine activations, int8 weights symmetric per tensor."""
+
+def xpu_config() -> QuantizationConfig:
+    """int8 affine activations, int8 weights symmetric per output channel."""
+
+def embedding_config() -> QuantizationConfig:
+    """uint8 with a float scale and zero point for each row of the table."""
+
+class XnnpackQuantizer(Quantizer):
+    """PyTorch's XNNPACKQuantizer."""
+
+    def __init__(self) -> None: ...
+
+    def set_global(self, config: QuantizationConfig) -> None: ...
+
+    def set_module_type(self, qualified_type: str, config: QuantizationConfig) -> None: ...
+
+    def set_module_name(self, module_name: str, config: QuantizationConfig) -> None: ...
+
+    def exclude(self, pattern: str) -> None:
+        """
+        Nodes whose name, op or module path matches a shell pattern stay in float.
+        """
+
+    def set_observe_masks(self, observe: bool) -> None: ...
+
+def op_annotators() -> list[str]:
+    """The names of XNNPACK's annotators, fusions before their parts."""
+
+def annotate_op(name: str, program: Program, config: QuantizationConfig, filter: Callable[[Node], bool] | None = None) -> list[list[Node]]:
+    """
+    Runs one of XNNPACK's annotators. Returns the partitions that it annotated, output node first.
+
+    Raises InvalidArgumentError for an unknown name.
+    """
+
+def propagate_annotation(program: Program) -> None:
+    """
+    Ops that only pass values on take over the output spec of their annotated producer.
+    """
+
+class X86Quantizer(Quantizer):
+    """PyTorch's X86InductorQuantizer."""
+
+    def __init__(self) -> None: ...
+
+    def set_global(self, config: QuantizationConfig) -> None: ...
+
+    def set_module_name(self, module_name: str, config: QuantizationConfig | None) -> None:
+        """None keeps what it names in float."""
+
+    def set_module_type(self, qualified_type: str, config: QuantizationConfig | None) -> None: ...
+
+    def set_function_type(self, op: str, config: QuantizationConfig | None) -> None:
+        """Raises InvalidArgumentError for an op without recipe."""
+
+    def exclude(self, pattern: str) -> None:
+        """
+        Nodes whose name, op or module path matches a shell pattern stay in float.
+        """
+
+    def set_observe_masks(self, observe: bool) -> None: ...
+
+class ArmQuantizer(Quantizer):
+    """PyTorch's ArmInductorQuantizer."""
+
+    def __init__(self) -> None: ...
+
+    def set_global(self, config: QuantizationConfig) -> None: ...
+
+    def set_module_name(self, module_name: str, config: QuantizationConfig | None) -> None:
+        """None keeps what it names in float."""
+
+    def set_module_type(self, qualified_type: str, config: QuantizationConfig | None) -> None: ...
+
+    def set_function_type(self, op: str, config: QuantizationConfig | None) -> None:
+        """Raises InvalidArgumentError for an op without recipe."""
+
+    def exclude(self, pattern: str) -> None:
+        """
+        Nodes whose name, op or module path matches a shell pattern stay in float.
+        """
+
+    def set_observe_masks(self, observe: bool) -> None: ...
+
+class XpuQuantizer(Quantizer):
+    """PyTorch's XPUInductorQuantizer."""
+
+    def __init__(self) -> None: ...
+
+    def set_global(self, config: QuantizationConfig) -> None: ...
+
+    def set_module_name(self, module_name: str, config: QuantizationConfig | None) -> None:
+        """None keeps what it names in float."""
+
+    def set_module_type(self, qualified_type: str, config: QuantizationConfig | None) -> None: ...
+
+    def set_function_type(self, op: str, config: QuantizationConfig | None) -> None:
+        """Raises InvalidArgumentError for an op without recipe."""
+
+    def exclude(self, pattern: str) -> None:
+        """
+        Nodes whose name, op or module path matches a shell pattern stay in float.
+        """
+
+    def set_observe_masks(self, observe: bool) -> None: ...
+
+class EmbeddingQuantizer(Quantizer):
+    """The tables of embeddings, nothing else."""
+
+    def __init__(self) -> None: ...
+
+class WeightOnlyQuantizer(Quantizer):
+    """Weights of convolutions and linears, nothing else."""
+
+    def __init__(self, bits: int = 8, group_size: int | None = None) -> None: ...
+
+def quantizer_by_name(name: str, *, per_channel: bool | None = None, is_dynamic: bool = False, reduce_range: bool = False, observer: str | None = None, weight_bits: int = 8, group_size: int | None = None, observe_masks: bool = False, exclude: Sequence[str] = []) -> Quantizer:
+    """
+    'xnnpack', 'x86', 'arm', 'xpu', 'embedding', 'weight_only', or several as 'embedding,x86'.
+
+    Raises InvalidArgumentError for an unknown name and for an option that the quantizer does not have.
+    """
+
+def quantizer_names() -> list[str]:
+    """The names that quantizer_by_name knows."""
+
+def run_pass(program: Program, name: str) -> int:
+    """
+    Runs one pass in place. Returns the number of changes. Raises InvalidArgumentError for an unknown name.
+    """
+
+def pass_names() -> list[str]:
+    """The names that run_pass knows."""
+
+def move_exported_model_to_eval(program: Program) -> int:
+    """Dropouts and batch norms evaluate. Returns how many ops changed."""
+
+def move_exported_model_to_train(program: Program) -> int:
+    """Dropouts and batch norms train. Returns how many ops changed."""
+
+class Session:
+    """
+    A program ready to run: kernels chosen, memory planned.
+
+    Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'reference' is the readable
+    interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.
+    """
+
+    def __init__(self, program: Program, executor: str = 'fast', threads: int = 0) -> None: ...
+
+    def run(self, inputs: Sequence[qdq.typing.ArrayLike]) -> list[Tensor]:
+        """
+        One array per user input, in order; the results in the order of the program's user outputs.
+
+        Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size, and UnsupportedOpError, which names op,
+        node and source line, for an op without a kernel.
+        """
+
+    def keep_values(self, nodes: Sequence[str]) -> None:
+        """Makes run() keep the values of these nodes, by name."""
+
+    def kept_value(self, node: str) -> Tensor | None:
+        """The value of that node in the latest run; None when it did not run."""
+
+class PreparedProgram:
+    """A program with observers in it. Calibrate it, then convert it."""
+
+    def __init__(self, program: Program, observers: Mapping[str, Observer]) -> None:
+        """
+        Takes over `program`, whose call_module nodes name `observers`; `program` is empty afterwards.
+        """
+
+    @property
+    def graph(self) -> Graph: ...
+
+    @property
+    def observers(self) -> dict[str, Observer]:
+        """
+        By the target of their call_module nodes. One observer may stand under several names.
+        """
+
+    @property
+    def attributes(self) -> list[Attribute]: ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to know of the annotation: nothing or little was annotated."""
+
+    def text(self) -> str: ...
+
+    def __str__(self) -> str: ...
+
+    def set_executor(self, executor: str = 'fast', threads: int = 0) -> None:
+        """Which executor calibrates. Call it before the first calibration."""
+
+    def run(self, batch: object) -> list[Tensor]:
+        """
+        Calibrates on one batch: an array, or a tuple with one array per user input. Returns the float results.
+
+        Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size.
+        """
+
+    def _calibrate(self, batches: Iterable, workers: int = 1, after_batch: Callable[[int], None] | None = None) -> int: ...
+
+def prepare(program: Program, quantizer: Quantizer, disabled_passes: Sequence[str] = []) -> PreparedProgram:
+    """
+    Folds batch norms, asks the quantizer, inserts observers. `program` stays as it is.
+
+    Raises InvalidArgumentError for annotations that cannot be followed (dangling or cyclic sharing, an edge that does not
+    exist), naming the nodes and their source lines.
+    """
+
+def _prepare_taking(program: Program, quantizer: Quantizer, is_qat: bool = False) -> PreparedProgram:
+    """prepare() that takes over `program`, which is empty afterwards."""
+
+def convert(prepared: PreparedProgram, fold_quantize: bool = True, disabled_passes: Sequence[str] = []) -> Program:
+    """
+    Replaces observers by quantize and dequantize nodes. `prepared` cannot be used afterwards.
+
+    fold_quantize: weights are stored quantized; False keeps float weights followed by a quantize.
+    Raises InvalidArgumentError when an activation's observer has seen no values.
+    """
+
+class OpCount:
+    @property
+    def quantized(self) -> int: ...
+
+    @property
+    def in_float(self) -> int: ...
+
+class QuantizationSummary:
+    """What is quantized in a converted program."""
+
+    @property
+    def ops(self) -> dict[str, OpCount]:
+        """By op."""
+
+    @property
+    def quantized(self) -> int: ...
+
+    @property
+    def in_float(self) -> int: ...
+
+def summarize_quantization(program: Program) -> QuantizationSummary:
+    """How many calls of each op are quantized and how many are in float."""

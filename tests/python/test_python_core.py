@@ -1,0 +1,204 @@
+"""`import qdq`: the core in Python, without torch."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import qdq
+from conftest import network
+from tools import build_dir
+
+
+@pytest.fixture(scope="module")
+def program():
+    return qdq.load(network())
+
+
+@pytest.fixture(scope="module")
+def batches():
+    return [np.random.default_rng(i).random((2, 1, 28, 28), dtype=np.float32) for i in range(3)]
+
+
+def test_importing_it_imports_no_torch():
+    code = "import sys, qdq; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(build_dir() / "python")}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_graph_can_be_walked(program):
+    conv = next(node for node in program.graph.nodes if node.target == "aten.conv2d.default")
+    weight = conv.args[1]
+    assert weight.op == "get_attr"
+    assert conv in weight.users
+    assert conv.all_input_nodes[:2] == list(conv.args[:2])
+    assert conv.value_type.dtype is qdq.DType.float32
+    assert "stack_trace" in conv.meta
+    assert conv.name in str(conv)
+    assert program.graph.find(conv.name) is conv
+    assert program.graph.find("nothing") is None
+
+
+def test_a_node_outlives_its_program():
+    node = qdq.load(network()).graph.nodes[0]
+    assert node.graph.nodes[0] is node
+
+
+def test_the_text_reads_back(program):
+    again = qdq.parse_program(program.text(attributes=True, metadata=True, passthrough=True, data="all"))
+    assert str(again) == str(program)
+
+
+def test_arrays_share_their_memory():
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    tensor = qdq.Tensor(array)
+    assert (tensor.shape, tensor.dtype) == ((3, 4), qdq.DType.float32)
+    assert tensor.data_ptr == array.ctypes.data
+    for view in (tensor.numpy(), np.asarray(tensor), np.from_dlpack(tensor)):
+        assert view.ctypes.data == array.ctypes.data
+    assert qdq.Tensor(array.T).strides == (1, 4)
+    del array
+    assert tensor.numpy()[2, 3] == 11
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int64", "float16", "float32", "float64", "complex64"])
+def test_every_dtype_of_numpy_crosses(dtype):
+    array = np.ones((2, 3), dtype)
+    np.testing.assert_array_equal(qdq.Tensor(array).numpy(), array)
+
+
+def test_what_is_no_array_is_a_type_error():
+    with pytest.raises(TypeError, match="an array expected"):
+        qdq.Tensor("no array")
+
+
+def test_a_program_is_quantized_and_run(program, batches):
+    quantized = qdq.quantize(program, "xnnpack", batches)
+    summary = qdq.summarize_quantization(quantized)
+    assert summary.quantized > 30 and summary.in_float == 0
+    (expected,) = qdq.run(program, [batches[0]])
+    (found,) = qdq.run(quantized, [batches[0]])
+    assert np.abs(found.numpy() - expected.numpy()).max() < 0.2 * np.abs(expected.numpy()).max()
+
+
+def test_the_executors_agree(program, batches):
+    fast, reference = (qdq.Session(program, executor).run([batches[0]])[0] for executor in ("fast", "reference"))
+    np.testing.assert_allclose(fast.numpy(), reference.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_workers_and_progress_change_nothing(program, batches):
+    alone, together = (qdq.prepare(program, qdq.XnnpackQuantizer()) for _ in range(2))
+    done = []
+    assert qdq.calibrate(alone, batches) == 3
+    assert qdq.calibrate(together, batches, workers=2, progress=done.append) == 3
+    assert done == [1, 2, 3]
+    assert str(qdq.convert(alone)) == str(qdq.convert(together))
+
+
+class OnlyLinear(qdq.Quantizer):
+    """A quantizer in Python on the core's graph."""
+
+    def name(self):
+        return "only_linear"
+
+    def annotate(self, program):
+        spec = qdq.QuantizationSpec(qdq.DType.int8, qdq.ObserverFactory("MinMaxObserver"))
+        for node in program.graph.nodes:
+            if node.target == "aten.linear.default":
+                annotation = qdq.annotation_of(node)
+                annotation.set_input_qspec(node.args[0], spec)
+                annotation.rule = "input"
+
+
+def test_a_quantizer_may_be_python(program, batches):
+    prepared = qdq.prepare(program, OnlyLinear())
+    (observer,) = prepared.observers.values()
+    assert observer.kind == "MinMaxObserver"
+    assert not observer.has_observed()
+    qdq.calibrate(prepared, batches)
+    scale, zero_point = observer.calculate_qparams()
+    converted = qdq.convert(prepared)
+    (quantize,) = (node for node in converted.graph.nodes if ".quantize_per_tensor." in node.target)
+    assert quantize.args[1:3] == (scale.item(), int(zero_point.item()))
+    (linear,) = (node for node in converted.graph.nodes if node.target == "aten.linear.default")
+    assert linear.meta["quantization_rule"] == "only_linear.input"
+
+
+class Largest(qdq.Observer):
+    """An observer in Python."""
+
+    def __init__(self):
+        super().__init__(qdq.DType.int8, quant_min=-128, quant_max=127, kind="Largest")
+        self.largest = 0.0
+
+    def observe(self, value):
+        self.largest = max(self.largest, float(np.abs(value.numpy()).max()))
+
+    def calculate_qparams(self):
+        return np.array([self.largest / 127], np.float32), np.array([0])
+
+
+def test_an_observer_may_be_python(program, batches):
+    class Quantizer(OnlyLinear):
+        def annotate(self, program):
+            factory = qdq.ObserverFactory("Largest", lambda options: Largest())
+            for node in program.graph.nodes:
+                if node.target == "aten.linear.default":
+                    qdq.annotation_of(node).output_qspec = qdq.QuantizationSpec(qdq.DType.int8, factory)
+
+    prepared = qdq.prepare(program, Quantizer())
+    (observer,) = prepared.observers.values()
+    expected = max(np.abs(prepared.run(batch)[0].numpy()).max() for batch in batches)
+    assert observer.largest == expected
+
+
+def test_an_exception_of_a_quantizer_comes_through(program):
+    class Fails(qdq.Quantizer):
+        def annotate(self, program):
+            raise LookupError("no such backend")
+
+    with pytest.raises(LookupError, match="no such backend"):
+        qdq.prepare(program, Fails())
+
+
+def test_errors_have_a_class_for_each_code(program, tmp_path):
+    with pytest.raises(qdq.IoError) as missing:
+        qdq.load(tmp_path / "missing.pt2")
+    assert isinstance(missing.value, OSError)
+    (tmp_path / "bad.pt2").write_bytes(b"PK no archive")
+    with pytest.raises(qdq.FormatError) as bad:
+        qdq.load(tmp_path / "bad.pt2")
+    assert isinstance(bad.value, (qdq.Error, ValueError))
+    with pytest.raises(qdq.InvalidArgumentError, match="expected a file name that ends in one of"):
+        qdq.save(program, tmp_path / "model.unknown")
+    with pytest.raises(ValueError, match="expected"):
+        qdq.run(program, [np.zeros((1, 1), np.float32)])
+
+
+def test_a_converted_preparation_says_so(program, batches):
+    prepared = qdq.prepare(program, qdq.XnnpackQuantizer())
+    qdq.calibrate(prepared, batches)
+    qdq.convert(prepared)
+    with pytest.raises(qdq.InvalidArgumentError, match="prepare the program again"):
+        qdq.convert(prepared)
+
+
+def test_ctrl_c_stops_calibration(program, batches):
+    def endless():
+        import signal
+
+        for count in range(1_000):
+            if count == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield batches[0]
+
+    with pytest.raises(KeyboardInterrupt):
+        qdq.calibrate(qdq.prepare(program, qdq.XnnpackQuantizer()), endless())
+
+
+def test_it_saves_what_it_loads(program, tmp_path):
+    qdq.save(program, tmp_path / "again.pt2")
+    assert str(qdq.load(tmp_path / "again.pt2")) == str(program)
