@@ -23,10 +23,12 @@ class Bound {
         out_(operands.back().raw_data()),
         to_float_(operands.back().dtype() == DType::float32),
         residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
+        runs_(geometry_.runs(convolution.weights->depth())),
         outside_(static_cast<std::size_t>(convolution.src.size(1)), convolution.zero_point),
         low_(convolution.rescale.low),
         high_(convolution.rescale.high),
-        residual_multiplier_(convolution.rescale.residual_multiplier) {
+        residual_multiplier_(convolution.rescale.residual_multiplier),
+        slides_(slides(convolution.window)) {
     for (const std::int64_t channel : weights_->slot_channels()) {
       const bool used = channel >= 0;
       const auto c = static_cast<std::size_t>(std::max<std::int64_t>(channel, 0));
@@ -45,21 +47,27 @@ class Bound {
   }
 
  private:
+  static bool slides(const Window& window) {
+    return !window.transposed && !window.stride.empty() && window.stride.back() == 1 && window.dilation.back() == 1;
+  }
+
   Rescale rescale(std::int64_t slot) const {
     return {multiplier_.data() + slot, offset_.data() + slot, low_, high_, residual_multiplier_};
   }
 
   void run_depthwise() const {
-    const std::int64_t quads = (geometry_.taps() + 3) / 4;
+    const std::int64_t width = weights_->quad_taps();
+    const std::int64_t quads = (geometry_.taps() + width - 1) / width;
     const std::int64_t channels = weights_->channels();
-    const std::int64_t grain = std::max<std::int64_t>(1, std::min(geometry_.row_length(), kBlockPixels));
-    parallel_for(geometry_.pixels(), grain, [&](std::int64_t begin, std::int64_t end) {
+    // Rows do not share columns with each other: one call each.
+    parallel_for(geometry_.pixels(), geometry_.row_length(), [&](std::int64_t begin, std::int64_t end) {
       static thread_local std::vector<const std::uint8_t*> taps;
-      taps.assign(static_cast<std::size_t>((end - begin) * quads * 4), outside_.data());
-      geometry_.find(src_, outside_.data(), begin, end - begin, taps.data(), quads * 4);
-      weights_->kernels().depthwise->run({taps.data(), end - begin, quads, channels, weights_->bytes(), start_.data(),
-                                          rescale(0), reinterpret_cast<std::uint8_t*>(out_) + begin * channels,
-                                          channels});
+      const std::int64_t stride = quads * width;
+      taps.assign(static_cast<std::size_t>((end - begin) * stride), outside_.data());
+      geometry_.find(src_, outside_.data(), begin, end - begin, taps.data(), stride);
+      auto* out = reinterpret_cast<std::uint8_t*>(out_) + begin * channels;
+      weights_->kernels().depthwise->run({taps.data(), end - begin, quads, width, slides_, channels, weights_->bytes(),
+                                          start_.data(), rescale(0), out, channels});
     });
   }
 
@@ -89,9 +97,13 @@ class Bound {
       const PackedWeights::Tile& tile = weights_->tiles()[static_cast<std::size_t>(t)];
       if (tile.group != group) {
         group = tile.group;
-        rows.resize(static_cast<std::size_t>(count * taps));
-        geometry_.find(src_ + group * weights_->depth(), outside_.data(), first, count, rows.data(), taps);
-        if (gathers) gather(rows, count, taps);
+        const std::uint8_t* src = src_ + group * weights_->depth();
+        if (gathers) {
+          gather(src, rows, first, count);
+        } else {
+          rows.resize(static_cast<std::size_t>(count * taps));
+          geometry_.find(src, outside_.data(), first, count, rows.data(), taps);
+        }
       }
       run_tile(tile, rows.data(), gathers ? 1 : taps, first, count);
     }
@@ -123,30 +135,38 @@ class Bound {
     }
   }
 
-  // Copies the taps of each pixel behind each other and points `rows` there.
-  void gather(std::vector<const std::uint8_t*>& rows, std::int64_t count, std::int64_t taps) const {
+  // Copies the taps of each pixel behind each other and points `rows` there. What the packed depth is longer than the taps meets weights
+  // of 0.
+  void gather(const std::uint8_t* src, std::vector<const std::uint8_t*>& rows, std::int64_t first,
+              std::int64_t count) const {
     static thread_local std::vector<std::uint8_t> gathered;
     const std::int64_t depth = weights_->depth();
     const std::int64_t length = weights_->packed_depth();
-    gathered.assign(static_cast<std::size_t>(count * length + kChunk), 0);
-    for (std::int64_t pixel = 0; pixel < count; ++pixel) {
-      std::uint8_t* to = gathered.data() + pixel * length;
-      const std::uint8_t* const* from = rows.data() + pixel * taps;
-      for (std::int64_t t = 0; t < taps;) {
-        std::int64_t bytes = depth;  // neighbours in memory are one copy
-        for (++t; t < taps && from[t] == from[t - 1] + depth && from[t] != outside_.data(); ++t) bytes += depth;
-        copy(from[t - bytes / depth], to, bytes);
-        to += bytes;
-      }
-      std::memset(to, 0, static_cast<std::size_t>(gathered.data() + (pixel + 1) * length - to));
-    }
+    gathered.resize(static_cast<std::size_t>(count * length + kChunk));
+    geometry_.visit(
+        src, first, count,
+        [&](std::int64_t pixel, const std::uint8_t* start) {
+          std::uint8_t* to = gathered.data() + pixel * length;
+          for (const auto& [offset, bytes] : runs_) {
+            copy(start + offset, to, bytes);
+            to += bytes;
+          }
+        },
+        [&](std::int64_t pixel, const auto& address) {
+          std::uint8_t* to = gathered.data() + pixel * length;
+          for (std::int64_t t = 0; t < geometry_.taps(); ++t, to += depth) {
+            const std::uint8_t* tap = address(static_cast<std::size_t>(t));
+            std::memcpy(to, tap ? tap : outside_.data(), static_cast<std::size_t>(depth));
+          }
+        });
+    rows.resize(static_cast<std::size_t>(count));
     for (std::int64_t pixel = 0; pixel < count; ++pixel)
       rows[static_cast<std::size_t>(pixel)] = gathered.data() + pixel * length;
   }
 
   // May write up to kChunk - 1 bytes more than asked for.
   void copy(const std::uint8_t* from, std::uint8_t* to, std::int64_t bytes) const {
-    if (from < src_ || from + bytes + kChunk > src_end_) {
+    if (from + bytes + kChunk > src_end_) {
       std::memcpy(to, from, static_cast<std::size_t>(bytes));
       return;
     }
@@ -160,8 +180,10 @@ class Bound {
   std::byte* out_;
   bool to_float_;
   const std::uint8_t* residual_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs_;
   std::vector<std::uint8_t> outside_;
   float low_, high_, residual_multiplier_;
+  bool slides_;  // a pixel's taps are its left neighbour's, one column on
   std::vector<std::int32_t> start_;
   std::vector<float> multiplier_, offset_;
 };

@@ -49,35 +49,32 @@ std::int64_t Geometry::tap_offset(const Three& out, std::size_t tap) const {
   return offset;
 }
 
+std::vector<std::pair<std::int64_t, std::int64_t>> Geometry::runs(std::int64_t depth) const {
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs;
+  for (const std::int64_t offset : tap_offsets_) {
+    if (!runs.empty() && runs.back().first + runs.back().second == offset)
+      runs.back().second += depth;
+    else
+      runs.emplace_back(offset, depth);
+  }
+  return runs;
+}
+
 void Geometry::find(const std::uint8_t* src, const std::uint8_t* outside, std::int64_t first, std::int64_t count,
                     const std::uint8_t** pointers, std::int64_t stride) const {
-  Three out = {first / (out_[2] * out_[1]) % out_[0], first / out_[2] % out_[1], first % out_[2]};
-  const std::uint8_t* image = src + first / (out_[2] * out_[1] * out_[0]) * batch_stride_;
   const std::size_t taps = tap_offsets_.size();
-  for (std::int64_t pixel = 0; pixel < count; ++pixel, pointers += stride) {
-    bool interior = !transposed_;
-    std::int64_t start = 0;  // of the first tap
-    for (std::size_t d = 0; d < 3 && interior; ++d) {
-      const std::int64_t at = out[d] * stride_[d] - padding_[d];
-      interior = at >= 0 && at + (kernel_[d] - 1) * dilation_[d] < in_[d];
-      start += at * in_strides_[d];
-    }
-    if (interior) {
-      for (std::size_t t = 0; t < taps; ++t) pointers[t] = image + start + tap_offsets_[t];
-    } else {
-      for (std::size_t t = 0; t < taps; ++t) {
-        const std::int64_t offset = tap_offset(out, t);
-        pointers[t] = offset < 0 ? outside : image + offset;
-      }
-    }
-    if (++out[2] < out_[2]) continue;
-    out[2] = 0;
-    if (++out[1] < out_[1]) continue;
-    out[1] = 0;
-    if (++out[0] < out_[0]) continue;
-    out[0] = 0;
-    image += batch_stride_;
-  }
+  visit(
+      src, first, count,
+      [&](std::int64_t pixel, const std::uint8_t* start) {
+        for (std::size_t t = 0; t < taps; ++t)
+          pointers[pixel * stride + static_cast<std::int64_t>(t)] = start + tap_offsets_[t];
+      },
+      [&](std::int64_t pixel, const auto& address) {
+        for (std::size_t t = 0; t < taps; ++t) {
+          const std::uint8_t* tap = address(t);
+          pointers[pixel * stride + static_cast<std::int64_t>(t)] = tap ? tap : outside;
+        }
+      });
 }
 
 }  // namespace qdq::runtime::int8

@@ -17,10 +17,17 @@ class Geometry {
   std::int64_t taps() const { return static_cast<std::int64_t>(tap_offsets_.size()); }
   std::int64_t row_length() const { return out_[2]; }
 
+  // Runs of taps that lie behind each other in memory when a tap is `depth` bytes: (offset from the first tap, bytes).
+  std::vector<std::pair<std::int64_t, std::int64_t>> runs(std::int64_t depth) const;
+
   // Writes the addresses of the taps of pixels [first, first + count) to pointers[pixel][stride]: in `src`, or `outside` for those
   // beyond the input.
   void find(const std::uint8_t* src, const std::uint8_t* outside, std::int64_t first, std::int64_t count,
             const std::uint8_t** pointers, std::int64_t stride) const;
+  // Calls interior(pixel, address of its first tap) for pixels whose taps all lie inside, edge(pixel, fn) for others, where fn(tap) is
+  // the address of a tap or null. Pixels count from 0.
+  template <typename Interior, typename Edge>
+  void visit(const std::uint8_t* src, std::int64_t first, std::int64_t count, Interior&& interior, Edge&& edge) const;
 
  private:
   // The offset of one tap of the pixel at `out`, or -1.
@@ -33,5 +40,35 @@ class Geometry {
   std::vector<Three> taps_;                // positions in the filter
   std::vector<std::int64_t> tap_offsets_;  // from the first tap of a pixel that is not transposed
 };
+
+template <typename Interior, typename Edge>
+void Geometry::visit(const std::uint8_t* src, std::int64_t first, std::int64_t count, Interior&& interior,
+                     Edge&& edge) const {
+  Three out = {first / (out_[2] * out_[1]) % out_[0], first / out_[2] % out_[1], first % out_[2]};
+  const std::uint8_t* image = src + first / (out_[2] * out_[1] * out_[0]) * batch_stride_;
+  for (std::int64_t pixel = 0; pixel < count; ++pixel) {
+    bool inside = !transposed_;
+    std::int64_t start = 0;  // of the first tap
+    for (std::size_t d = 0; d < 3 && inside; ++d) {
+      const std::int64_t at = out[d] * stride_[d] - padding_[d];
+      inside = at >= 0 && at + (kernel_[d] - 1) * dilation_[d] < in_[d];
+      start += at * in_strides_[d];
+    }
+    if (inside)
+      interior(pixel, image + start);
+    else
+      edge(pixel, [&](std::size_t tap) -> const std::uint8_t* {
+        const std::int64_t offset = tap_offset(out, tap);
+        return offset < 0 ? nullptr : image + offset;
+      });
+    if (++out[2] < out_[2]) continue;
+    out[2] = 0;
+    if (++out[1] < out_[1]) continue;
+    out[1] = 0;
+    if (++out[0] < out_[0]) continue;
+    out[0] = 0;
+    image += batch_stride_;
+  }
+}
 
 }  // namespace qdq::runtime::int8

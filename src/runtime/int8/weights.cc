@@ -8,16 +8,17 @@ namespace qdq::runtime::int8 {
 Filters filters_of(const Tensor& weight, std::int64_t groups, bool transposed) {
   const std::int64_t first = weight.size(0), second = weight.size(1);
   const std::int64_t taps = first * second == 0 ? 0 : weight.numel() / (first * second);
+  const std::int64_t columns = weight.dim() > 2 ? weight.size(-1) : 1;
   const Tensor plain = weight.contiguous();
   if (!transposed) {
     const Tensor view = plain.as_strided({first, taps, second}, {second * taps, 1, taps}, plain.storage_offset());
-    return {view.contiguous(), groups};
+    return {view.contiguous(), groups, columns};
   }
   // [groups, C / groups, O / groups, taps] -> [groups, O / groups, taps, C / groups]
   const std::int64_t in = first / groups;
   const Tensor view = plain.as_strided({groups, second, taps, in}, {in * second * taps, taps, 1, second * taps},
                                        plain.storage_offset());
-  return {view.contiguous().reshape({groups * second, taps, in}), groups};
+  return {view.contiguous().reshape({groups * second, taps, in}), groups, columns};
 }
 
 PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, bool plain)
@@ -25,6 +26,7 @@ PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, boo
   const std::int8_t* values = filters.values.data<std::int8_t>();
   for (std::int64_t o = 0; o < filters.values.size(0); ++o)
     sums_.push_back(std::accumulate(values + o * products(), values + (o + 1) * products(), std::int32_t{0}));
+  if (filters.columns == 3) quad_taps_ = 3;
   if (plain && depth_ == 1 && groups_ == channels() && groups_ > 1)
     pack_depthwise(values);
   else
@@ -82,7 +84,7 @@ void PackedWeights::pack_gemm(const std::int8_t* filters) {
 void PackedWeights::pack_depthwise(const std::int8_t* filters) {
   method_ = Method::depthwise;
   const DepthwiseKernel& kernel = *kernels_.depthwise;
-  const std::int64_t quads = rounded_up(taps_, 4) / 4;
+  const std::int64_t quads = rounded_up(taps_, quad_taps_) / quad_taps_;
   packed_depth_ = 1;
   const std::int64_t slots = rounded_up(channels(), kernel.block);
   storage_ = Storage::allocate(static_cast<std::size_t>(slots * quads * 4));
@@ -94,7 +96,8 @@ void PackedWeights::pack_depthwise(const std::int8_t* filters) {
     slot_channels_.push_back(channel < channels() ? channel : -1);
     if (channel >= channels()) continue;
     for (std::int64_t tap = 0; tap < taps_; ++tap)
-      packed[(block * quads + tap / 4) * kernel.block * 4 + lane * 4 + tap % 4] = filters[channel * taps_ + tap];
+      packed[(block * quads + tap / quad_taps_) * kernel.block * 4 + lane * 4 + tap % quad_taps_] =
+          filters[channel * taps_ + tap];
   }
 }
 

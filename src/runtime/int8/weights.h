@@ -11,6 +11,7 @@ namespace qdq::runtime::int8 {
 struct Filters {
   Tensor values;
   std::int64_t groups = 1;
+  std::int64_t columns = 1;  // taps in a row of the filter
 };
 
 // Weights [O, C / groups, k...], transposed ones [C, O / groups, k...], in the order of Filters.
@@ -45,6 +46,8 @@ class PackedWeights {
   std::int64_t taps() const { return taps_; }
   std::int64_t depth() const { return depth_; }                // of one tap: C / groups
   std::int64_t packed_depth() const { return packed_depth_; }  // of what a kernel sees as one tap
+  // Depthwise: how many taps of the filter go into one quad. Filters of 3 columns have a row in each.
+  std::int64_t quad_taps() const { return quad_taps_; }
   const std::vector<Tile>& tiles() const { return tiles_; }
   const std::int8_t* bytes() const { return reinterpret_cast<const std::int8_t*>(storage_->data()); }
   // The kernels' parameters are vectors of slots: the output channel of each, or -1.
@@ -60,7 +63,7 @@ class PackedWeights {
 
   const Kernels& kernels_;
   Method method_ = Method::indirect;
-  std::int64_t groups_, taps_, depth_, packed_depth_ = 0;
+  std::int64_t groups_, taps_, depth_, packed_depth_ = 0, quad_taps_ = 4;
   std::vector<Tile> tiles_;
   std::vector<std::int64_t> slot_channels_;
   std::vector<std::int32_t> sums_;

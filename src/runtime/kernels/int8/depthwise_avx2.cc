@@ -31,11 +31,11 @@ void run(const DepthwiseRun& d) {
     const std::int64_t used = d.channels - c < kBlock ? d.channels - c : kBlock;
     const Rescale rescale = {d.rescale.multiplier + c, d.rescale.offset + c, d.rescale.low, d.rescale.high, 0.0f};
     for (std::int64_t pixel = 0; pixel < d.pixels; ++pixel) {
-      const std::uint8_t* const* taps = d.taps + pixel * d.quads * 4;
+      const std::uint8_t* const* taps = d.taps + pixel * d.quads * d.width;
       __m256i sums[4] = {};
-      for (std::int64_t q = 0; q < d.quads; ++q, taps += 4)
+      for (std::int64_t q = 0; q < d.quads; ++q, taps += d.width)
         add_quad(sums, load(taps[0] + c, used), load(taps[1] + c, used), load(taps[2] + c, used),
-                 load(taps[3] + c, used), weights + 4 * kBlock * q);
+                 load(taps[d.width - 1] + c, used), weights + 4 * kBlock * q);
       std::int32_t totals[kBlock];
       store_sums(totals, d.start + c, sums);
       rescale_to_bytes(d.out + pixel * d.out_stride + c, totals, rescale, nullptr, used);
