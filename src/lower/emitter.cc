@@ -72,7 +72,10 @@ Tensor Emitter::allocate_channels_last(const Shape& sizes) {
 
 void Emitter::emit(runtime::Step step) {
   for (const Tensor& tensor : step.reads) materialise(tensor);
-  for (const Tensor& tensor : step.writes) materialise(tensor);
+  for (const Tensor& tensor : step.writes) {
+    materialise(tensor);
+    dequantized_.erase(tensor.storage().get());  // no longer what its bytes say
+  }
   pending_.push_back({std::move(step), nullptr});
 }
 

@@ -35,11 +35,12 @@ bool have_same_sizes(const Node& a, const Node& b) {
 }
 
 // `add`, reached from `summand`, adds a dequantized value of the same sizes: sets the chain's residual.
-bool take_residual(const Node& add, const Node& summand, Int8Chain& chain) {
+bool take_residual(const Node& add, const Node& summand, const AliasAnalysis& aliases, Int8Chain& chain) {
   const auto call = literals_of(add);
   if (!call || call->number("alpha") != 1.0) return false;
   const Node* other = add.input(0) == &summand ? add.input(1) : add.input(0);
-  if (!other || other == &summand || (call->schema().mutates() && add.input(0) != &summand)) return false;
+  if (!other || other == &summand) return false;
+  if (aliases.is_mutated(*other) && !is_only_added_to(*other)) return false;
   const auto grid = literal_grid(*other, kDequantize);
   if (!grid || !have_same_sizes(*other, summand)) return false;
   chain.residual = other;
@@ -48,6 +49,12 @@ bool take_residual(const Node& add, const Node& summand, Int8Chain& chain) {
 }
 
 }  // namespace
+
+bool is_only_added_to(const Node& node) {
+  if (node.num_users() != 1) return false;
+  const Node& user = *node.users()[0];
+  return user.is("aten.add_.Tensor") && user.input(0) == &node && user.input(1) != &node;
+}
 
 std::optional<LiteralGrid> literal_grid(const Node& node, std::string_view target) {
   if (!node.is(target)) return std::nullopt;
@@ -79,7 +86,8 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, b
       return chain;
     }
     if (user.is("aten.add.Tensor") || user.is("aten.add_.Tensor")) {
-      if (!with_residual || chain.residual || clamped || !take_residual(user, *node, chain)) return std::nullopt;
+      if (!with_residual || chain.residual || clamped || !take_residual(user, *node, shared.aliases, chain))
+        return std::nullopt;
     } else {
       const auto call = literals_of(user);
       if (!call || user.input(0) != node) return std::nullopt;

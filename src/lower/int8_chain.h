@@ -22,6 +22,9 @@ struct Int8Chain {
 // The chain behind `op`; a residual is only looked for when asked for.
 std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, bool with_residual);
 
+// The only thing that happens to the node's value is that an in-place addition writes its sum into it.
+bool is_only_added_to(const Node& node);
+
 // The grid of a quantize_per_tensor or dequantize_per_tensor node with literal parameters on uint8 or int8.
 struct LiteralGrid {
   integer::Grid grid;

@@ -111,7 +111,8 @@ std::optional<Value> Int8Lowering::lower_dequantize(const Call& call) {
   const AliasAnalysis& aliases = emitter_.shared().aliases;
   const auto grid = literal_grid(call.node(), call.schema().target);
   const Node* source = call.node().input(0);
-  const bool changes = aliases.is_mutated(call.node()) || (source && aliases.is_mutated(*source));
+  const bool changes =
+      (aliases.is_mutated(call.node()) && !is_only_added_to(call.node())) || (source && aliases.is_mutated(*source));
   if (!grid || grid->dtype != plain_dtype(input.dtype()) || !input.is_dense() || changes ||
       emitter_.is_constant(input) || call.dtype("out_dtype", DType::float32) != DType::float32)
     return std::nullopt;

@@ -32,6 +32,30 @@ Geometry::Geometry(const Tensor& src, const Shape& out_sizes, const Window& wind
         tap_offsets_.push_back(d * dilation_[0] * in_strides_[0] + h * dilation_[1] * in_strides_[1] +
                                w * dilation_[2] * in_strides_[2]);
       }
+  const auto is_inside = [&](std::int64_t x) {
+    const std::int64_t at = x * stride_[2] - padding_[2];
+    return at >= 0 && at + (kernel_[2] - 1) * dilation_[2] < in_[2];
+  };
+  while (inside_begin_ < out_[2] && !is_inside(inside_begin_)) ++inside_begin_;
+  inside_end_ = inside_begin_;
+  while (inside_end_ < out_[2] && is_inside(inside_end_)) ++inside_end_;
+  if (taps_.size() == 1 && !transposed_ && in_ == out_) pixel_step_ = find_pixel_step();
+}
+
+std::int64_t Geometry::find_pixel_step() const {
+  if (padding_ != Three{0, 0, 0}) return 0;
+  std::int64_t step = 0;
+  std::int64_t next = 0;  // what the next dimension's stride must be
+  const auto take = [&](std::int64_t size, std::int64_t stride) {
+    if (size == 1) return true;
+    if (step == 0) step = next = stride;
+    if (stride != next) return false;
+    next *= size;
+    return true;
+  };
+  for (std::size_t d = 3; d-- > 0;)
+    if (!take(in_[d], in_strides_[d])) return 0;
+  return take(batch_, batch_stride_) ? step : 0;
 }
 
 std::int64_t Geometry::tap_offset(const Three& out, std::size_t tap) const {
@@ -63,6 +87,10 @@ std::vector<std::pair<std::int64_t, std::int64_t>> Geometry::runs(std::int64_t d
 void Geometry::find(const std::uint8_t* src, const std::uint8_t* outside, std::int64_t first, std::int64_t count,
                     const std::uint8_t** pointers, std::int64_t stride) const {
   const std::size_t taps = tap_offsets_.size();
+  if (pixel_step_ != 0) {
+    for (std::int64_t pixel = 0; pixel < count; ++pixel) pointers[pixel * stride] = src + (first + pixel) * pixel_step_;
+    return;
+  }
   visit(
       src, first, count,
       [&](std::int64_t pixel, const std::uint8_t* start) {

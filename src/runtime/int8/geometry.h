@@ -30,6 +30,8 @@ class Geometry {
   void visit(const std::uint8_t* src, std::int64_t first, std::int64_t count, Interior&& interior, Edge&& edge) const;
 
  private:
+  // The distance of pixel n + 1 from pixel n if it is the same for all n; else 0.
+  std::int64_t find_pixel_step() const;
   // The offset of one tap of the pixel at `out`, or -1.
   std::int64_t tap_offset(const Three& out, std::size_t tap) const;
 
@@ -37,8 +39,10 @@ class Geometry {
   std::int64_t batch_stride_;
   Three in_, out_, in_strides_, kernel_, stride_, padding_, dilation_;
   bool transposed_;
-  std::vector<Three> taps_;                // positions in the filter
-  std::vector<std::int64_t> tap_offsets_;  // from the first tap of a pixel that is not transposed
+  std::int64_t inside_begin_ = 0, inside_end_ = 0;  // the columns of the output whose taps lie inside
+  std::int64_t pixel_step_ = 0;                     // of a filter of one tap whose pixels follow each other; else 0
+  std::vector<Three> taps_;                         // positions in the filter
+  std::vector<std::int64_t> tap_offsets_;           // from the first tap of a pixel that is not transposed
 };
 
 template <typename Interior, typename Edge>
@@ -46,22 +50,24 @@ void Geometry::visit(const std::uint8_t* src, std::int64_t first, std::int64_t c
                      Edge&& edge) const {
   Three out = {first / (out_[2] * out_[1]) % out_[0], first / out_[2] % out_[1], first % out_[2]};
   const std::uint8_t* image = src + first / (out_[2] * out_[1] * out_[0]) * batch_stride_;
-  for (std::int64_t pixel = 0; pixel < count; ++pixel) {
+  for (std::int64_t pixel = 0; pixel < count;) {
     bool inside = !transposed_;
-    std::int64_t start = 0;  // of the first tap
-    for (std::size_t d = 0; d < 3 && inside; ++d) {
+    std::int64_t start = -padding_[2] * in_strides_[2];  // of the first tap of the row's first pixel
+    for (std::size_t d = 0; d < 2; ++d) {
       const std::int64_t at = out[d] * stride_[d] - padding_[d];
-      inside = at >= 0 && at + (kernel_[d] - 1) * dilation_[d] < in_[d];
+      inside &= at >= 0 && at + (kernel_[d] - 1) * dilation_[d] < in_[d];
       start += at * in_strides_[d];
     }
-    if (inside)
-      interior(pixel, image + start);
-    else
-      edge(pixel, [&](std::size_t tap) -> const std::uint8_t* {
-        const std::int64_t offset = tap_offset(out, tap);
-        return offset < 0 ? nullptr : image + offset;
-      });
-    if (++out[2] < out_[2]) continue;
+    for (; out[2] < out_[2] && pixel < count; ++out[2], ++pixel) {
+      if (inside && out[2] >= inside_begin_ && out[2] < inside_end_)
+        interior(pixel, image + start + out[2] * stride_[2] * in_strides_[2]);
+      else
+        edge(pixel, [&](std::size_t tap) -> const std::uint8_t* {
+          const std::int64_t offset = tap_offset(out, tap);
+          return offset < 0 ? nullptr : image + offset;
+        });
+    }
+    if (out[2] < out_[2]) return;
     out[2] = 0;
     if (++out[1] < out_[1]) continue;
     out[1] = 0;

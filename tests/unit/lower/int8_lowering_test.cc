@@ -237,6 +237,27 @@ TEST_P(Int8Lowering, ADequantizedValueThatIsWrittenToIsFloat) {
   expect_like_reference(t.program, {random_tensor(kSizes, 5)}, 0.0);
 }
 
+TEST_P(Int8Lowering, AConvolutionIsAddedInPlaceToAResidual) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({8, 8, 3, 3}, 1);
+  Node& other = through(x, {0.05, 128});
+  Node& main = with_sizes(conv(through(x, kIn), w), x);
+  Node& sum = t.g.call_function("aten.add_.Tensor", {other, main});
+  t.output({&quantize(t.g.call_function("aten.relu_.default", {sum}), kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  const Tensor wanted =
+      integer::convolution(quantized(input, kIn), w.value, w.bias, kConv, kSizes,
+                           result(kOut, {0.0, std::numeric_limits<double>::infinity()}), quantized(input, {0.05, 128}));
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+}
+
+TEST_P(Int8Lowering, ASumWrittenIntoADequantizedValueIsNoLongerOnItsGrid) {
+  Node& x = t.input("x", kSizes);
+  Node& sum = t.g.call_function("aten.add_.Tensor", {through(x, kIn), x});
+  t.output({&quantize(sum, kIn)});
+  expect_like_reference(t.program, {random_tensor(kSizes, 5)}, 0.0);
+}
+
 TEST_P(Int8Lowering, AWeightWithZeroPointsStaysInFloat) {
   Node& x = t.input("x", {3, 10});
   Node& values = t.weight("w", Tensor::full(DType::uint8, {7, 10}, 130));
