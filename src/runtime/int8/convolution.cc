@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t kBlockPixels =
     96;                              // whose taps stay in the first-level cache while tile after tile of weights passes
-constexpr std::int64_t kChunk = 16;  // bytes that gathering copies at a time
+constexpr std::int64_t kChunk = 32;  // bytes that gathering copies at least, into what the next copy overwrites
 
 // A convolution that is bound to its memory.
 class Bound {
@@ -147,8 +147,12 @@ class Bound {
         src, first, count,
         [&](std::int64_t pixel, const std::uint8_t* start) {
           std::uint8_t* to = gathered.data() + pixel * length;
+          const bool has_room = start + runs_.back().first + runs_.back().second + kChunk <= src_end_;
           for (const auto& [offset, bytes] : runs_) {
-            copy(start + offset, to, bytes);
+            if (has_room && bytes <= kChunk)
+              std::memcpy(to, start + offset, kChunk);  // a number that the compiler knows
+            else
+              std::memcpy(to, start + offset, static_cast<std::size_t>(bytes));
             to += bytes;
           }
         },
@@ -162,15 +166,6 @@ class Bound {
     rows.resize(static_cast<std::size_t>(count));
     for (std::int64_t pixel = 0; pixel < count; ++pixel)
       rows[static_cast<std::size_t>(pixel)] = gathered.data() + pixel * length;
-  }
-
-  // May write up to kChunk - 1 bytes more than asked for.
-  void copy(const std::uint8_t* from, std::uint8_t* to, std::int64_t bytes) const {
-    if (from + bytes + kChunk > src_end_) {
-      std::memcpy(to, from, static_cast<std::size_t>(bytes));
-      return;
-    }
-    for (std::int64_t i = 0; i < bytes; i += kChunk) std::memcpy(to + i, from + i, kChunk);
   }
 
   std::shared_ptr<const PackedWeights> weights_;
