@@ -161,16 +161,20 @@ exist), naming the nodes and their source lines.)");
       "prepare() that takes over `program`, which is empty afterwards.");
   m.def(
       "convert",
-      [](Prepared& prepared, bool fold_quantize, std::vector<std::string> disabled_passes) {
+      [](Prepared& prepared, bool fold_quantize, bool use_reference_representation,
+         std::vector<std::string> disabled_passes) {
         PreparedProgram taken = prepared.take();
         const nb::gil_scoped_release nogil;
-        return convert(std::move(taken),
-                       {.fold_quantize = fold_quantize, .passes = pass_options(std::move(disabled_passes))});
+        return convert(std::move(taken), {.fold_quantize = fold_quantize,
+                                          .use_reference_representation = use_reference_representation,
+                                          .passes = pass_options(std::move(disabled_passes))});
       },
-      "prepared"_a, "fold_quantize"_a = true, "disabled_passes"_a = std::vector<std::string>{},
+      "prepared"_a, "fold_quantize"_a = true, "use_reference_representation"_a = false,
+      "disabled_passes"_a = std::vector<std::string>{},
       R"(Replaces observers by quantize and dequantize nodes. `prepared` cannot be used afterwards.
 
 fold_quantize: weights are stored quantized; False keeps float weights followed by a quantize.
+use_reference_representation: quantized ops are written out in integer arithmetic, to be read; it is not fast.
 Raises InvalidArgumentError when an activation's observer has seen no values.)");
 
   nb::class_<QuantizationSummary::Count>(m, "OpCount")

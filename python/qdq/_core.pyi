@@ -1344,11 +1344,12 @@ def prepare(program: Program, quantizer: Quantizer, disabled_passes: Sequence[st
 def _prepare_taking(program: Program, quantizer: Quantizer, is_qat: bool = False) -> PreparedProgram:
     """prepare() that takes over `program`, which is empty afterwards."""
 
-def convert(prepared: PreparedProgram, fold_quantize: bool = True, disabled_passes: Sequence[str] = []) -> Program:
+def convert(prepared: PreparedProgram, fold_quantize: bool = True, use_reference_representation: bool = False, disabled_passes: Sequence[str] = []) -> Program:
     """
     Replaces observers by quantize and dequantize nodes. `prepared` cannot be used afterwards.
 
     fold_quantize: weights are stored quantized; False keeps float weights followed by a quantize.
+    use_reference_representation: quantized ops are written out in integer arithmetic, to be read; it is not fast.
     Raises InvalidArgumentError when an activation's observer has seen no values.
     """
 

@@ -50,7 +50,7 @@ def assert_same_observers(ours, expected):
             assert torch.equal(value, expected_state[key]), f"{name}.{key}"
 
 
-def assert_same_flow(model, batches, quantizer, their_quantizer, **options):
+def assert_same_flow(model, batches, quantizer, their_quantizer, convert=None, **options):
     """Both flows on the same data. Returns both converted models."""
     exported = capture(copy.deepcopy(model), batches[0], **options)
     expected = theirs.prepare_pt2e(copy.deepcopy(exported), their_quantizer)
@@ -61,8 +61,8 @@ def assert_same_flow(model, batches, quantizer, their_quantizer, **options):
             for mine, reference in zip(flat(ours(*batch)), flat(expected(*batch))):
                 assert torch.equal(mine, reference)
     assert_same_observers(ours, expected)
-    expected = theirs.convert_pt2e(expected)
-    ours = convert_pt2e(ours)
+    expected = theirs.convert_pt2e(expected, **convert or {})
+    ours = convert_pt2e(ours, **convert or {})
     assert_same_module(ours, expected)
     with torch.no_grad():
         for mine, reference in zip(flat(ours(*batches[0])), flat(expected(*batches[0]))):

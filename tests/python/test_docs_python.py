@@ -20,3 +20,14 @@ def test_the_code_blocks_run_one_after_the_other(document, tmp_path, monkeypatch
     names = {}
     for block in blocks:
         exec(compile(block, document, "exec"), names)
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    import numpy as np
+
+    shutil.copy(network(), tmp_path / "model.pt2")
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"In Python, .*?```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names = {"batches": [np.zeros((2, 1, 28, 28), np.float32), np.ones((2, 1, 28, 28), np.float32)]}
+    exec(compile(block, "README.md", "exec"), names)
+    assert names["scores"].shape == (2, 10)

@@ -46,3 +46,80 @@ def test_a_network_is_quantized_as_by_torchao(recipe, kind):
         "x86": lambda mine: x86(our_x86 if mine else their_x86),
     }[kind]
     assert_same_flow(model.eval(), batches_like(inputs), make(True), make(False))
+
+
+class Small(nn.Module):
+    """A convolution with its batch norm, an addition, pooling, a linear."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 4, 3, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.linear = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = torch.relu(self.bn(self.conv(x))) + 2
+        return self.linear(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+IMAGES = batches_like((torch.zeros(2, 3, 8, 8),))
+
+
+@pytest.mark.parametrize("options", [{}, {"is_per_channel": True}, {"is_per_channel": True, "is_dynamic": True}])
+def test_xnnpack_configurations_do_what_torchaos_do(options):
+    assert_same_flow(Small().eval(), IMAGES, xnnpack(our_xnnpack, **options), xnnpack(their_xnnpack, **options))
+
+
+@pytest.mark.parametrize("options", [{}, {"reduce_range": True}, {"is_dynamic": True}])
+def test_x86_configurations_do_what_torchaos_do(options):
+    assert_same_flow(Small().eval(), IMAGES, x86(our_x86, **options), x86(their_x86, **options))
+
+
+@pytest.mark.parametrize("flags", [{"fold_quantize": False}, {"use_reference_representation": True}])
+def test_the_flags_of_convert_do_what_torchaos_do(flags):
+    assert_same_flow(Small().eval(), IMAGES, xnnpack(our_xnnpack), xnnpack(their_xnnpack), convert=flags)
+
+
+def test_the_result_holds_no_float_weight_that_nothing_reads():
+    converted, _ = assert_same_flow(Small().eval(), IMAGES, xnnpack(our_xnnpack), xnnpack(their_xnnpack))
+    assert {name for name, tensor in converted.state_dict().items() if tensor.is_floating_point()} == {
+        "conv.weight_bias",
+        "linear.bias",
+    }
+
+
+def test_the_result_can_be_exported_and_compiled_for_export_again():
+    converted, _ = assert_same_flow(Small().eval(), IMAGES, xnnpack(our_xnnpack), xnnpack(their_xnnpack))
+    again = torch.export.export(converted, IMAGES[0]).module()
+    torch.testing.assert_close(again(*IMAGES[0]), converted(*IMAGES[0]))
+
+
+def test_metadata_comes_through():
+    from pt2e_flow import capture
+    from qdq.pt2e.quantize_pt2e import prepare_pt2e
+
+    exported = capture(Small().eval(), IMAGES[0])
+    before = {node.name: dict(node.meta) for node in exported.graph.nodes}
+    prepared = prepare_pt2e(exported, xnnpack(our_xnnpack))
+    assert prepared.graph is exported.graph
+    for node in prepared.graph.nodes:
+        for key, value in before.get(node.name, {}).items():
+            assert node.meta[key] is value, f"{node.name}: {key}"
+    (relu,) = (node for node in prepared.graph.nodes if node.target == torch.ops.aten.relu.default)
+    (observer,) = relu.users
+    assert observer.meta["from_node"] is relu.meta["from_node"]
+
+
+def test_train_and_eval_of_a_prepared_model_say_what_to_call():
+    from pt2e_flow import capture
+    from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    prepared = prepare_pt2e(capture(Small().eval(), IMAGES[0]), xnnpack(our_xnnpack))
+    for call in (prepared.train, prepared.eval):
+        with pytest.raises(NotImplementedError, match="move_exported_model_to_"):
+            call()
+    with pytest.raises(AssertionError, match="prepare_pt2e"):
+        convert_pt2e(capture(Small().eval(), IMAGES[0]))
+    with pytest.raises(ValueError, match="use_reference_representation"):
+        convert_pt2e(prepared, use_reference_representation=1)

@@ -31,7 +31,9 @@ def _let_modules_convert(model: torch.fx.GraphModule) -> None:
             module.convert(model, node)
 
 
-def convert(model: torch.fx.GraphModule, fold_quantize: bool, keep_float_weights: bool) -> torch.fx.GraphModule:
+def convert(
+    model: torch.fx.GraphModule, use_reference_representation: bool, fold_quantize: bool, keep_float_weights: bool
+) -> torch.fx.GraphModule:
     """Replaces the observers of the model's own graph. Returns the model."""
     _let_modules_convert(model)
     crossing = Crossing(model, is_observer)
@@ -44,7 +46,7 @@ def convert(model: torch.fx.GraphModule, fold_quantize: bool, keep_float_weights
         module = model.get_submodule(node.target)
         observers[node.target] = modules.setdefault(id(module), ModuleObserver(module))
     prepared = qdq.PreparedProgram(crossing.program, observers)
-    converted = qdq.convert(prepared, fold_quantize)
+    converted = qdq.convert(prepared, fold_quantize, use_reference_representation)
     crossing.put_back(converted.graph, converted.attributes)
     if not keep_float_weights:
         delete_unread_tensors(model)

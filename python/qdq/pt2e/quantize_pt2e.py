@@ -110,6 +110,7 @@ def convert_pt2e(
     """Replaces observers by quantize and dequantize ops; every annotated consumer gets its own dequantize.
 
     model: of prepare_pt2e or prepare_qat_pt2e; its graph is changed in place. Returns a GraphModule over the same graph.
+    use_reference_representation: quantized ops are written out in integer arithmetic.
     fold_quantize: weights are stored quantized; False leaves float weights followed by a quantize.
     keep_float_weights: keep parameters and buffers that nothing reads any more, as torchao does.
 
@@ -119,13 +120,13 @@ def convert_pt2e(
         raise ValueError(f"use_reference_representation: True or False expected, found {use_reference_representation!r}")
     if _PREPARED_KEY not in model.meta:
         raise AssertionError("a model of prepare_pt2e or prepare_qat_pt2e expected: it has no observers")
-    if use_reference_representation:
-        raise NotImplementedError("use_reference_representation: the core has no integer rewrite yet")
     for name in _bodies(model):
         body = getattr(model, name)
         if _PREPARED_KEY in body.meta:
-            setattr(model, name, convert_pt2e(body, False, fold_quantize, keep_float_weights=keep_float_weights))
+            setattr(model, name, convert_pt2e(
+                body, use_reference_representation, fold_quantize, keep_float_weights=keep_float_weights
+            ))
     meta, attributes = dict(model.meta), _own_attributes(model)
     meta.pop(_PREPARED_KEY)
-    converted = _convert.convert(model, fold_quantize, keep_float_weights)
+    converted = _convert.convert(model, use_reference_representation, fold_quantize, keep_float_weights)
     return _finished(converted, meta, attributes)

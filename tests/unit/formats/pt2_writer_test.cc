@@ -156,5 +156,22 @@ TEST_F(Pt2Writer, RefusesWhatTheFormatCannotSay) {
   EXPECT_NE(refusal(program).find("1 results, but 0 output specs"), std::string::npos);
 }
 
+TEST_F(Pt2Writer, WritesAModelThatMemoryReadsBack) {
+  const Program program = scaled();
+  const Tensor& weight = program.attributes.tensor("layer.weight");
+  const Program again = read_pt2_model(write_pt2_model(program), {{"layer.weight", weight}});
+  EXPECT_EQ(to_text(again), to_text(program));
+  EXPECT_EQ(again.attributes.tensor("layer.weight").raw_data(), weight.raw_data()) << "the tensor is shared";
+}
+
+TEST_F(Pt2Writer, AModelInMemoryNeedsItsTensorsOnceEach) {
+  const Program program = scaled();
+  const std::string json = write_pt2_model(program);
+  const Tensor& weight = program.attributes.tensor("layer.weight");
+  EXPECT_THROW(read_pt2_model(json, {}), FormatError);
+  EXPECT_THROW(read_pt2_model(json, {{"layer.weight", weight}, {"layer.weight", weight}}), InvalidArgumentError);
+  EXPECT_THROW(read_pt2_model("{}", {{"layer.weight", weight}}), FormatError);
+}
+
 }  // namespace
 }  // namespace qdq

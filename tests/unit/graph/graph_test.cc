@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "qdq/program.h"
+
 namespace qdq {
 namespace {
 
@@ -158,6 +160,16 @@ TEST(Graph, ErasedNodesStillSayTheirName) {
   g.rename(heir, "relu_default");  // but it may be taken over
   EXPECT_EQ(heir.name(), "relu_default");
   EXPECT_EQ(g.find("relu_default"), &heir);
+}
+
+TEST(Graph, OutlivesItsProgramWhileANodeIsKept) {
+  std::shared_ptr<Node> kept;
+  {
+    Program program;
+    Node& x = program.graph().placeholder("x");
+    kept = std::shared_ptr<Node>(x.graph().shared_from_this(), &x);
+  }
+  EXPECT_EQ(kept->graph().find("x"), kept.get());
 }
 
 }  // namespace

@@ -139,5 +139,17 @@ TEST(Placeholder, HasADTypeAndNoQParams) {
   EXPECT_EQ(dynamic->quant_max(), 127);
 }
 
+TEST(ObserverFactory, MayBuildWithAnyFunction) {
+  int built = 0;
+  const ObserverFactory counting("Counting", [&](const ObserverOptions& options) {
+    ++built;
+    return min_max_observer()(options);
+  });
+  const auto observer = counting.with_args({.quant_max = 100})({.quant_min = 0});
+  EXPECT_EQ(built, 1);
+  EXPECT_EQ(observer->quant_max(), 100);
+  EXPECT_EQ(observer->options().quant_max, 100);
+}
+
 }  // namespace
 }  // namespace qdq

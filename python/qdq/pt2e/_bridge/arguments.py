@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from qdq import Device, DType, Layout, MemoryFormat, Node, Opaque
+from qdq import Device, DType, Layout, MemoryFormat, Node, Opaque, Operator
 
 from .dtypes import core_dtype, torch_dtype
+from .targets import target_from_text, target_text
 
 _LAYOUTS = {getattr(torch, layout.name if layout is not Layout.mkldnn else "_mkldnn"): layout for layout in Layout}
 _MEMORY_FORMATS = {
@@ -49,6 +50,8 @@ class ArgumentTable:
             return Device(value.type, value.index)
         if isinstance(value, complex):
             return value
+        if isinstance(value, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
+            return Operator(target_text(value))
         # Slices, named tuples and the like: nodes inside become dependencies, the rest is kept here.
         inner: list[torch.fx.Node] = []
         torch.fx.map_arg(value, lambda node: inner.append(node) or node)
@@ -71,6 +74,8 @@ class ArgumentTable:
             return {key: self.to_torch(item, olds.get(key), fx_of) for key, item in value.items()}
         if isinstance(value, DType):
             return torch_dtype(value)
+        if isinstance(value, Operator):
+            return target_from_text(value.target)
         if isinstance(value, Layout):
             return _TORCH_LAYOUTS[value]
         if isinstance(value, MemoryFormat):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import operator
 from collections.abc import Callable
@@ -50,9 +51,7 @@ def target_from_text(text: str) -> Any:
     if text not in _target_of:
         namespace, *names = text.split(".")
         if namespace == "quantized_decomposed":
-            import torch.ao.quantization.fx._decomposed  # noqa: F401  defines these operators
-        if namespace == "torchao":
-            from .. import _torchao_ops  # noqa: F401  defines these operators where torchao is absent
+            importlib.import_module("torch.ao.quantization.fx._decomposed")  # defines these operators
         roots = {"operator": operator, "_operator": operator, "math": math, "torch": torch, "higher_order": torch.ops.higher_order}
         target: Any = roots.get(namespace) or getattr(torch.ops, namespace)
         try:
