@@ -29,14 +29,16 @@ class ThreadCount {
 class FastExecutor : public Executor {
  public:
   FastExecutor(const Program& program, int threads, bool int8, std::shared_ptr<Constants> constants)
-      : shared_(program, int8, std::move(constants)), threads_(threads > 0 ? threads : omp_get_num_procs()) {
+      : shared_(program, int8, std::move(constants)),
+        placeholders_(program.graph().placeholders()),
+        threads_(threads > 0 ? threads : omp_get_num_procs()) {
     prepare_state(shared_);
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
     const ThreadCount thread_count(threads_);
     if (!reference_) {
-      const std::vector<Value> values = bind_inputs(shared_.program, inputs);
+      const std::vector<Value> values = bind_inputs(shared_.program, placeholders_, inputs);
       if (runtime::Plan* plan = plan_for(values)) {
         plan->set_profiling(profiling_);
         return plan->run(tensors_of(values));
@@ -126,6 +128,7 @@ class FastExecutor : public Executor {
   }
 
   Shared shared_;
+  std::vector<Node*> placeholders_;
   int threads_;
   bool profiling_ = false;
   std::list<Entry> plans_;  // the latest first

@@ -87,7 +87,11 @@ Value constant_value(const InputSpec& spec) {
 }  // namespace
 
 std::vector<Value> bind_inputs(const Program& program, const std::vector<Tensor>& inputs) {
-  const std::vector<Node*> placeholders = program.graph().placeholders();
+  return bind_inputs(program, program.graph().placeholders(), inputs);
+}
+
+std::vector<Value> bind_inputs(const Program& program, std::span<Node* const> placeholders,
+                               const std::vector<Tensor>& inputs) {
   const auto spec_of = [&](const Node& placeholder) -> const InputSpec* {
     for (const InputSpec& spec : program.inputs)
       if (spec.name == placeholder.name()) return &spec;

@@ -1,4 +1,5 @@
 #pragma once
+#include <span>
 #include <vector>
 
 #include "ops/call.h"
@@ -10,5 +11,8 @@ namespace qdq {
 // symbolic ints, constants. Throws InvalidArgumentError, naming the input, for a wrong number, dtype, rank or size, for a
 // size outside its symbol's range and for a symbol with two values.
 std::vector<Value> bind_inputs(const Program& program, const std::vector<Tensor>& inputs);
+// The same for callers that bind often: `placeholders` are the graph's, which are found by walking it.
+std::vector<Value> bind_inputs(const Program& program, std::span<Node* const> placeholders,
+                               const std::vector<Tensor>& inputs);
 
 }  // namespace qdq
