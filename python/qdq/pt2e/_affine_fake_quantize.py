@@ -1,4 +1,4 @@
-"""Fake quantization by blocks, differentiable: gradients go straight through, those of clipped values too (as in torchao)."""
+"""Fake quantization by blocks, differentiable: the gradient of a clipped value is 0, of others it goes straight through."""
 
 from __future__ import annotations
 
@@ -58,14 +58,18 @@ def fake_quantize_affine(
         steps = torch.round(wide * (1.0 / s)) + (0 if z is None else z)
         quantized = steps.clamp(low, high)
         result = (quantized - (0 if z is None else z)) * s
-    return _StraightThrough.apply(input, result.reshape(input.shape).to(input.dtype))
+    inside = (steps >= low) & (steps <= high)
+    return _StraightThrough.apply(x, result.detach().to(input.dtype), inside, s.detach()).reshape(input.shape)
 
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, input, quantized):  # type: ignore[no-untyped-def]
+    def forward(ctx, input, quantized, inside, scale):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(inside, scale)
         return quantized
 
     @staticmethod
     def backward(ctx, grad):  # type: ignore[no-untyped-def, override]
-        return grad, None
+        inside, scale = ctx.saved_tensors
+        # Times the scale and back, as differentiating the formula gives it: the last bit depends on it.
+        return ((grad * scale) * (1.0 / scale) * inside).to(grad.dtype), None, None, None

@@ -112,7 +112,7 @@ def _fake_quantize_affine(
     quant_max: int | float | None = None,
     zero_point_domain: ZeroPointDomain = ZeroPointDomain.INT,
 ) -> torch.Tensor:
-    """Quantizes and dequantizes by blocks; gradients go straight through."""
+    """Quantizes and dequantizes by blocks; gradients go straight through, but for clipped values."""
     from ._affine_fake_quantize import fake_quantize_affine
 
     return fake_quantize_affine(
