@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/error_stats.h"
+#include "cli/argmax_agreement.h"
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
