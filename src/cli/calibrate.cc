@@ -62,7 +62,7 @@ CheckpointEvery checkpoint_every(const std::string& text) {
 // One calibration, from its first batch or from a checkpoint to its last.
 class Job {
  public:
-  Job(const Options& options, Steps& steps) : options_(options) {
+  Job(const Options& options, Steps& steps) : options_(options), memory_(options.max_memory, options.workers) {
     Program program = steps.measure("load", [&] { return load(options.model); });
     const auto quantizer = make_quantizer(options.quantizer, program, options.model);
     found_.shards = options.shards();
@@ -155,8 +155,8 @@ class Job {
       return HoldSignals::is_pending() || (every.seconds && elapsed.count() >= *every.seconds) ||
              (every.samples && feed_->samples_between(begin, begin + taken) >= *every.samples);
     };
-    found_.batches += calibrate_batches(*prepared_, *feed_, options_.workers, stop,
-                                        [&](std::int64_t samples) { progress.advance(samples); });
+    found_.batches +=
+        calibrate_batches(*prepared_, *feed_, memory_, stop, [&](std::int64_t samples) { progress.advance(samples); });
     found_.samples += feed_->samples_between(begin, found_.batches);
   }
 
@@ -170,6 +170,7 @@ class Job {
   }
 
   const Options& options_;
+  MemoryLimit memory_;
   std::unique_ptr<Feed> feed_;
   std::optional<PreparedProgram> prepared_;
   Statistics found_;
@@ -220,6 +221,8 @@ void add_calibrate(CLI::App& app) {
       "      .npy files one after the other, one for each batch\n"
       "  qdq calibrate net.pt2 --data images.npz --workers 2 --dry-run -o stats.safetensors\n"
       "      time and memory, measured on the first batches\n"
+      "  qdq calibrate net.pt2 --data images.npz --workers 8 --max-memory 2GB -o stats.safetensors\n"
+      "      as many of the 8 workers as fit\n"
       "\n"
       "Data is found as for 'qdq quantize --calibrate'. Checkpoints are in a file beside the output,\n"
       "STATS.safetensors.checkpoint, which goes away at the end.");

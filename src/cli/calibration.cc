@@ -20,6 +20,12 @@ void add_calibration_options(CLI::App& command, CalibrationOptions& options) {
       "--dry-run", options.dry_run,
       "Say how long it would take, in how much memory, and what would be written; runs the first batches and "
       "writes nothing");
+  command
+      .add_option("--max-memory", options.max_memory,
+                  "Stop with an error rather than hold more than this in memory (500MB, 2GiB); fewer workers run when "
+                  "so many do not fit")
+      ->transform(CLI::AsSizeValue(true))
+      ->type_name("SIZE");
   add_run_options(command, options);
   add_image_options(command, options.data);
 }
@@ -44,7 +50,7 @@ void set_executor(PreparedProgram& prepared, const CalibrationOptions& options) 
                "worker calibrates\n");
 }
 
-std::int64_t calibrate_batches(PreparedProgram& prepared, Feed& feed, int workers,
+std::int64_t calibrate_batches(PreparedProgram& prepared, Feed& feed, MemoryLimit& memory,
                                const std::function<bool(std::int64_t)>& stop,
                                const std::function<void(std::int64_t)>& progress) {
   const std::int64_t begin = feed.position();
@@ -53,8 +59,20 @@ std::int64_t calibrate_batches(PreparedProgram& prepared, Feed& feed, int worker
     if (taken > 0 && stop(taken)) return std::nullopt;
     return feed.next();
   };
-  const auto after = [&](std::int64_t done) { progress(feed.samples_in(begin + done - 1)); };
-  return prepared.calibrate(take, {.workers = workers, .after_batch = after});
+  std::int64_t done = 0;
+  const auto report = [&](std::int64_t batches) { progress(feed.samples_in(begin + done + batches - 1)); };
+  if (memory.is_probing()) {
+    memory.before_first_batch();
+    const NextBatch take_one = [&] { return feed.position() == begin ? take() : std::nullopt; };
+    done = prepared.calibrate(take_one, {.workers = 1, .after_batch = report});
+    memory.after_first_batch();
+    if (done == 0 || stop(done)) return done;
+  }
+  const auto after = [&](std::int64_t batches) {
+    memory.check();
+    report(batches);
+  };
+  return done + prepared.calibrate(take, {.workers = memory.workers(), .after_batch = after});
 }
 
 }  // namespace qdq::cli

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "cli/data_options.h"
 #include "cli/feed.h"
+#include "cli/memory_limit.h"
 #include "cli/quantizer_options.h"
 #include "cli/usage.h"
 #include "qdq/quantize.h"
@@ -19,6 +21,7 @@ struct CalibrationOptions : RunOptions {
   DataOptions data;
   int workers = 1;
   bool dry_run = false;
+  std::optional<std::int64_t> max_memory;  // bytes
 };
 void add_calibration_options(CLI::App& command, CalibrationOptions& options);
 
@@ -30,8 +33,8 @@ Statistics calibration_identity(const Program& program, const Feed& feed, const 
 void set_executor(PreparedProgram& prepared, const CalibrationOptions& options);
 
 // Observes the batches of `feed` until `stop(batches taken)` says so, or the end. Returns the number of batches.
-// `progress(samples)` is called after each.
-std::int64_t calibrate_batches(PreparedProgram& prepared, Feed& feed, int workers,
+// `progress(samples)` is called after each. `memory` says how many workers run and what they may hold.
+std::int64_t calibrate_batches(PreparedProgram& prepared, Feed& feed, MemoryLimit& memory,
                                const std::function<bool(std::int64_t)>& stop,
                                const std::function<void(std::int64_t)>& progress);
 

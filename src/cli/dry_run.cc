@@ -38,8 +38,9 @@ struct Round {
 };
 Round run_round(PreparedProgram& prepared, Feed& feed, int workers) {
   const auto start = std::chrono::steady_clock::now();
+  MemoryLimit memory(std::nullopt, workers);
   const std::int64_t batches = calibrate_batches(
-      prepared, feed, workers, [&](std::int64_t taken) { return taken >= workers; }, [](std::int64_t) {});
+      prepared, feed, memory, [&](std::int64_t taken) { return taken >= workers; }, [](std::int64_t) {});
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   return {batches, elapsed.count()};
 }

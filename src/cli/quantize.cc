@@ -36,8 +36,9 @@ std::int64_t calibrate(PreparedProgram& prepared, Feed& feed, const Options& opt
   set_executor(prepared, options);
   Progress progress("calibrate", feed.samples(), !options.quiet);
   std::int64_t samples = 0;
+  MemoryLimit memory(options.max_memory, options.workers);
   calibrate_batches(
-      prepared, feed, options.workers, [](std::int64_t) { return false; },
+      prepared, feed, memory, [](std::int64_t) { return false; },
       [&](std::int64_t more) {
         progress.advance(more);
         samples += more;

@@ -132,6 +132,19 @@ def test_statistics_that_do_not_fit_are_refused_with_the_reason(run):
     assert "images.npz" in refused.stderr
 
 
+def test_a_memory_limit_is_kept_or_the_run_stops_and_writes_nothing(run, tmp_path):
+    calibrate(run, "free.safetensors")
+    calibrate(run, "limited.safetensors", "--workers", 3, "--max-memory", "8GB")
+    assert (tmp_path / "free.safetensors").read_bytes() == (tmp_path / "limited.safetensors").read_bytes()
+    for command, output in [(("calibrate", network(), "--data"), "none.safetensors"),
+                            (("quantize", network(), "--calibrate"), "none.pt2")]:  # fmt: skip
+        refused = run(*command, IMAGES, "-o", output, "--max-memory", "1MB", code=1)
+        assert "are in use before the first batch, 1.0 MB are allowed: allow more, or run smaller" in refused.stderr
+        assert not list(tmp_path.glob("none*"))
+    refused = run("calibrate", network(), "--data", IMAGES, "-o", "none.safetensors", "--max-memory", "much", code=2)
+    assert "--max-memory" in refused.stderr
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(run, tmp_path, workers):
     options = ("--workers", workers, "--dry-run", "--json")
