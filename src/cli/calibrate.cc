@@ -111,6 +111,7 @@ class Job {
   void identify(const Program& program) {
     std::vector<Shard> shards = std::move(found_.shards);
     found_ = calibration_identity(program, *feed_, options_);
+    if (!feed_->is_stream()) found_.data = feed_->identity();  // of a stream, the end tells
     found_.shards = std::move(shards);
   }
 

@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <memory>
+#include <optional>
 
 #include "cli/argmax_agreement.h"
 #include "cli/batches.h"
@@ -40,39 +40,31 @@ struct Comparison {
   std::vector<NodeAccuracy> nodes;  // in the order of the reference program
 };
 
-// Runs two programs on the same inputs and gives their results.
-using RunBoth = std::function<NumericDebugger::Results(const std::vector<Tensor>&)>;
-
-void compare_outputs(const RunBoth& run, const Batches& batches, bool quiet, std::vector<OutputError>& outputs) {
-  Progress progress("compare", batches.samples(), !quiet);
-  for (std::int64_t i = 0; i < batches.count(); ++i) {
-    const NumericDebugger::Results results = run(batches.batch(i));
-    for (std::size_t k = 0; k < outputs.size(); ++k) {
-      outputs[k].stats.add(results.reference[k], results.other[k]);
-      outputs[k].argmax.add(results.reference[k], results.other[k]);
-    }
-    progress.advance(batches.samples_in(i));
-  }
-}
-
 Comparison compare_programs(const Program& reference, const Program& program, const Batches& batches,
                             const Options& options) {
   Comparison result;
   for (const std::string& output : output_names(reference)) result.outputs.push_back({output, {}, {}});
-  if (options.outputs_only) {
-    const auto first = make_executor(reference, options.executor());
-    const auto second = make_executor(program, options.executor());
-    compare_outputs(
-        [&](const std::vector<Tensor>& inputs) {
-          return NumericDebugger::Results{first->run(inputs), second->run(inputs)};
-        },
-        batches, options.quiet, result.outputs);
-    return result;
+  // The outputs are those of `qdq run`. What the debugger looks at is not fused and so not computed in integers.
+  const auto first = make_executor(reference, options.executor());
+  const auto second = make_executor(program, options.executor());
+  std::optional<NumericDebugger> debugger;
+  if (!options.outputs_only)
+    debugger.emplace(reference, program,
+                     NumericDebuggerOptions{.executor = options.executor(), .own_errors = options.own_errors});
+  Progress progress("compare", batches.samples(), !options.quiet);
+  for (std::int64_t i = 0; i < batches.count(); ++i) {
+    const std::vector<Tensor> inputs = batches.batch(i);
+    const std::vector<Tensor> expected = first->run(inputs);
+    const std::vector<Tensor> found = second->run(inputs);
+    for (std::size_t k = 0; k < result.outputs.size(); ++k) {
+      result.outputs[k].stats.add(expected[k], found[k]);
+      result.outputs[k].argmax.add(expected[k], found[k]);
+    }
+    if (debugger) debugger->add(inputs);
+    progress.advance(batches.samples_in(i));
   }
-  NumericDebugger debugger(reference, program, {.executor = options.executor(), .own_errors = options.own_errors});
-  compare_outputs([&](const std::vector<Tensor>& inputs) { return debugger.add(inputs); }, batches, options.quiet,
-                  result.outputs);
-  result.nodes = debugger.nodes();
+  if (!debugger) return result;
+  result.nodes = debugger->nodes();
   std::erase_if(result.nodes, [](const NodeAccuracy& node) { return node.total.count() == 0; });
   return result;
 }
@@ -184,7 +176,8 @@ void add_compare(CLI::App& app) {
                   "same argmax  how often the largest value along the last dimension stands at the same place\n"
                   "\n"
                   "Nodes match by op and name, or numeric debug handle where both programs have them. A batch norm\n"
-                  "that was folded is compared with the convolution or linear that took it over.");
+                  "that was folded is compared with the convolution or linear that took it over. Values of nodes are\n"
+                  "those of the simulated int8 program (--executor simulated), outputs those of 'qdq run'.");
   command.add_option("reference", options->reference_model, "The program that is right by definition")
       ->required()
       ->type_name("REFERENCE.pt2");

@@ -104,8 +104,9 @@ def test_resized_pixels_are_those_of_pillow(run, same, tmp_path, interpolation, 
     found = as_input(run, same, tmp_path, folder, *options, program="pixels")
     resample = Image.Resampling[interpolation.upper()]
     assert np.array_equal(found[0], np.asarray(resize(image, (width, height), resample)))
-    one_step = np.asarray(image.resize((width, height), resample), int)
-    assert np.abs(one_step - found[0]).max() <= 2
+    if interpolation == "bilinear":  # cubic weights overshoot, and what is cut off between the two steps is lost
+        one_step = np.asarray(image.resize((width, height), resample), int)
+        assert np.abs(one_step - found[0]).max() <= 1
 
 
 # ------------------------------------------------------------------------------------------------ torchvision's transforms

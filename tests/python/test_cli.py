@@ -171,7 +171,7 @@ def test_quantize_skips_and_dumps_passes_by_name(run):
     assert "aten.batch_norm.default" in done.stderr
     assert "quantized_decomposed.quantize_per_tensor.default" in done.stderr
     done = run(*arguments, "--disable-pass", "fuse-conv", code=1)
-    assert "expected one of fuse_conv_bn, fuse_linear_bn" in done.stderr
+    assert "expected one of inline_set_grad_enabled, fuse_conv_bn" in done.stderr
 
 
 def test_quantize_refuses_a_pattern_that_matches_nothing(run, tmp_path):

@@ -156,8 +156,9 @@ def test_a_compressed_entry_cannot_ask_for_more_than_deflate_gives(refuse, tmp_p
 
 
 def test_a_compressed_entry_stops_at_its_declared_size(refuse, tmp_path):
-    packed = deflated(bytes(1 << 28))
-    entry = {"name": b"x.npy", "data": packed, "size": 1000, "method": 8, "crc": zlib.crc32(bytes(1000))}
+    one_image = npy(described("(1, 1, 28, 28)"), bytes(28 * 28 * 4))
+    packed = deflated(one_image + bytes(1 << 28))
+    entry = {"name": b"x.npy", "data": packed, "size": len(one_image), "method": 8, "crc": zlib.crc32(one_image)}
     (tmp_path / "x.npz").write_bytes(archive((entry, {}, {})))
     refuse("run", network(), "--input", "x.npz", "--output", "y.npy", says=("entry 'x.npy'", "the compressed data is damaged"))
 
@@ -341,7 +342,7 @@ NPY = {
     "negative": (npy(described("(-2, -3)"), bytes(24)), "expected a size"),
     "too_many_elements": (npy(described("(4294967296, 4294967296)")), "too many elements"),
     "size_of_65_bits": (npy(described("(18446744073709551616,)")), "expected a size"),
-    "bytes_overflow": (npy(described("(4611686018427387904,)")), "expected 4611686018427387904 elements"),
+    "bytes_overflow": (npy(described("(4611686018427387904,)")), "too many elements in [4611686018427387904]"),
     "one_too_many": (npy(described("(7,)"), bytes(24)), "found 24 bytes"),
     "empty_and_huge": (npy(described("(0, 9223372036854775807, 9223372036854775807)", order="True")), "too many elements"),
     "fortran_huge": (npy(described("(3037000500, 3037000500)", order="True")), "too many elements"),

@@ -7,8 +7,10 @@ pytest.importorskip("qdq")
 
 from qdq.pt2e.fake_quantize import FakeQuantizeBase  # noqa: E402
 from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e  # noqa: E402
-from qdq.pt2e.quantizer.xnnpack_quantizer import XNNPACKQuantizer  # noqa: E402
-from qdq.pt2e.quantizer.xnnpack_quantizer_utils import get_symmetric_quantization_config  # noqa: E402
+from qdq.pt2e.quantizer.xnnpack_quantizer import (  # noqa: E402
+    XNNPACKQuantizer,
+    get_symmetric_quantization_config,
+)
 
 
 def capture(*layers):
