@@ -32,7 +32,7 @@ def test_a_network_without_batch_norm_trains_and_converts():
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     target = torch.tensor([0, 1])
     losses = []
-    for _ in range(20):
+    for _ in range(60):
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(model(*inputs), target)
         loss.backward()
