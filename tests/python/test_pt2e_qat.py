@@ -1,16 +1,10 @@
 """Quantization-aware training through qdq.pt2e."""
 
 import pytest
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("qdq")
-
-from qdq.pt2e.fake_quantize import FakeQuantizeBase  # noqa: E402
-from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e  # noqa: E402
-from qdq.pt2e.quantizer.xnnpack_quantizer import (  # noqa: E402
-    XNNPACKQuantizer,
-    get_symmetric_quantization_config,
-)
+import torch
+from qdq.pt2e.fake_quantize import FakeQuantizeBase
+from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e
+from qdq.pt2e.quantizer.xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
 
 def capture(*layers):

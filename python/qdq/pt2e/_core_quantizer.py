@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -55,9 +56,9 @@ class CoreQuantizer(Quantizer):
 
     _annotation: type[QuantizationAnnotation] = QuantizationAnnotation
 
+    @abstractmethod
     def _core_quantizer(self, to_core: SpecsToCore) -> qdq.Quantizer:
         """The core's quantizer with this one's settings."""
-        raise NotImplementedError
 
     def transform_for_annotation(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         crossing = Crossing(model)

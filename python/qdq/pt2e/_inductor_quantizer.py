@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,8 +61,9 @@ class InductorQuantizer(CoreQuantizer):
         self.operator_type_qconfig: dict[Any, QuantizationConfig | None] = {}
         self.module_name_qconfig: dict[str, QuantizationConfig | None] = {}
 
+    @abstractmethod
     def _new_core_quantizer(self) -> Any:
-        raise NotImplementedError
+        """The core's quantizer of the backend, without settings."""
 
     def _core_quantizer(self, to_core: SpecsToCore) -> qdq.Quantizer:
         core = self._new_core_quantizer()

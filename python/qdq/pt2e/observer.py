@@ -224,8 +224,9 @@ class CoreState(nn.Module):
         if self._buffers:
             self._push()
 
+    @abstractmethod
     def _make_core(self) -> qdq.Observer:
-        raise NotImplementedError
+        """A core observer with this module's arguments, which has seen nothing."""
 
 
 def _options(**given: Any) -> qdq.ObserverOptions:

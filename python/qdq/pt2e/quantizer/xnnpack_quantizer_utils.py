@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch.fx import Node
@@ -12,8 +11,16 @@ from torch.fx import Node
 import qdq
 
 from .._core_quantizer import annotate_with, config_to_core
-from .quantizer import Q_ANNOTATION_KEY, QuantizationSpec
-from .utils import get_bias_qspec, get_input_act_qspec, get_output_act_qspec, get_weight_qspec
+from .quantizer import Q_ANNOTATION_KEY
+from .utils import (
+    OperatorConfig,
+    OperatorPatternType,
+    QuantizationConfig,
+    get_bias_qspec,
+    get_input_act_qspec,
+    get_output_act_qspec,
+    get_weight_qspec,
+)
 
 __all__ = [
     "OP_TO_ANNOTATOR",
@@ -27,27 +34,8 @@ __all__ = [
     "propagate_annotation",
 ]
 
-OperatorPatternType = list[Callable[..., object]]
 NodeFilter = Callable[[Node], bool]
 AnnotatorType = Callable[..., "list[list[Node]] | None"]
-
-
-@dataclass(eq=True, frozen=True)
-class QuantizationConfig:
-    """What a backend asks for: a spec for each role; a role that is None stays in float."""
-
-    input_activation: QuantizationSpec | None
-    output_activation: QuantizationSpec | None
-    weight: QuantizationSpec | None
-    bias: QuantizationSpec | None
-    is_qat: bool = False
-
-
-class OperatorConfig(NamedTuple):
-    """A configuration and the operators that it is for."""
-
-    config: QuantizationConfig
-    operators: list[OperatorPatternType]
 
 
 def _is_annotated(nodes: list[Node]) -> bool:
