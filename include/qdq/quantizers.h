@@ -24,7 +24,8 @@ struct QuantizerOptions {
   std::int64_t weight_bits = 8;                     // weight_only
   std::optional<std::int64_t> group_size = {};      // weight_only: a scale for each run of so many inputs
   bool observe_masks = false;                       // as PyTorch does
-  std::vector<std::string> exclude = {};            // patterns (pattern_filter) of nodes that stay in float
+  std::vector<std::string> also = {};     // x86, arm, xpu: ops that are quantized on request: "aten.matmul.default"
+  std::vector<std::string> exclude = {};  // patterns (pattern_filter) of nodes that stay in float
 };
 
 // "xnnpack", "x86", "arm", "xpu", "embedding", "weight_only", or several as "embedding,x86": a ComposableQuantizer.

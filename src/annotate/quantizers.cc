@@ -71,6 +71,7 @@ std::unique_ptr<Quantizer> make_inductor(QuantizationConfig config, const Quanti
   set_observer(config, options, quantizer->name());
   set_per_channel(config, options);
   set_weight_observer(config, options, quantizer->name());
+  for (const std::string& op : options.also) quantizer->set_function_type(op, config);
   quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
   set_excluded(*quantizer, options);
   return quantizer;
@@ -124,6 +125,8 @@ std::unique_ptr<Quantizer> make_one(std::string_view name, const QuantizerOption
   std::string known;
   for (const Row& row : kQuantizers) {
     if (row.name == name) {
+      if (!options.also.empty() && name != "x86" && name != "arm" && name != "xpu" && name != "embedding")
+        refuse(name, "only x86, arm and xpu quantize ops on request");
       if (options.reduce_range && name != "x86" && name != "embedding") refuse(name, "only x86 has reduce_range");
       return row.make(options);
     }

@@ -23,6 +23,7 @@ void for_each_option(Options& options, Visit&& visit) {
   visit("weight_bits", options.weight_bits);
   visit("group_size", options.group_size);
   visit("observe_masks", options.observe_masks);
+  visit("also", options.also);
   visit("exclude", options.exclude);
   visit("disable_pass", options.disabled_passes);
 }
@@ -92,6 +93,12 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
                   "With --weight-only: a scale for each run of N inputs of a weight")
       ->type_name("N")
       ->needs("--weight-only");
+  command
+      .add_option("--also", options.also,
+                  "x86, arm, xpu: quantize an op too that is left in float unless asked for, such as "
+                  "aten.matmul.default; may be repeated")
+      ->type_name("OP")
+      ->allow_extra_args(false);
   command
       .add_option("--exclude", options.exclude,
                   "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")

@@ -1,6 +1,7 @@
 #include "lower/int8_chain.h"
 
 #include <algorithm>
+#include <array>
 
 #include "lower/fuse_post_ops.h"
 #include "ops/schema.h"
@@ -11,13 +12,6 @@ namespace {
 constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
 constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
-// The call with its literals; the values of other nodes are none.
-std::optional<Call> literals_of(const Node& node) {
-  const OpSchema* schema = node.kind() == NodeKind::call_function ? find_schema(node.target()) : nullptr;
-  if (!schema) return std::nullopt;
-  return bind(node, *schema, [](const Node&) { return Value(); });
-}
-
 std::optional<integer::Bounds> clamp_of(const Call& call) {
   const auto activation = activation_of(call);
   if (!activation) return std::nullopt;
@@ -26,6 +20,31 @@ std::optional<integer::Bounds> clamp_of(const Call& call) {
   if (activation->kind == runtime::PostOp::Kind::clip)
     return integer::Bounds{static_cast<double>(activation->alpha), static_cast<double>(activation->beta)};
   return std::nullopt;
+}
+
+// Functions that the engine computes before it rounds.
+std::optional<Activation> function_of(runtime::PostOp::Kind kind) {
+  using Kind = runtime::PostOp::Kind;
+  switch (kind) {
+    case Kind::leaky_relu: return Activation::leaky_relu;
+    case Kind::hardswish: return Activation::hardswish;
+    case Kind::hardsigmoid: return Activation::hardsigmoid;
+    case Kind::sigmoid: return Activation::sigmoid;
+    case Kind::silu: return Activation::silu;
+    case Kind::tanh: return Activation::tanh;
+    case Kind::gelu_erf: return Activation::gelu_erf;
+    case Kind::gelu_tanh: return Activation::gelu_tanh;
+    default: return std::nullopt;
+  }
+}
+
+// Ops that only move values.
+bool is_move(const Node& node) {
+  constexpr std::array kMoves = {"aten.view.default",       "aten._unsafe_view.default", "aten.reshape.default",
+                                 "aten.flatten.using_ints", "aten.transpose.int",        "aten.permute.default",
+                                 "aten.t.default",          "aten.unsqueeze.default",    "aten.squeeze.dim",
+                                 "aten.squeeze.dims",       "aten.contiguous.default",   "aten.clone.default"};
+  return std::any_of(kMoves.begin(), kMoves.end(), [&](const char* target) { return node.is(target); });
 }
 
 bool have_same_sizes(const Node& a, const Node& b) {
@@ -50,6 +69,12 @@ bool take_residual(const Node& add, const Node& summand, const AliasAnalysis& al
 
 }  // namespace
 
+std::optional<Call> literals_of(const Node& node) {
+  const OpSchema* schema = node.kind() == NodeKind::call_function ? find_schema(node.target()) : nullptr;
+  if (!schema) return std::nullopt;
+  return bind(node, *schema, [](const Node&) { return Value(); });
+}
+
 bool is_only_added_to(const Node& node) {
   if (node.num_users() != 1) return false;
   const Node& user = *node.users()[0];
@@ -71,7 +96,7 @@ std::optional<LiteralGrid> literal_grid(const Node& node, std::string_view targe
   return usable ? std::optional(LiteralGrid{grid, dtype}) : std::nullopt;
 }
 
-std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, bool with_residual) {
+std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, ChainWants wants) {
   Int8Chain chain;
   bool clamped = false;
   for (const Node* node = &op;;) {
@@ -86,15 +111,23 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, b
       return chain;
     }
     if (user.is("aten.add.Tensor") || user.is("aten.add_.Tensor")) {
-      if (!with_residual || chain.residual || clamped || !take_residual(user, *node, shared.aliases, chain))
-        return std::nullopt;
+      const bool can = wants.residual && !chain.residual && !clamped && !chain.activation && chain.moves.empty();
+      if (!can || !take_residual(user, *node, shared.aliases, chain)) return std::nullopt;
     } else {
       const auto call = literals_of(user);
       if (!call || user.input(0) != node) return std::nullopt;
+      const auto activation = activation_of(*call);
       if (const auto bounds = clamp_of(*call)) {
+        if (chain.activation) return std::nullopt;
         chain.bounds = {std::clamp(chain.bounds.low, bounds->low, bounds->high),
                         std::clamp(chain.bounds.high, bounds->low, bounds->high)};
         clamped = true;
+      } else if (const auto function = activation ? function_of(activation->kind) : std::nullopt) {
+        if (!wants.activation || chain.residual || clamped || chain.activation) return std::nullopt;
+        chain.activation = function;
+        chain.slope = activation->alpha;
+      } else if (is_move(user)) {
+        chain.moves.push_back(&user);
       } else if (!user.is("aten.dropout.default") || call->boolean("train")) {
         return std::nullopt;
       }

@@ -3,24 +3,39 @@
 #include <vector>
 
 #include "lower/emitter.h"
+#include "ops/call.h"
+#include "tensor/activation.h"
 
 namespace qdq::lower {
 
 // What lies between an op and the quantize node that takes its result, when that is one chain that nobody else looks into:
 //
 //     op -> [relu | relu6 | hardtanh | clamp | dropout]... -> [add(dequantize) -> relu...] -> quantize
+//     op -> gelu | silu | hardswish | ... -> quantize
+//
+// Views, transposes and copies may lie anywhere behind the addition: they move the bytes instead.
 struct Int8Chain {
   const Node* quantize = nullptr;
   integer::Grid grid;
   DType dtype = DType::uint8;
-  integer::Bounds bounds;          // of the activations
-  const Node* residual = nullptr;  // the dequantize node that is added
+  integer::Bounds bounds;                // of the activations that clamp
+  std::optional<Activation> activation;  // one that does not
+  float slope = 0.0f;                    // of leaky_relu
+  const Node* residual = nullptr;        // the dequantize node that is added
   integer::Grid residual_grid;
+  std::vector<const Node*> moves;    // in their order
   std::vector<const Node*> between;  // all nodes before the quantize, the op's included
 };
 
-// The chain behind `op`; a residual is only looked for when asked for.
-std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, bool with_residual);
+// What an op can take along.
+struct ChainWants {
+  bool residual = false;
+  bool activation = false;
+};
+std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, ChainWants wants = {});
+
+// The node's call with its literals; the values of other nodes are none. Nothing for an op without a row.
+std::optional<Call> literals_of(const Node& node);
 
 // The only thing that happens to the node's value is that an in-place addition writes its sum into it.
 bool is_only_added_to(const Node& node);

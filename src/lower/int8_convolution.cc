@@ -60,27 +60,28 @@ std::optional<runtime::int8::ChannelRescale> rescale_of(const integer::Grid& inp
                                                         const Tensor& bias, std::int64_t products,
                                                         const Int8Chain* chain) {
   constexpr double kLimit = 1 << 30;
+  const bool to_bytes = chain && !chain->activation;
   runtime::int8::ChannelRescale rescale;
   double largest = 0;
   for (std::size_t c = 0; c < weight.scales.size(); ++c) {
     const double b =
         bias.defined() ? static_cast<double>(bias.data<float>()[c * static_cast<std::size_t>(bias.strides()[0])]) : 0.0;
-    if (!chain) {
+    if (to_bytes) {
+      rescale.multiplier.push_back(integer::product_multiplier(input.scale, weight.scales[c], chain->grid));
+      rescale.offset.push_back(chain->residual ? integer::bias_offset(b, chain->residual_grid, chain->grid)
+                                               : integer::bias_offset(b, chain->grid));
+    } else {
       rescale.multiplier.push_back(static_cast<float>(input.scale * weight.scales[c]));
       rescale.offset.push_back(static_cast<float>(b));
-      continue;
     }
-    rescale.multiplier.push_back(integer::product_multiplier(input.scale, weight.scales[c], chain->grid));
-    rescale.offset.push_back(chain->residual ? integer::bias_offset(b, chain->residual_grid, chain->grid)
-                                             : integer::bias_offset(b, chain->grid));
     const double sum = static_cast<double>(products) * 255 * 128;
     largest = std::max(largest, sum * std::abs(static_cast<double>(rescale.multiplier.back())) +
                                     std::abs(static_cast<double>(rescale.offset.back())));
   }
-  if (!chain) {
+  if (!to_bytes) {
     rescale.low = -std::numeric_limits<float>::infinity();
     rescale.high = std::numeric_limits<float>::infinity();
-    return rescale;
+    return !chain || largest < kLimit ? std::optional(rescale) : std::nullopt;
   }
   if (chain->residual) rescale.residual_multiplier = integer::summand_multiplier(chain->residual_grid, chain->grid);
   largest += 255 * static_cast<double>(rescale.residual_multiplier);
@@ -88,6 +89,14 @@ std::optional<runtime::int8::ChannelRescale> rescale_of(const integer::Grid& inp
   rescale.low = integer::low_level(chain->bounds, chain->grid);
   rescale.high = integer::high_level(chain->bounds, chain->grid);
   return rescale;
+}
+
+std::optional<runtime::int8::ActivationRescale> activation_of(const std::optional<Int8Chain>& chain) {
+  if (!chain || !chain->activation) return std::nullopt;
+  const integer::Grid& grid = chain->grid;
+  return runtime::int8::ActivationRescale{*chain->activation,           chain->slope,
+                                          inverse_scale(grid.scale),    static_cast<float>(grid.zero_point),
+                                          static_cast<float>(grid.low), static_cast<float>(grid.high)};
 }
 
 std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
@@ -153,7 +162,7 @@ Value Int8Lowering::finish(Convolution convolution, const std::optional<Int8Chai
       convolution.residual = in_order_of(residual->bytes, convolution.dst, emitter_);
     }
     emitter_.emit(runtime::int8::convolution_step(emitter_.name(), convolution));
-    return Value(emitter_.quantized(shaped(convolution.dst), chain.dtype));
+    return chain_value(chain, shaped(convolution.dst));
   });
 }
 
@@ -175,7 +184,7 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
   const std::int64_t products = weight->values.numel() / channels;
   if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
-  const auto chain = find_int8_chain(call.node(), emitter_.shared(), true);
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), {true, true});
   const auto rescale = rescale_of(input->grid, *weight, bias, products, chain ? &*chain : nullptr);
   if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
 
@@ -188,6 +197,7 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
                         params.padding, params.dilation, params.transposed};
   convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
   convolution.rescale = *rescale;
+  convolution.activation = activation_of(chain);
   return finish(std::move(convolution), chain, sizes);
 }
 
@@ -205,7 +215,7 @@ std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
   if (!weight) return refuse(call, why);
   if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
   if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
-  const auto chain = find_int8_chain(call.node(), emitter_.shared(), true);
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), {true, true});
   const auto rescale = rescale_of(input->grid, *weight, bias, products, chain ? &*chain : nullptr);
   if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
 
@@ -220,6 +230,7 @@ std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
       packed_weights(call.node(), weight->values, 1, false, chain && !chain->residual, emitter_.shared());
   convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
   convolution.rescale = *rescale;
+  convolution.activation = activation_of(chain);
   Shape sizes = input->bytes.sizes();
   sizes.back() = channels;
   return finish(std::move(convolution), chain, sizes);

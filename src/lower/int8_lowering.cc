@@ -73,6 +73,18 @@ Value Int8Lowering::postpone(const Int8Chain& chain, const Shape& sizes, Emit em
   return Value(emitter_.allocate(DType::float32, sizes));
 }
 
+Value Int8Lowering::chain_value(const Int8Chain& chain, Tensor bytes) {
+  for (const Node* move : chain.moves) {
+    const OpSchema& schema = *find_schema(move->target());
+    const Call call =
+        bind(*move, schema, [&](const Node& node) { return &node == move->input(0) ? Value(bytes) : value_of_(node); });
+    const LowerFn kernel = find_kernel(move->target());
+    const auto moved = kernel ? kernel(call, emitter_) : std::nullopt;
+    bytes = *(moved ? *moved : schema.infer(call).at(0)).tensor();
+  }
+  return Value(emitter_.quantized(bytes, chain.dtype));
+}
+
 std::optional<Value> Int8Lowering::lower(const Call& call) {
   const std::string& target = call.schema().target;
   if (absorbed_.contains(&call.node())) return Value(first_tensor(call));
@@ -80,6 +92,8 @@ std::optional<Value> Int8Lowering::lower(const Call& call) {
   if (target == "quantized_decomposed.dequantize_per_tensor.default") return lower_dequantize(call);
   if (target.starts_with("aten.conv")) return lower_convolution(call);
   if (target == "aten.linear.default") return lower_linear(call);
+  if (target == "aten.matmul.default" || target == "aten.bmm.default" || target == "aten.mm.default")
+    return lower_matmul(call);
   if (target == "aten.add.Tensor" || target == "aten.add_.Tensor") return lower_addition(call);
   if (target.starts_with("aten.max_pool")) return lower_max_pool(call);
   if (target.starts_with("aten.avg_pool") || target.starts_with("aten.adaptive_avg_pool") || target == "aten.mean.dim")
@@ -125,7 +139,7 @@ std::optional<Value> Int8Lowering::lower_addition(const Call& call) {
   const auto left = a ? emitter_.on_grid(*a) : std::nullopt;
   const auto right = b ? emitter_.on_grid(*b) : std::nullopt;
   if (!left || !right) return std::nullopt;
-  const auto chain = find_int8_chain(call.node(), emitter_.shared(), false);
+  const auto chain = find_int8_chain(call.node(), emitter_.shared());
   if (!chain) return refuse(call, "its result is not quantized");
   if (a->sizes() != b->sizes() || call.number("alpha") != 1.0 || !left->bytes.is_dense())
     return refuse(call, "the summands differ in size, or the sum is weighted");
@@ -141,7 +155,7 @@ std::optional<Value> Int8Lowering::lower_addition(const Call& call) {
         {integer::summand_multiplier(left.grid, chain.grid), integer::summand_multiplier(right.grid, chain.grid),
          integer::addition_offset(left.grid, right.grid, chain.grid), integer::low_level(chain.bounds, chain.grid),
          integer::high_level(chain.bounds, chain.grid)}));
-    return Value(emitter_.quantized(out, chain.dtype));
+    return chain_value(chain, out);
   });
 }
 
@@ -199,7 +213,7 @@ std::optional<std::pair<Window, Shape>> average_window(const Call& call, const S
 std::optional<Value> Int8Lowering::lower_average(const Call& call) {
   const auto value = emitter_.on_grid(call.tensor("self"));
   if (!value) return std::nullopt;
-  const auto chain = find_int8_chain(call.node(), emitter_.shared(), false);
+  const auto chain = find_int8_chain(call.node(), emitter_.shared());
   if (!chain) return refuse(call, "its result is not quantized");
   const auto window = average_window(call, value->bytes.sizes());
   if (!window || value->bytes.numel() == 0) return refuse(call, "its windows differ in size");
@@ -216,7 +230,7 @@ std::optional<Value> Int8Lowering::lower_average(const Call& call) {
     // mean without keepdim drops dimensions of size 1.
     const Tensor shaped =
         result == out.sizes() ? out : out.as_strided(result, {out.strides()[0], 1}, out.storage_offset());
-    return Value(emitter_.quantized(shaped, chain.dtype));
+    return chain_value(chain, shaped);
   });
 }
 
@@ -246,7 +260,7 @@ std::optional<Value> Int8Lowering::lower_cat(const Call& call) {
 std::optional<Value> Int8Lowering::lower_unary(const Call& call) {
   const auto value = emitter_.on_grid(first_tensor(call));
   if (!value || !value->bytes.is_dense()) return std::nullopt;
-  const auto chain = find_int8_chain(call.node(), emitter_.shared(), false);
+  const auto chain = find_int8_chain(call.node(), emitter_.shared());
   if (!chain) return std::nullopt;
   std::vector<Value> args;
   for (const ArgSchema& arg : call.schema().args) args.push_back(call.arg(arg.name));
@@ -255,10 +269,10 @@ std::optional<Value> Int8Lowering::lower_unary(const Call& call) {
     return clamped(*evaluate_now(Call(call.node(), call.schema(), args)).tensor(), chain->bounds);
   };
   const auto table = table_of(value->grid, chain->grid, chain->dtype, function);
-  return postpone(*chain, value->bytes.sizes(), [this, bytes = value->bytes, dtype = chain->dtype, table] {
+  return postpone(*chain, value->bytes.sizes(), [this, bytes = value->bytes, chain = *chain, table] {
     const Tensor out = emitter_.allocate(DType::uint8, bytes.sizes(), bytes.strides());
     emitter_.emit(runtime::int8::table_step(emitter_.name(), runtime::int8::kernels(), bytes, out, table));
-    return Value(emitter_.quantized(out, dtype));
+    return chain_value(chain, out);
   });
 }
 

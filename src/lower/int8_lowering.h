@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "lower/attention_pattern.h"
 #include "lower/emitter.h"
 #include "lower/int8_chain.h"
 #include "ops/call.h"
@@ -15,7 +16,10 @@ namespace qdq::lower {
 //
 //     dequantize -> conv -> relu -> quantize            becomes   int8:convolution
 //     dequantize -> conv -> add(dequantize) -> quantize           int8:convolution with a residual
+//     dequantize -> linear -> gelu -> quantize                    int8:linear with a function of its results
 //     dequantize -> conv                                          int8:convolution with float results
+//     dequantize -> matmul(dequantize) -> quantize                int8:matmul
+//     dequantize -> matmul -> softmax -> quantize -> dequantize -> matmul -> quantize      int8:attention
 //     dequantize -> max_pool                                      int8:max_pool, still dequantized
 //     dequantize -> sigmoid -> quantize                           int8:table
 //
@@ -40,14 +44,28 @@ class Int8Lowering {
   std::optional<Value> lower_dequantize(const Call& call);
   std::optional<Value> lower_convolution(const Call& call);
   std::optional<Value> lower_linear(const Call& call);
+  std::optional<Value> lower_matmul(const Call& call);
   std::optional<Value> lower_addition(const Call& call);
   std::optional<Value> lower_max_pool(const Call& call);
   std::optional<Value> lower_average(const Call& call);
   std::optional<Value> lower_cat(const Call& call);
   std::optional<Value> lower_unary(const Call& call);
 
+  // Attention between its two products.
+  struct PendingAttention {
+    AttentionPattern pattern;
+    OnGrid query, key;
+    integer::Grid probabilities;
+    std::optional<Int8Chain> chain;
+  };
+  std::optional<Value> begin_attention(const Call& call, const OnGrid& query, const OnGrid& key);
+  Value lower_attention(const Call& call, const PendingAttention& pending);
+  Tensor emit_attention(const PendingAttention& pending, const OnGrid& value);
+
   // The op and what lies behind it are computed at the chain's quantize node. Returns the op's value, which nobody reads.
   Value postpone(const Int8Chain& chain, const Shape& sizes, Emit emit);
+  // The bytes of the chain's op as the value of its quantize node.
+  Value chain_value(const Int8Chain& chain, Tensor bytes);
   // Emits the convolution, or postpones it to the chain's end. `sizes`: of the op's value, if it is not that of `dst` (linear).
   Value finish(runtime::int8::Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes);
   std::nullopt_t refuse(const Call& call, const std::string& reason);
@@ -56,6 +74,7 @@ class Int8Lowering {
   std::function<const Value&(const Node&)> value_of_;
   std::unordered_set<const Node*> absorbed_;
   std::unordered_map<const Node*, Emit> postponed_;
+  std::unordered_map<const Node*, PendingAttention> attentions_;  // by the second product
 };
 
 // `bytes` [N, C, spatial...] with the channels innermost, copied if need be.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lower/fuse_attention.h"
 #include "lower/fuse_post_ops.h"
 #include "lower/int8_lowering.h"
 #include "lower/kernel_list.h"
@@ -36,6 +37,7 @@ class Specialiser {
       : shared_(shared),
         emitter_(shared),
         int8_(emitter_, [this](const Node& node) -> const Value& { return values_.at(&node); }),
+        attention_(emitter_),
         inputs_(inputs) {}
 
   Specialisation run() {
@@ -115,6 +117,8 @@ class Specialiser {
     }
     const Call call = bind(node, *schema, [&](const Node& producer) { return computed(producer); });
     if (can_fold(node, call)) return fold(node, call);
+    if (auto value = attention_.lower(call, [&](const Node& producer) -> const Value& { return computed(producer); }))
+      return value;
     if (auto value = fuse(call)) return value;
     if (schema->mutates()) return visit_in_place(node, call);
     if (const LowerFn lower = find_kernel(node.target()))
@@ -250,6 +254,7 @@ class Specialiser {
   Shared& shared_;
   Emitter emitter_;
   Int8Lowering int8_;
+  AttentionFusion attention_;
   std::unordered_map<const Node*, Call> deferred_;  // weights whose readers may not need their float values
   const std::vector<Value>& inputs_;
   std::size_t next_input_ = 0;

@@ -3,6 +3,8 @@
 #include <array>
 
 #include "reference/eval.h"
+#define QDQ_FMA(a, b, c) __builtin_fmaf(a, b, c)
+#include "tensor/elementary.h"
 
 namespace qdq::integer {
 namespace {
@@ -62,6 +64,20 @@ double channel_scale(const Weight& weight, std::int64_t channel) {
   return static_cast<double>(scales.data<float>()[scales.numel() == 1 ? 0 : channel]);
 }
 
+float activated(Activation activation, float x, float slope) {
+  switch (activation) {
+    case Activation::leaky_relu: return elementary::leaky_relu(x, slope);
+    case Activation::hardswish: return elementary::hardswish(x);
+    case Activation::hardsigmoid: return elementary::hardsigmoid(x);
+    case Activation::sigmoid: return elementary::sigmoid_approx(x);
+    case Activation::silu: return elementary::silu(x);
+    case Activation::tanh: return elementary::tanh_approx(x);
+    case Activation::gelu_erf: return elementary::gelu_from(kGeluErf, x);
+    case Activation::gelu_tanh: return elementary::gelu_from(kGeluTanh, x);
+  }
+  throw InternalError("an activation without a formula");
+}
+
 // Turns sums into elements of the result, by output channel.
 class Writer {
  public:
@@ -77,6 +93,11 @@ class Writer {
       const float value = rescale(sum, static_cast<float>(input_scale_ * weight_scale), static_cast<float>(bias));
       out_.data<float>()[index] =
           std::clamp(value, static_cast<float>(result_.bounds.low), static_cast<float>(result_.bounds.high));
+      return;
+    }
+    if (result_.activation) {
+      const float value = rescale(sum, static_cast<float>(input_scale_ * weight_scale), static_cast<float>(bias));
+      write_byte(index, activated_byte(activated(*result_.activation, value, result_.slope), result_.grid));
       return;
     }
     const float multiplier = product_multiplier(input_scale_, weight_scale, result_.grid);
@@ -187,6 +208,47 @@ Tensor matmul(const Quantized& a, const Quantized& b, const Result& result) {
     writer.write(i, sum, b.grid.scale, 0.0);
   }
   return writer.result();
+}
+
+Tensor softmax(const Tensor& scores, DType dtype, const Grid& grid) {
+  constexpr std::size_t kLanes = 16;
+  const std::int64_t n = scores.size(-1);
+  const Tensor rows = scores.contiguous();
+  Writer writer({dtype, grid, {}}, scores.sizes(), 1.0, {});
+  for (std::int64_t row = 0; row < scores.numel() / n; ++row) {
+    const float* score = rows.data<float>() + row * n;
+    const float top = *std::max_element(score, score + n);
+    std::vector<float> e;
+    std::array<float, kLanes> lanes = {};
+    for (std::int64_t i = 0; i < n; ++i) {
+      e.push_back(elementary::exp_approx(score[i] - top));
+      lanes[static_cast<std::size_t>(i) % kLanes] += e.back();
+    }
+    for (std::size_t apart = kLanes / 2; apart > 0; apart /= 2)
+      for (std::size_t l = 0; l < apart; ++l) lanes[l] += lanes[l + apart];
+    const float factor = inverse_scale(grid.scale) / lanes[0];
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto zero_point = static_cast<float>(grid.zero_point), low = static_cast<float>(grid.low) - zero_point;
+      float level = e[static_cast<std::size_t>(i)] * factor;
+      level = std::min(level > low ? level : low, static_cast<float>(grid.high) - zero_point);
+      writer.write_byte(row * n + i, static_cast<std::uint8_t>(round_half_even(level) + zero_point));
+    }
+  }
+  return writer.result();
+}
+
+Tensor attention(const Quantized& query, const Quantized& key, const Quantized& value, double scale, const Tensor& mask,
+                 const Result& probabilities, const Result& result) {
+  Quantized scaled = query;
+  scaled.grid.scale *= scale;
+  Result to_float;
+  to_float.dtype = DType::float32;
+  const Tensor scores = matmul(scaled, key, to_float);
+  const Tensor added = mask.defined() ? mask.contiguous() : mask;
+  if (mask.defined())
+    for (std::int64_t i = 0; i < scores.numel(); ++i) scores.data<float>()[i] += added.data<float>()[i];
+  const Quantized weights = {softmax(scores, probabilities.dtype, probabilities.grid), probabilities.grid};
+  return matmul(weights, value, result);
 }
 
 Tensor add(const Quantized& a, const Quantized& b, const Result& result) {

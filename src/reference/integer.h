@@ -3,6 +3,7 @@
 
 #include "ops/conv.h"
 #include "ops/pool.h"
+#include "tensor/activation.h"
 #include "tensor/integer_math.h"
 
 // The integer engine's ops in plain loops: they define the bits that its kernels give (docs/numerics.md, "The integer engine").
@@ -24,7 +25,9 @@ struct Weight {
 struct Result {
   DType dtype = DType::uint8;
   Grid grid;
-  Bounds bounds;  // of the activation in between
+  Bounds bounds;                              // of the activation in between
+  std::optional<Activation> activation = {};  // one that does not clamp: then there are no bounds and no residual
+  float slope = 0.0f;                         // of leaky_relu
 };
 
 // `out_sizes` are those of conv_output_sizes; bias: [O] float32 or undefined; residual: of the result's sizes.
@@ -35,6 +38,12 @@ Tensor linear(const Quantized& input, const Weight& weight, const Tensor& bias, 
               const std::optional<Quantized>& residual = {});
 // a [..., M, K] and b [..., K, N] with the same batch dimensions.
 Tensor matmul(const Quantized& a, const Quantized& b, const Result& result);
+// Probabilities as bytes of `grid`, values of `dtype`: scores float32 [..., N].
+Tensor softmax(const Tensor& scores, DType dtype, const Grid& grid);
+// softmax(scale * query key + mask) value, the probabilities on `probabilities`, whose dtype is uint8 or int8: query [..., M, D],
+// key [..., D, N], value [..., N, F], mask float32 [..., M, N] or undefined.
+Tensor attention(const Quantized& query, const Quantized& key, const Quantized& value, double scale, const Tensor& mask,
+                 const Result& probabilities, const Result& result);
 // Same sizes.
 Tensor add(const Quantized& a, const Quantized& b, const Result& result);
 // input [N, C, spatial...]. A window's places beyond the input are no candidates.

@@ -67,6 +67,11 @@ inline float rescale(std::int32_t sum, float multiplier, float offset) {
   return std::fma(static_cast<float>(sum), multiplier, offset);
 }
 
+// The byte of an activation's float result, as quantize makes it.
+inline std::uint8_t activated_byte(float value, const Grid& grid) {
+  return static_cast<std::uint8_t>(bound_level(static_cast<double>(value), grid));
+}
+
 // low and high are whole numbers.
 inline std::uint8_t to_byte(float value, float low, float high) {
   return static_cast<std::uint8_t>(round_half_even(std::clamp(value, low, high)));

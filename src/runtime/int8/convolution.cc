@@ -21,6 +21,7 @@ class Bound {
         src_(operands[0].data<std::uint8_t>()),
         src_end_(reinterpret_cast<const std::uint8_t*>(operands[0].storage()->data() + operands[0].storage()->size())),
         out_(operands.back().raw_data()),
+        activation_(convolution.activation),
         to_float_(operands.back().dtype() == DType::float32),
         residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
         runs_(geometry_.runs(convolution.weights->depth())),
@@ -65,11 +66,37 @@ class Bound {
       const std::int64_t stride = quads * width;
       taps.assign(static_cast<std::size_t>((end - begin) * stride), outside_.data());
       geometry_.find(src_, outside_.data(), begin, end - begin, taps.data(), stride);
-      auto* out = reinterpret_cast<std::uint8_t*>(out_) + begin * channels;
-      weights_->kernels().depthwise->run({taps.data(), end - begin, quads, width, slides_, channels, weights_->bytes(),
-                                          start_.data(), rescale(0), out, channels});
+      DepthwiseRun run = {};
+      run.taps = taps.data();
+      run.pixels = end - begin;
+      run.quads = quads;
+      run.width = width;
+      run.slides = slides_;
+      run.channels = channels;
+      run.weights = weights_->bytes();
+      run.start = start_.data();
+      run.rescale = rescale(0);
+      run.out = bytes_at(begin * channels);
+      run.out_stride = channels;
+      if (activation_) {
+        run.out_stride = static_cast<std::int64_t>(start_.size());
+        run.floats = scratch((end - begin) * run.out_stride);
+      }
+      weights_->kernels().depthwise->run(run);
+      if (activation_)
+        weights_->kernels().activate(bytes_at(begin * channels), channels, run.floats, run.out_stride, end - begin,
+                                     channels, *activation_);
     });
   }
+
+  // Memory of this thread until the next call.
+  static float* scratch(std::int64_t floats) {
+    static thread_local std::vector<float> memory;
+    if (memory.size() < static_cast<std::size_t>(floats)) memory.resize(static_cast<std::size_t>(floats));
+    return memory.data();
+  }
+
+  std::uint8_t* bytes_at(std::int64_t element) const { return reinterpret_cast<std::uint8_t*>(out_) + element; }
 
   void run_gemm() const {
     const std::int64_t pixels = geometry_.pixels();
@@ -124,14 +151,22 @@ class Bound {
     arguments.out_stride = channels;
     arguments.used_columns = tile.used;
     arguments.to_float = to_float_;
+    if (activation_) {  // floats of one call, still in the first-level cache when they become bytes
+      arguments.out_stride = tile.kernel->columns;
+      arguments.out = scratch(most * arguments.out_stride);
+      arguments.to_float = true;
+    }
     for (std::int64_t call = 0; call < calls; ++call) {
       const std::int64_t begin = count * call / calls;
       const std::int64_t end = count * (call + 1) / calls;
       const std::int64_t at = (first + begin) * channels + tile.channel;
       arguments.rows = rows + begin * taps;
       arguments.residual = residual_ ? residual_ + at : nullptr;
-      arguments.out = out_ + at * (to_float_ ? 4 : 1);
+      if (!activation_) arguments.out = out_ + at * (to_float_ ? 4 : 1);
       by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
+      if (activation_)
+        weights_->kernels().activate(bytes_at(at), channels, static_cast<const float*>(arguments.out),
+                                     arguments.out_stride, end - begin, tile.used, *activation_);
     }
   }
 
@@ -173,6 +208,7 @@ class Bound {
   const std::uint8_t* src_;
   const std::uint8_t* src_end_;
   std::byte* out_;
+  std::optional<ActivationRescale> activation_;
   bool to_float_;
   const std::uint8_t* residual_;
   std::vector<std::pair<std::int64_t, std::int64_t>> runs_;

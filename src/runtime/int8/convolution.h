@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct Convolution {
   Window window;
   std::uint8_t zero_point = 0;  // what lies beyond the input
   ChannelRescale rescale;
+  // The float results become bytes through a function; then there is no residual, and `rescale` does not clamp.
+  std::optional<ActivationRescale> activation = {};
 };
 Step convolution_step(std::string name, const Convolution& convolution);
 

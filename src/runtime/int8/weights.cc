@@ -37,7 +37,8 @@ namespace {
 
 std::int64_t rounded_up(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-// The kernel for the next columns when `left` are left: as wide as possible, but no narrow one should be left for the end.
+}  // namespace
+
 const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t left) {
   const std::int64_t unit = kernels.back().columns;
   const std::int64_t wanted = rounded_up(left, unit);
@@ -47,8 +48,6 @@ const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t 
   }
   return kernels.back();
 }
-
-}  // namespace
 
 void PackedWeights::pack_gemm(const std::int8_t* filters) {
   method_ = depth_ % 4 == 0 ? Method::indirect : Method::gathered;

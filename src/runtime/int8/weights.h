@@ -17,6 +17,9 @@ struct Filters {
 // Weights [O, C / groups, k...], transposed ones [C, O / groups, k...], in the order of Filters.
 Filters filters_of(const Tensor& weight, std::int64_t groups, bool transposed);
 
+// The kernel for the next columns when `left` are left: as wide as possible, but no narrow one should be left for the end.
+const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t left);
+
 // Filters in the order in which the kernels read them, padded with zeros. Made once for all plans of a program.
 class PackedWeights {
  public:

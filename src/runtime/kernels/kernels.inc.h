@@ -1,7 +1,7 @@
 // The kernels of one instruction set: the including file defines QDQ_ISA. No standard library in here: an inline function
 // compiled for AVX-512 must not become the one copy that the linker keeps.
 #include "runtime/kernels/kernels.h"
-#include "runtime/kernels/math.h"
+#include "tensor/elementary.h"
 
 #define QDQ_STRING_(x) #x
 #define QDQ_STRING(x) QDQ_STRING_(x)
@@ -9,6 +9,7 @@
 namespace qdq::runtime::QDQ_ISA {
 namespace {
 
+using namespace elementary;
 using std::int32_t;
 using std::int64_t;
 using std::int8_t;
@@ -133,24 +134,14 @@ void unary(UnaryOp op, float* out, const float* a, int64_t n, float p0, float p1
       }
       return;
     }
-    case UnaryOp::leaky_relu: QDQ_LOOP(x > 0.0f ? x : x * p0);
-    case UnaryOp::hardswish:
-      for (int64_t i = 0; i < n; ++i) {
-        const float low = a[i] + 3.0f < 0.0f ? 0.0f : a[i] + 3.0f;
-        out[i] = a[i] * (low > 6.0f ? 6.0f : low) / 6.0f;
-      }
-      return;
-    case UnaryOp::hardsigmoid:
-      for (int64_t i = 0; i < n; ++i) {
-        const float low = a[i] + 3.0f < 0.0f ? 0.0f : a[i] + 3.0f;
-        out[i] = (low > 6.0f ? 6.0f : low) / 6.0f;
-      }
-      return;
+    case UnaryOp::leaky_relu: QDQ_LOOP(leaky_relu(x, p0));
+    case UnaryOp::hardswish: QDQ_LOOP(hardswish(x));
+    case UnaryOp::hardsigmoid: QDQ_LOOP(hardsigmoid(x));
     case UnaryOp::sigmoid: QDQ_LOOP(sigmoid_approx(x));
-    case UnaryOp::silu: QDQ_LOOP(x / (1.0f + exp_approx(-x)));
+    case UnaryOp::silu: QDQ_LOOP(silu(x));
     case UnaryOp::tanh: QDQ_LOOP(tanh_approx(x));
-    case UnaryOp::gelu_erf: QDQ_LOOP(x * 0.5f * (1.0f + erf_approx(x * 0.70710678f)));
-    case UnaryOp::gelu_tanh: QDQ_LOOP(0.5f * x * (1.0f + tanh_approx(0.79788456f * (x + 0.044715f * x * x * x))));
+    case UnaryOp::gelu_erf: QDQ_LOOP(gelu_erf(x));
+    case UnaryOp::gelu_tanh: QDQ_LOOP(gelu_tanh(x));
     case UnaryOp::exp: QDQ_LOOP(exp_approx(x));
     case UnaryOp::erf: QDQ_LOOP(erf_approx(x));
     case UnaryOp::neg: QDQ_LOOP(-x);

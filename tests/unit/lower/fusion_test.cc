@@ -145,5 +145,43 @@ TEST(FoldBatchNorm, NotBehindAnActivation) {
   expect_like_reference(t.program, {input});
 }
 
+// softmax(query key / 2 + mask) value on [batch, heads, positions, width], spelled out; returns the scaled scores.
+Node& spelled_out_attention(TestProgram& t, const Shape& sizes, Node& mask) {
+  Node& query = t.input("query", sizes);
+  Node& key = t.g.call_function("aten.transpose.int", {t.input("key", sizes), -2, -1});
+  Node& value = t.input("value", sizes);
+  Node& scores = t.g.call_function("aten.matmul.default", {query, key});
+  Node& scaled = t.g.call_function("aten.mul.Tensor", {scores, 0.5});
+  Node& masked = t.g.call_function("aten.add.Tensor", {scaled, mask});
+  Node& dropout =
+      t.g.call_function("aten.dropout.default", {t.g.call_function("aten.softmax.int", {masked, -1}), 0.1, false});
+  t.output({&t.g.call_function("aten.matmul.default", {dropout, value})});
+  return scaled;
+}
+
+TEST(FuseAttention, RunsSpelledOutAttentionAsOneStep) {
+  const Shape sizes = {2, 3, 5, 8};
+  TestProgram t;
+  spelled_out_attention(t, sizes, t.input("mask", {2, 1, 1, 5}));
+  const std::vector<Tensor> inputs = {random_tensor({2, 1, 1, 5}, 4), random_tensor(sizes, 1), random_tensor(sizes, 2),
+                                      random_tensor(sizes, 3)};
+  const Kinds kinds = step_kinds(t.program, inputs);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "attention"), 1);
+  for (const char* kind : {"batched_matmul", "binary", "softmax"})
+    EXPECT_EQ(std::count(kinds.begin(), kinds.end(), kind), 0) << kind;
+  expect_like_reference(t.program, inputs);
+}
+
+TEST(FuseAttention, NotWhenTheScoresAreKept) {
+  const Shape sizes = {2, 3, 5, 8};
+  TestProgram t;
+  Node& mask = t.input("mask", {2, 1, 1, 5});
+  const Node& scaled = spelled_out_attention(t, sizes, mask);
+  const std::vector<Tensor> inputs = {random_tensor({2, 1, 1, 5}, 4), random_tensor(sizes, 1), random_tensor(sizes, 2),
+                                      random_tensor(sizes, 3)};
+  const Kinds kinds = step_kinds(t.program, inputs, nullptr, scaled.name());
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "batched_matmul"), 2);
+}
+
 }  // namespace
 }  // namespace qdq::lower::testing

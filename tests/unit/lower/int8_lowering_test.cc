@@ -144,6 +144,110 @@ TEST_P(Int8Lowering, AResultThatNobodyQuantizesIsFloat) {
   expect_like_reference(t.program, {input});
 }
 
+TEST_P(Int8Lowering, GeluIsPartOfTheLinearLayerInFrontOfIt) {
+  Node& x = t.input("x", {3, 10});
+  const Weight w = weight({70, 10}, 1);
+  Node& linear = t.g.call_function("aten.linear.default", {through(x, kIn), *w.node, *w.bias_node});
+  t.output({&quantize(t.g.call_function("aten.gelu.default", {linear}), kOut)});
+  const Tensor input = random_tensor({3, 10}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "unary"), 0);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "quantize"), 1);  // the input's
+  integer::Result activated = result(kOut);
+  activated.activation = Activation::gelu_erf;
+  EXPECT_TRUE(bit_equal(run(input), integer::linear(quantized(input, kIn), w.value, w.bias, activated)));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, HardswishIsPartOfADepthwiseConvolution) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({8, 1, 3, 3}, 1);
+  Node& conv = t.g.call_function("aten.conv2d.default", {through(x, kIn), *w.node, *w.bias_node, P::ints({1, 1}),
+                                                         P::ints({1, 1}), P::ints({1, 1}), 8});
+  t.output({&quantize(t.g.call_function("aten.hardswish_.default", {conv}), kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "unary"), 0);
+  integer::Result activated = result(kOut);
+  activated.activation = Activation::hardswish;
+  ConvParams params = kConv;
+  params.groups = 8;
+  EXPECT_TRUE(
+      bit_equal(run(input), integer::convolution(quantized(input, kIn), w.value, w.bias, params, kSizes, activated)));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, WhatLiesBetweenALinearLayerAndItsQuantizeMovesBytes) {
+  Node& x = t.input("x", {2, 3, 8});
+  const Weight w = weight({12, 8}, 1);
+  Node& linear = t.g.call_function("aten.linear.default", {through(x, kIn), *w.node, *w.bias_node});
+  Node& heads = t.g.call_function("aten.view.default", {linear, P::ints({2, 3, 4, 3})});
+  Node& turned = t.g.call_function("aten.transpose.int", {heads, 1, 2});
+  Node& joined = t.g.call_function("aten.reshape.default", {turned, P::ints({2, 4, 9})});
+  t.output({&quantize(t.g.call_function("aten.relu.default", {joined}), kOut)});
+  const Tensor input = random_tensor({2, 3, 8}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "quantize"), 1);  // the input's
+  const Tensor wanted = integer::linear(quantized(input, kIn), w.value, w.bias,
+                                        result(kOut, {0.0, std::numeric_limits<double>::infinity()}));
+  EXPECT_TRUE(bit_equal(
+      run(input),
+      wanted.reshape({2, 3, 4, 3}).permute(std::array<std::int64_t, 4>{0, 2, 1, 3}).contiguous().reshape({2, 4, 9})));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, ProductsOfTwoActivations) {
+  Node& x = t.input("x", {2, 5, 12});
+  Node& turned = t.g.call_function("aten.transpose.int", {x, 1, 2});
+  Node& product = t.g.call_function("aten.bmm.default", {through(x, kIn), through(turned, {0.03, 100})});
+  t.output({&quantize(product, {0.2, 60})});
+  const Tensor input = random_tensor({2, 5, 12}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "batched_matmul"), 0);
+  const Tensor other = input.permute(std::array<std::int64_t, 3>{0, 2, 1}).contiguous();
+  const Tensor wanted = integer::matmul(quantized(input, kIn), quantized(other, {0.03, 100}), result({0.2, 60}));
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, AttentionWithQuantizedProductsIsOneStep) {
+  const Shape sizes = {2, 5, 3, 8};  // [batch, positions, heads, width]
+  Node& x = t.input("x", sizes);
+  Node& heads = t.g.call_function("aten.transpose.int", {x, 1, 2});
+  Node& keys = t.g.call_function("aten.transpose.int", {heads, -2, -1});
+  Node& mask = t.weight("mask", random_tensor({5, 5}, 3, -3.0f, 0.0f));
+  TensorMeta meta;
+  meta.dtype = DType::float32;
+  meta.sizes = {5, 5};
+  meta.strides = {5, 1};
+  mask.type.v = meta;
+  Node& scores = t.g.call_function("aten.matmul.default", {through(heads, kIn), through(keys, {0.03, 100})});
+  Node& scaled = t.g.call_function("aten.div.Tensor", {scores, 2.0});
+  Node& masked = t.g.call_function("aten.add.Tensor", {scaled, mask});
+  Node& softmax = t.g.call_function("aten.softmax.int", {masked, -1});
+  constexpr Scale kProbability = {1.0 / 255, 0};
+  Node& sum = t.g.call_function("aten.matmul.default", {through(softmax, kProbability), through(heads, {0.02, 120})});
+  Node& together = t.g.call_function("aten.transpose.int", {sum, 1, 2});
+  Node& flat = t.g.call_function("aten.reshape.default", {together, P::ints({2, 5, 24})});
+  t.output({&quantize(flat, kOut)});
+  const Tensor input = random_tensor(sizes, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  for (const char* kind : {"softmax", "binary", "batched_matmul", "copy"})
+    EXPECT_EQ(std::count(kinds.begin(), kinds.end(), kind), 0) << kind;
+  const Tensor query = input.permute(std::array<std::int64_t, 4>{0, 2, 1, 3}).contiguous();
+  const Tensor key = input.permute(std::array<std::int64_t, 4>{0, 2, 3, 1}).contiguous();
+  const Tensor all_masks = Tensor::empty(DType::float32, {2, 3, 5, 5});
+  const Tensor one_mask = random_tensor({5, 5}, 3, -3.0f, 0.0f);
+  for (std::int64_t i = 0; i < all_masks.numel(); ++i)
+    all_masks.data<float>()[i] = one_mask.data<float>()[i % one_mask.numel()];
+  const Tensor wanted =
+      integer::attention(quantized(query, kIn), quantized(key, {0.03, 100}), quantized(query, {0.02, 120}), 0.5,
+                         all_masks, result(kProbability), result(kOut));
+  EXPECT_TRUE(
+      bit_equal(run(input), wanted.permute(std::array<std::int64_t, 4>{0, 2, 1, 3}).contiguous().reshape({2, 5, 24})));
+  expect_one_step(input);
+}
+
 TEST_P(Int8Lowering, SumsOfTwoQuantizedValues) {
   Node& x = t.input("x", kSizes);
   Node& sum = t.g.call_function("aten.add.Tensor", {through(x, kIn), through(x, {0.05, 30})});

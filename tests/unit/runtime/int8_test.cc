@@ -7,6 +7,7 @@
 #include "reference/integer.h"
 #include "runtime/int8/convolution.h"
 #include "runtime/int8/elementwise.h"
+#include "runtime/int8/matmul.h"
 #include "runtime/int8/pooling.h"
 
 namespace qdq::runtime::int8 {
@@ -124,9 +125,15 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   if (random.between(0, 3) == 0) result.dtype = DType::float32;
   // Results from a narrow to a wide share of the bytes.
   result.grid = random.grid(random.real(0.003, 0.3));
-  if (random.between(0, 1)) result.bounds = {0.0, random.between(0, 1) ? 6.0 : std::numeric_limits<double>::infinity()};
+  if (result.dtype == DType::uint8 && random.between(0, 2) == 0) {
+    result.activation = static_cast<Activation>(random.between(0, static_cast<std::int64_t>(Activation::gelu_tanh)));
+    result.slope = 0.1f;
+  }
+  if (!result.activation && random.between(0, 1))
+    result.bounds = {0.0, random.between(0, 1) ? 6.0 : std::numeric_limits<double>::infinity()};
   std::optional<integer::Quantized> residual;
-  if (result.dtype == DType::uint8 && random.between(0, 1)) residual = {random.bytes(sizes), random.grid(0.02)};
+  if (result.dtype == DType::uint8 && !result.activation && random.between(0, 1))
+    residual = {random.bytes(sizes), random.grid(0.02)};
 
   Convolution convolution;
   convolution.src = channels_last(input.values, random.between(0, 1) * 5);
@@ -141,7 +148,7 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   ChannelRescale& rescale = convolution.rescale;
   for (std::int64_t o = 0; o < sizes[1]; ++o) {
     const double scale = weight.scales.data<float>()[o], b = bias.data<float>()[o];
-    if (result.dtype == DType::float32) {
+    if (result.dtype == DType::float32 || result.activation) {
       rescale.multiplier.push_back(static_cast<float>(input.grid.scale * scale));
       rescale.offset.push_back(static_cast<float>(b));
     } else {
@@ -150,7 +157,14 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
                                         : integer::bias_offset(b, result.grid));
     }
   }
-  const bool to_float = result.dtype == DType::float32;
+  const bool to_float = result.dtype == DType::float32 || result.activation;
+  if (result.activation)
+    convolution.activation = {*result.activation,
+                              result.slope,
+                              inverse_scale(result.grid.scale),
+                              static_cast<float>(result.grid.zero_point),
+                              static_cast<float>(result.grid.low),
+                              static_cast<float>(result.grid.high)};
   rescale.low = to_float ? static_cast<float>(result.bounds.low) : integer::low_level(result.bounds, result.grid);
   rescale.high = to_float ? static_cast<float>(result.bounds.high) : integer::high_level(result.bounds, result.grid);
   if (residual) rescale.residual_multiplier = integer::summand_multiplier(residual->grid, result.grid);
@@ -160,7 +174,7 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
 }
 
 TEST_P(Int8Kernels, ConvolutionsOfRandomShapesGiveTheBitsOfTheReference) {
-  for (unsigned seed = 0; seed < 80; ++seed) {
+  for (unsigned seed = 0; seed < 120; ++seed) {
     check_convolution(*GetParam(), seed);
     if (HasFailure()) return;
   }
@@ -211,6 +225,91 @@ TEST_P(Int8Kernels, AdditionsTablesAndPoolsGiveTheBitsOfTheReference) {
                               integer::high_level({}, result.grid)}));
     EXPECT_TRUE(bit_equal(average.contiguous(), integer::average_pool(a, params, true, pooled, result)));
     if (HasFailure()) return;
+  }
+}
+
+// [B, H, M, N] as views of other memory orders.
+Tensor with_heads_inside(const Tensor& t) {
+  return t.permute(std::array<std::int64_t, 4>{0, 2, 1, 3})
+      .contiguous()
+      .permute(std::array<std::int64_t, 4>{0, 2, 1, 3});
+}
+Tensor with_columns_inside(const Tensor& t) {
+  return t.permute(std::array<std::int64_t, 4>{0, 1, 3, 2})
+      .contiguous()
+      .permute(std::array<std::int64_t, 4>{0, 1, 3, 2});
+}
+
+TensorRescale rescale_to(const integer::Result& result, double a_scale, double b_scale) {
+  if (result.dtype == DType::float32)
+    return {static_cast<float>(a_scale * b_scale), 0.0f, -std::numeric_limits<float>::infinity(),
+            std::numeric_limits<float>::infinity()};
+  return {integer::product_multiplier(a_scale, b_scale, result.grid), integer::bias_offset(0.0, result.grid),
+          integer::low_level(result.bounds, result.grid), integer::high_level(result.bounds, result.grid)};
+}
+
+TEST_P(Int8Kernels, ProductsOfTwoActivationsGiveTheBitsOfTheReference) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const std::int64_t batch = random.between(1, 2), heads = random.between(1, 3), m = random.between(1, 70),
+                       k = random.between(1, 40), n = random.between(1, 150);
+    const integer::Quantized a = {random.bytes({batch, heads, m, k}), random.grid(0.02)};
+    integer::Quantized b = {random.bytes({batch, heads, k, n}), random.grid(0.03)};
+    if (random.between(0, 2) == 0) b.grid.zero_point = 128;  // no part of the row
+    integer::Result result;
+    if (random.between(0, 3) == 0) result.dtype = DType::float32;
+    result.grid = random.grid(random.real(0.05, 0.5));
+    const std::int64_t order = random.between(0, 2);
+    const Tensor right = order == 0   ? b.values
+                         : order == 1 ? with_columns_inside(b.values)
+                                      : with_heads_inside(b.values);
+    const Tensor out = Tensor::empty(result.dtype, {batch, heads, m, n});
+    run(matmul_step("matmul", *GetParam(),
+                    {{random.between(0, 1) ? a.values : with_heads_inside(a.values), a.grid.zero_point},
+                     {right, b.grid.zero_point},
+                     out,
+                     rescale_to(result, a.grid.scale, b.grid.scale)}));
+    ASSERT_TRUE(bit_equal(out, integer::matmul(a, b, result)));
+  }
+}
+
+TEST_P(Int8Kernels, AttentionGivesTheBitsOfTheReference) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const std::int64_t batch = random.between(1, 2), heads = random.between(1, 3), m = random.between(1, 60),
+                       d = random.between(1, 40), n = random.between(1, 90), f = random.between(1, 70);
+    const integer::Quantized query = {random.bytes({batch, heads, m, d}), random.grid(0.02)};
+    const integer::Quantized key = {random.bytes({batch, heads, d, n}), random.grid(0.02)};
+    const integer::Quantized value = {random.bytes({batch, heads, n, f}), random.grid(0.03)};
+    integer::Result probabilities, result;
+    probabilities.grid = {1.0 / static_cast<double>(random.between(100, 300)), 0, 0, 255};
+    if (random.between(0, 1)) probabilities.grid.zero_point = static_cast<std::int32_t>(random.between(0, 40));
+    if (random.between(0, 3) == 0) result.dtype = DType::float32;
+    result.grid = random.grid(random.real(0.005, 0.05));
+    Tensor mask;
+    if (random.between(0, 2) > 0) {
+      mask = random.floats(batch * heads * m * n, -2, 0).reshape({batch, heads, m, n});
+      for (std::int64_t i = 0; i < n / 2; ++i) mask.data<float>()[i] = -kInfinity;
+      if (random.between(0, 2) == 0)  // a row that sees nothing
+        for (std::int64_t i = 0; i < n; ++i) mask.data<float>()[i] = -kInfinity;
+    }
+    Attention attention;
+    attention.query = {with_heads_inside(query.values), query.grid.zero_point};
+    attention.key = {with_columns_inside(key.values), key.grid.zero_point};
+    attention.value = {with_heads_inside(value.values), value.grid.zero_point};
+    attention.mask = mask.defined() && random.between(0, 1) ? with_columns_inside(mask) : mask;
+    attention.dst = with_heads_inside(Tensor::empty(result.dtype, {batch, heads, m, f}));
+    attention.score_multiplier = static_cast<float>(query.grid.scale * 0.25 * key.grid.scale);
+    const integer::Grid& p = probabilities.grid;
+    attention.probabilities = {inverse_scale(p.scale), static_cast<float>(p.zero_point), static_cast<float>(p.low),
+                               static_cast<float>(p.high)};
+    attention.rescale = rescale_to(result, p.scale, value.grid.scale);
+    run(attention_step("attention", *GetParam(), attention));
+    ASSERT_TRUE(bit_equal(attention.dst.contiguous(),
+                          integer::attention(query, key, value, 0.25, mask, probabilities, result)));
   }
 }
 

@@ -38,7 +38,10 @@ void run(const DepthwiseRun& d) {
                  load(taps[d.width - 1] + c, used), weights + 4 * kBlock * q);
       std::int32_t totals[kBlock];
       store_sums(totals, d.start + c, sums);
-      rescale_to_bytes(d.out + pixel * d.out_stride + c, totals, rescale, nullptr, used);
+      if (d.floats)
+        rescale_to_floats(d.floats + pixel * d.out_stride + c, totals, rescale, nullptr, used);
+      else
+        rescale_to_bytes(d.out + pixel * d.out_stride + c, totals, rescale, nullptr, used);
     }
   }
 }

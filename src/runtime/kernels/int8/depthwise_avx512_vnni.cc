@@ -52,16 +52,37 @@ QDQ_INT8_INLINE Sums start_sums(const std::int32_t* start) {
            _mm512_loadu_si512(start + 48)}};
 }
 
-QDQ_INT8_INLINE __m512i rescaled(__m512i sums, const Rescale& rescale, std::int64_t at) {
-  return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(rescale.multiplier + at),
-                                            _mm512_loadu_ps(rescale.offset + at)));
+QDQ_INT8_INLINE __m512 rescaled(__m512i sums, const Rescale& rescale, std::int64_t at) {
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(rescale.multiplier + at),
+                         _mm512_loadu_ps(rescale.offset + at));
+}
+
+QDQ_INT8_INLINE void store_bytes(const Sums& sums, const DepthwiseRun& d, std::int64_t pixel, std::int64_t c,
+                                 __mmask64 used) {
+  const auto levels = [&](int v) { return _mm512_cvtps_epi32(rescaled(sums.at[v], d.rescale, c + 16 * v)); };
+  const __m512i bytes = pack_levels(levels(0), levels(1), levels(2), levels(3));
+  _mm512_mask_storeu_epi8(d.out + pixel * d.out_stride + c, used, clamp_bytes(bytes, d.rescale));
+}
+
+// Each vector has 4 channels of every 16.
+QDQ_INT8_INLINE void store_floats(const Sums& sums, const DepthwiseRun& d, std::int64_t pixel, std::int64_t c) {
+  const __m512 low = _mm512_set1_ps(d.rescale.low), high = _mm512_set1_ps(d.rescale.high);
+  for (int v = 0; v < 4; ++v) {
+    const __m512 values = _mm512_min_ps(_mm512_max_ps(rescaled(sums.at[v], d.rescale, c + 16 * v), low), high);
+    float* out = d.floats + pixel * d.out_stride + c + 4 * v;
+    _mm_storeu_ps(out, _mm512_extractf32x4_ps(values, 0));
+    _mm_storeu_ps(out + 16, _mm512_extractf32x4_ps(values, 1));
+    _mm_storeu_ps(out + 32, _mm512_extractf32x4_ps(values, 2));
+    _mm_storeu_ps(out + 48, _mm512_extractf32x4_ps(values, 3));
+  }
 }
 
 QDQ_INT8_INLINE void store(const Sums& sums, const DepthwiseRun& d, std::int64_t pixel, std::int64_t c,
                            __mmask64 used) {
-  const __m512i bytes = pack_levels(rescaled(sums.at[0], d.rescale, c), rescaled(sums.at[1], d.rescale, c + 16),
-                                    rescaled(sums.at[2], d.rescale, c + 32), rescaled(sums.at[3], d.rescale, c + 48));
-  _mm512_mask_storeu_epi8(d.out + pixel * d.out_stride + c, used, clamp_bytes(bytes, d.rescale));
+  if (d.floats)
+    store_floats(sums, d, pixel, c);
+  else
+    store_bytes(sums, d, pixel, c, used);
 }
 
 template <std::int64_t width>

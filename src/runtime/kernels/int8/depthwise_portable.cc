@@ -18,7 +18,10 @@ void run(const DepthwiseRun& d) {
         for (std::int64_t t = 0; t < d.width * d.quads; ++t)
           sums[i] += taps[t][c + i] * weights[4 * (kBlock * (t / d.width) + i) + t % d.width];
       }
-      rescale_to_bytes(d.out + pixel * d.out_stride + c, sums, rescale, nullptr, used);
+      if (d.floats)
+        rescale_to_floats(d.floats + pixel * d.out_stride + c, sums, rescale, nullptr, used);
+      else
+        rescale_to_bytes(d.out + pixel * d.out_stride + c, sums, rescale, nullptr, used);
     }
   }
 }

@@ -1,5 +1,5 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
-// included the header of its set.
+// included the header of its set. It may define QDQ_HAS_GELU and a function gelu of its own.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -10,6 +10,47 @@ void add(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::i
     out[i] = to_byte(__builtin_fmaf(static_cast<float>(a[i]), p.a_multiplier, right), p.low, p.high);
   }
 }
+
+template <typename Fn>
+QDQ_INT8_INLINE void activate_with(std::uint8_t* out, std::int64_t out_stride, const float* values,
+                                   std::int64_t value_stride, std::int64_t rows, std::int64_t columns,
+                                   const ActivationRescale& rescale, Fn activation) {
+  const ActivationRescale p = rescale;
+  const float low = p.low - p.zero_point, high = p.high - p.zero_point;
+  for (std::int64_t r = 0; r < rows; ++r, out += out_stride, values += value_stride)
+    for (std::int64_t i = 0; i < columns; ++i) {
+      const float level = round_half_even(clamp(activation(values[i]) * p.inverse_scale, low, high)) + p.zero_point;
+      out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(level));
+    }
+}
+
+#ifndef QDQ_HAS_GELU
+void gelu(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride, std::int64_t rows,
+          std::int64_t columns, const ActivationRescale& rescale, const GeluTable& table) {
+  activate_with(out, out_stride, values, value_stride, rows, columns, rescale,
+                [&](float x) { return elementary::gelu_from(table, x); });
+}
+#endif
+
+#define QDQ_ACTIVATE(expression) \
+  return activate_with(out, out_stride, values, value_stride, rows, columns, p, [&](float x) { return expression; })
+
+void activate(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride,
+              std::int64_t rows, std::int64_t columns, const ActivationRescale& p) {
+  using namespace elementary;
+  switch (p.activation) {
+    case Activation::leaky_relu: QDQ_ACTIVATE(leaky_relu(x, p.slope));
+    case Activation::hardswish: QDQ_ACTIVATE(hardswish(x));
+    case Activation::hardsigmoid: QDQ_ACTIVATE(hardsigmoid(x));
+    case Activation::sigmoid: QDQ_ACTIVATE(sigmoid_approx(x));
+    case Activation::silu: QDQ_ACTIVATE(silu(x));
+    case Activation::tanh: QDQ_ACTIVATE(tanh_approx(x));
+    case Activation::gelu_erf: return gelu(out, out_stride, values, value_stride, rows, columns, p, kGeluErf);
+    case Activation::gelu_tanh: return gelu(out, out_stride, values, value_stride, rows, columns, p, kGeluTanh);
+  }
+}
+
+#undef QDQ_ACTIVATE
 
 void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = table[a[i]];
@@ -54,8 +95,118 @@ void average(std::uint8_t* out, const std::uint8_t* const* rows, std::int64_t ta
   }
 }
 
+// Columns whose elements lie side by side: groups of 4 bytes move together.
+void pack_columns(std::int8_t* out, std::int32_t* sums, const std::uint8_t* b, std::int64_t depth, std::int64_t columns,
+                  std::int64_t column_stride, std::int64_t width) {
+  const std::int64_t quads = depth / 4;
+  for (std::int64_t c = 0; c < columns; ++c) {
+    const std::uint8_t* column = b + c * column_stride;
+    for (std::int64_t q = 0; q < quads; ++q) {
+      std::uint32_t four;
+      __builtin_memcpy(&four, column + 4 * q, sizeof four);
+      four ^= 0x80808080u;
+      __builtin_memcpy(out + 4 * (q * width + c), &four, sizeof four);
+    }
+    std::int32_t sum = 0;
+    for (std::int64_t k = 0; k < depth; ++k) sum += column[k];
+    sums[c] += sum - static_cast<std::int32_t>(128 * depth);
+    for (std::int64_t k = 4 * quads; k < depth; ++k)
+      out[4 * (quads * width + c) + k % 4] = static_cast<std::int8_t>(column[k] ^ 0x80);
+  }
+}
+
+// Rows whose elements lie side by side: 4 rows are interleaved.
+void pack_rows(std::int8_t* out, std::int32_t* sums, const std::uint8_t* b, std::int64_t depth,
+               std::int64_t depth_stride, std::int64_t columns, std::int64_t width) {
+  for (std::int64_t k = 0; k < depth; k += 4, out += 4 * width) {
+    const std::int64_t used = depth - k < 4 ? depth - k : 4;
+    const std::uint8_t* row = b + k * depth_stride;
+    if (used == 4) {
+      const std::uint8_t *r0 = row, *r1 = row + depth_stride, *r2 = row + 2 * depth_stride,
+                         *r3 = row + 3 * depth_stride;
+      for (std::int64_t c = 0; c < columns; ++c) {
+        const std::uint32_t four = (static_cast<std::uint32_t>(r0[c]) | static_cast<std::uint32_t>(r1[c]) << 8 |
+                                    static_cast<std::uint32_t>(r2[c]) << 16 | static_cast<std::uint32_t>(r3[c]) << 24) ^
+                                   0x80808080u;
+        __builtin_memcpy(out + 4 * c, &four, sizeof four);
+        sums[c] += r0[c] + r1[c] + r2[c] + r3[c] - 4 * 128;
+      }
+      continue;
+    }
+    for (std::int64_t i = 0; i < used; ++i)
+      for (std::int64_t c = 0; c < columns; ++c) {
+        out[4 * c + i] = static_cast<std::int8_t>(row[i * depth_stride + c] ^ 0x80);
+        sums[c] += row[i * depth_stride + c] - 128;
+      }
+  }
+}
+
+void pack(std::int8_t* out, std::int32_t* sums, const std::uint8_t* b, std::int64_t depth, std::int64_t depth_stride,
+          std::int64_t columns, std::int64_t column_stride, std::int64_t width) {
+  const std::int64_t packed = (depth + 3) / 4 * 4;
+  if (columns < width || packed != depth)
+    for (std::int64_t i = 0; i < packed * width; ++i) out[i] = 0;
+  if (depth_stride == 1) return pack_columns(out, sums, b, depth, columns, column_stride, width);
+  if (column_stride == 1) return pack_rows(out, sums, b, depth, depth_stride, columns, width);
+  for (std::int64_t k = 0; k < depth; ++k)
+    for (std::int64_t c = 0; c < columns; ++c) {
+      const std::uint8_t byte = b[k * depth_stride + c * column_stride];
+      out[4 * (k / 4 * width + c) + k % 4] = static_cast<std::int8_t>(byte ^ 0x80);
+      sums[c] += byte - 128;
+    }
+}
+
+std::int32_t sum(const std::uint8_t* a, std::int64_t n) {
+  std::int32_t total = 0;
+  for (std::int64_t i = 0; i < n; ++i) total += a[i];
+  return total;
+}
+
+constexpr std::int64_t kLanes = 16;
+
+float largest_of(const float* values, std::int64_t n) {
+  constexpr float kLowest = -__builtin_inff();
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = kLowest;
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] = values[i + l] > lanes[l] ? values[i + l] : lanes[l];
+  for (; i < n; ++i) lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
+  for (std::int64_t l = 1; l < kLanes; ++l) lanes[0] = lanes[l] > lanes[0] ? lanes[l] : lanes[0];
+  return lanes[0];
+}
+
+void softmax(std::uint8_t* out, float* scores, const float* mask, std::int64_t n, const ProbabilityRescale& rescale) {
+  const ProbabilityRescale p = rescale;
+  if (mask)
+    for (std::int64_t i = 0; i < n; ++i) scores[i] += mask[i];
+  const float top = largest_of(scores, n);
+  float lanes[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::int64_t l = 0; l < kLanes; ++l) {
+      scores[i + l] = elementary::exp_approx(scores[i + l] - top);
+      lanes[l] += scores[i + l];
+    }
+  for (std::int64_t l = 0; i < n; ++i, ++l) {
+    scores[i] = elementary::exp_approx(scores[i] - top);
+    lanes[l] += scores[i];
+  }
+  for (std::int64_t apart = kLanes / 2; apart > 0; apart /= 2)
+    for (std::int64_t l = 0; l < apart; ++l) lanes[l] += lanes[l + apart];
+  const float factor = p.inverse_scale / lanes[0];
+  const float low = p.low - p.zero_point, high = p.high - p.zero_point;
+  for (i = 0; i < n; ++i) {
+    float level = scores[i] * factor;
+    level = level > low ? level : low;  // NaN becomes low
+    level = level < high ? level : high;
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(level) + p.zero_point));
+  }
+}
+
 }  // namespace
 
-constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add, look_up, flip, max, average};
+constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add,  activate, look_up,
+                                    flip,         max,   average,     pack, sum,      softmax};
 
 }  // namespace qdq::runtime::int8::QDQ_ISA

@@ -27,6 +27,8 @@ void tile(const GemmTile& t) {
   for (std::size_t r = 0; r < R; ++r) {
     std::int32_t totals[16];
     store_sums(totals, t.start, sums[r]);
+    if (t.row_start)
+      for (std::int32_t& total : totals) total += t.row_start[r];
     const std::int64_t at = static_cast<std::int64_t>(r) * t.out_stride;
     const std::uint8_t* residual = t.residual ? t.residual + at : nullptr;
     if (t.to_float)

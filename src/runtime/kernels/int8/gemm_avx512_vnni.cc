@@ -41,9 +41,11 @@ QDQ_INT8_INLINE void store_row(const __m512i (&sums)[V], const GemmTile& t, std:
                                std::index_sequence<v...>) {
   const std::int64_t at = static_cast<std::int64_t>(row) * t.out_stride;
   const Rescale& rescale = t.rescale;
+  const __m512i of_row = _mm512_set1_epi32(t.row_start ? t.row_start[row] : 0);
   __m512 values[V];
-  ((values[v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[v]), _mm512_loadu_ps(rescale.multiplier + 16 * v),
-                                _mm512_loadu_ps(rescale.offset + 16 * v))),
+  ((values[v] =
+        _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(sums[v], of_row)),
+                        _mm512_loadu_ps(rescale.multiplier + 16 * v), _mm512_loadu_ps(rescale.offset + 16 * v))),
    ...);
   if (t.residual) {
     const __m512 multiplier = _mm512_set1_ps(rescale.residual_multiplier);

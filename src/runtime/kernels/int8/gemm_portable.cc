@@ -9,8 +9,8 @@ constexpr std::int64_t kColumns = 16;
 template <std::size_t R>
 void tile(const GemmTile& t) {
   std::int32_t sums[R][kColumns];
-  for (auto& row : sums)
-    for (std::int64_t c = 0; c < kColumns; ++c) row[c] = t.start[c];
+  for (std::size_t r = 0; r < R; ++r)
+    for (std::int64_t c = 0; c < kColumns; ++c) sums[r][c] = t.start[c] + (t.row_start ? t.row_start[r] : 0);
   const std::int8_t* weights = t.weights;
   for (std::int64_t tap = 0; tap < t.taps; ++tap)
     for (std::int64_t at = 0; at < t.depth; at += 4, weights += 4 * kColumns)

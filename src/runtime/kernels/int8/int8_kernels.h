@@ -3,6 +3,8 @@
 #include <span>
 #include <string_view>
 
+#include "tensor/activation.h"
+
 // The inner loops of the integer engine, one file per family and instruction set. Activations are unsigned bytes, weights signed
 // ones, sums int32 without saturation; docs/numerics.md, "The integer engine", says what they compute, and every set
 // computes the same bits. `channels`, `columns` and `n` count elements; pointers need no alignment unless said so.
@@ -24,14 +26,15 @@ struct Rescale {
 struct GemmTile {
   const std::uint8_t* const* rows;  // [r][taps]: each points to `depth` bytes
   std::int64_t taps;
-  std::int64_t depth;            // a multiple of 4
-  const std::int8_t* weights;    // [taps][depth / 4][columns of the kernel][4], 64-byte aligned
-  const std::int32_t* start;     // first value of each column's sum
-  Rescale rescale;               // start and rescale have entries for all columns of the kernel
-  const std::uint8_t* residual;  // in the layout of `out`, or null
-  void* out;                     // bytes, or floats when `to_float`
-  std::int64_t out_stride;       // elements from row to row
-  std::int64_t used_columns;     // the last tile of a row is cut off
+  std::int64_t depth;             // a multiple of 4
+  const std::int8_t* weights;     // [taps][depth / 4][columns of the kernel][4], 64-byte aligned
+  const std::int32_t* start;      // first value of each column's sum
+  const std::int32_t* row_start;  // what is added to all sums of each row, or null
+  Rescale rescale;                // start and rescale have entries for all columns of the kernel
+  const std::uint8_t* residual;   // in the layout of `out`, or null
+  void* out;                      // bytes, or floats when `to_float`
+  std::int64_t out_stride;        // elements from row to row
+  std::int64_t used_columns;      // the last tile of a row is cut off
   bool to_float;
 };
 struct GemmKernel {
@@ -51,7 +54,8 @@ struct DepthwiseRun {
   const std::int32_t* start;   // this and rescale: [blocks * block], channels in the kernel's order
   Rescale rescale;
   std::uint8_t* out;
-  std::int64_t out_stride;  // bytes from pixel to pixel
+  float* floats;            // results go here instead if it is not null, in whole blocks
+  std::int64_t out_stride;  // elements from pixel to pixel
 };
 struct DepthwiseKernel {
   std::int64_t block;                          // channels that are computed together
@@ -68,6 +72,26 @@ struct Addition {
   float high;
 };
 
+// What becomes of a float result a = activation(value):
+//     round_half_even(clamp(a * inverse_scale, low - zero_point, high - zero_point)) + zero_point
+struct ActivationRescale {
+  Activation activation;
+  float slope;  // of leaky_relu
+  float inverse_scale;
+  float zero_point;
+  float low;
+  float high;
+};
+
+// What becomes of e = exp(score - the largest score) in a row whose e add up to `total`:
+//     round_half_even(clamp(e * (inverse_scale / total), low - zero_point, high - zero_point)) + zero_point
+struct ProbabilityRescale {
+  float inverse_scale;
+  float zero_point;
+  float low;
+  float high;
+};
+
 struct Kernels {
   std::string_view isa;              // "portable", "avx2", "avx512_vnni"
   std::span<const GemmKernel> gemm;  // the widest first
@@ -75,6 +99,9 @@ struct Kernels {
 
   void (*add)(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
               const Addition& addition);
+  // `rows` rows of `columns` elements, whose strides count elements.
+  void (*activate)(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride,
+                   std::int64_t rows, std::int64_t columns, const ActivationRescale& rescale);
   void (*look_up)(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table);  // table[256]
   void (*flip)(std::uint8_t* out, const std::uint8_t* a,
                std::int64_t n);  // int8 as a byte that is 128 larger, and back
@@ -83,6 +110,16 @@ struct Kernels {
   // fma(start + sum over the rows, multiplier, offset), clamped and rounded as above.
   void (*average)(std::uint8_t* out, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t channels,
                   std::int32_t start, float multiplier, float offset, float low, float high);
+
+  // The right side of a product [depth, columns], its elements b[k * depth_stride + c * column_stride], for a kernel of `width`
+  // columns: out [ceil(depth / 4)][width][4] holds bytes 128 smaller and zeros elsewhere. Adds each column's to sums[c].
+  void (*pack)(std::int8_t* out, std::int32_t* sums, const std::uint8_t* b, std::int64_t depth,
+               std::int64_t depth_stride, std::int64_t columns, std::int64_t column_stride, std::int64_t width);
+  std::int32_t (*sum)(const std::uint8_t* a, std::int64_t n);
+  // Softmax of scores + mask, which are overwritten. mask may be null. total: lane l of 16 adds elements l, l + 16 ..., then lanes
+  // 8 apart are added, 4 apart, 2 apart, 1 apart. A row without a score above -infinity gives the byte of `low`.
+  void (*softmax)(std::uint8_t* out, float* scores, const float* mask, std::int64_t n,
+                  const ProbabilityRescale& rescale);
 };
 
 // The best set for this machine, or the one that the environment variable QDQ_ISA names. Throws InvalidArgumentError when the

@@ -1,6 +1,8 @@
 #pragma once
 // Rescaling in plain loops, for files that the compiler vectorises for their instruction set. Internal linkage throughout.
+#define QDQ_FMA(a, b, c) __builtin_fmaf(a, b, c)
 #include "runtime/kernels/int8/int8_kernels.h"
+#include "tensor/elementary.h"
 
 #define QDQ_INT8_INLINE [[gnu::always_inline]] static inline
 

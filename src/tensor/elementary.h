@@ -1,14 +1,21 @@
+#pragma once
 // Elementary functions for loops that the compiler vectorises: no branches, no calls. Included once per instruction set;
-// internal linkage throughout, so that no set's code is picked for another.
+// internal linkage throughout, so that no set's code is picked for another. A file that wants the same bits from every set, like
+// the integer engine and its reference, defines QDQ_FMA as __builtin_fmaf first; for others it is whatever is fast.
 #include <cstdint>
 
-#ifdef __FMA__
+#include "tensor/gelu_tables.h"
+
+#ifdef QDQ_FMA
+#elif defined(__FMA__)
 #define QDQ_FMA(a, b, c) __builtin_fmaf(a, b, c)
 #else
 #define QDQ_FMA(a, b, c) ((a) * (b) + (c))
 #endif
 #define QDQ_INLINE static inline __attribute__((always_inline))
 #define QDQ_INLINE_MEMBER inline __attribute__((always_inline))
+
+namespace qdq::elementary {
 
 // 1.5 * 2^23: adding and subtracting it rounds |x| < 2^22 to an integer, ties to even.
 static constexpr float kRoundMagic = 12582912.0f;
@@ -81,3 +88,32 @@ QDQ_INLINE float tanh_approx(float x) {
   const float result = a < 0.6f ? small : large;
   return x != x ? x : result;
 }
+
+// The activations, in PyTorch's formulas.
+QDQ_INLINE float leaky_relu(float x, float slope) { return x > 0.0f ? x : x * slope; }
+QDQ_INLINE float clamp_to_six(float x) {
+  x = x < 0.0f ? 0.0f : x;
+  return x > 6.0f ? 6.0f : x;
+}
+QDQ_INLINE float hardswish(float x) { return x * clamp_to_six(x + 3.0f) / 6.0f; }
+QDQ_INLINE float hardsigmoid(float x) { return clamp_to_six(x + 3.0f) / 6.0f; }
+QDQ_INLINE float silu(float x) { return x / (1.0f + exp_approx(-x)); }
+QDQ_INLINE float gelu_erf(float x) { return x * 0.5f * (1.0f + erf_approx(x * 0.70710678f)); }
+QDQ_INLINE float gelu_tanh(float x) {
+  return 0.5f * x * (1.0f + tanh_approx(0.79788456f * (x + 0.044715f * x * x * x)));
+}
+
+// GELU from cubics, within 5e-7 of the exact one: a third of the work.
+QDQ_INLINE float gelu_from(const GeluTable& table, float x) {
+  float a = __builtin_fabsf(x);
+  a = (a < kGeluEnd ? a : kGeluEnd) * kGeluStretches;
+  const std::int32_t whole = static_cast<std::int32_t>(a);
+  const std::int32_t i = whole < kGeluLast ? whole : kGeluLast;
+  const float t = a - static_cast<float>(i);
+  float g = QDQ_FMA(table.c[3][i], t, table.c[2][i]);
+  g = QDQ_FMA(g, t, table.c[1][i]);
+  g = QDQ_FMA(g, t, table.c[0][i]);
+  return x * (0.5f + __builtin_copysignf(g, x));
+}
+
+}  // namespace qdq::elementary

@@ -1,0 +1,81 @@
+#include "lower/attention_pattern.h"
+
+#include "lower/int8_chain.h"
+#include "ops/schema.h"
+
+namespace qdq::lower {
+namespace {
+
+constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
+constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
+
+// Multiplies or divides its first operand by a number: the factor.
+std::optional<double> factor_of(const Node& node) {
+  const bool multiplies = node.is("aten.mul.Tensor") || node.is("aten.mul.Scalar");
+  const bool divides = node.is("aten.div.Tensor") || node.is("aten.div.Scalar");
+  const auto call = multiplies || divides ? literals_of(node) : std::nullopt;
+  if (!call || !call->has("other") || (divides && call->number("other") == 0)) return std::nullopt;
+  return divides ? 1.0 / call->number("other") : call->number("other");
+}
+
+// The mask that an addition adds to its first operand, or null.
+const Node* mask_of(const Node& node) {
+  const auto call = node.is("aten.add.Tensor") ? literals_of(node) : std::nullopt;
+  return call && call->number("alpha") == 1.0 ? node.input(1) : nullptr;
+}
+
+bool is_softmax_of_rows(const Node& node) {
+  if (!node.is("aten.softmax.int") && !node.is("aten._softmax.default")) return false;
+  const auto call = literals_of(node);
+  const TensorMeta* meta = node.type.tensor();
+  const std::int64_t dim = call->integer("dim");
+  if (call->schema().find_arg("dtype") && call->has("dtype")) return false;
+  return dim == -1 || (meta && dim == static_cast<std::int64_t>(meta->sizes.size()) - 1);
+}
+
+bool is_idle_dropout(const Node& node) {
+  return node.is("aten.dropout.default") && !literals_of(node)->boolean("train");
+}
+
+bool have_same_grid(const Node& dequantize, const Node& quantize) {
+  const auto to = literal_grid(quantize, kQuantize), from = literal_grid(dequantize, kDequantize);
+  return to && from && to->grid == from->grid && to->dtype == from->dtype;
+}
+
+bool is_product(const Node& node) { return node.is("aten.matmul.default"); }
+
+}  // namespace
+
+std::optional<AttentionPattern> find_attention(const Node& scores, const Shared& shared) {
+  if (!is_product(scores)) return std::nullopt;
+  AttentionPattern pattern;
+  pattern.scores = &scores;
+  bool has_softmax = false;
+  for (const Node* node = &scores;;) {
+    if (node->num_users() != 1 || shared.kept.contains(node->name()) || shared.aliases.is_mutated(*node))
+      return std::nullopt;
+    pattern.between.push_back(node);
+    const Node& user = *node->users()[0];
+    if (user.input(0) != node) return std::nullopt;
+    const bool takes_scores = !has_softmax && !pattern.mask;
+    if (const auto factor = factor_of(user); factor && takes_scores) {
+      pattern.scale *= *factor;
+    } else if (const Node* mask = mask_of(user); mask && mask != node && takes_scores) {
+      pattern.mask = mask;
+    } else if (is_softmax_of_rows(user) && !has_softmax) {
+      has_softmax = true;
+    } else if (literal_grid(user, kQuantize) && has_softmax && !pattern.probabilities) {
+      pattern.probabilities = &user;
+    } else if (pattern.probabilities == node && have_same_grid(user, *node)) {
+      // dequantizes what was quantized
+    } else if (is_product(user) && has_softmax && user.input(1) != node) {
+      pattern.result = &user;
+      return pattern;
+    } else if (!is_idle_dropout(user)) {
+      return std::nullopt;
+    }
+    node = &user;
+  }
+}
+
+}  // namespace qdq::lower
