@@ -42,7 +42,7 @@ std::uint64_t clipped(std::uint64_t value) { return std::min<std::uint64_t>(valu
 
 }  // namespace
 
-void ZipWriter::add(std::string_view name, std::initializer_list<std::span<const std::byte>> parts) {
+void ZipWriter::add(std::string_view name, std::span<const std::span<const std::byte>> parts) {
   const char* problem = name.size() > 0xffff ? "the name is too long" : zip::name_problem(name);
   if (problem) throw InvalidArgumentError("zip entry '" + std::string(name.substr(0, 200)) + "': " + problem);
   Entry entry{std::string(name), sink_.position(), 0, 0};

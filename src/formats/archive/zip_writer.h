@@ -1,6 +1,5 @@
 #pragma once
 #include <cstdint>
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,9 +17,9 @@ class ZipWriter {
 
   // Throws InvalidArgumentError for a name that readers refuse; finish() does for a name that was added twice.
   // The entry's data is the concatenation of `parts`.
-  void add(std::string_view name, std::initializer_list<std::span<const std::byte>> parts);
-  void add(std::string_view name, std::span<const std::byte> data) { add(name, {data}); }
-  void add(std::string_view name, std::string_view text) { add(name, {std::as_bytes(std::span(text))}); }
+  void add(std::string_view name, std::span<const std::span<const std::byte>> parts);
+  void add(std::string_view name, std::span<const std::byte> data) { add(name, std::span(&data, 1)); }
+  void add(std::string_view name, std::string_view text) { add(name, std::as_bytes(std::span(text))); }
   // Writes the directory.
   void finish();
 

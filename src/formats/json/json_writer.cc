@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <new>
+#include <iterator>
 
 namespace qdq::json {
 namespace {
@@ -54,17 +54,47 @@ char* write_escape(char* out, char c) {
 void TextBuffer::append(std::string_view text) {
   if (text.empty()) return;
   std::memcpy(room(text.size()), text.data(), text.size());
-  size_ += text.size();
+  at_ += text.size();
 }
 
-void TextBuffer::grow(std::size_t count) {
-  constexpr std::size_t kSmallest = 256;
-  const std::size_t capacity = std::max({kSmallest, capacity_ * 2, size_ + count});
-  auto* grown = static_cast<char*>(std::realloc(data_.get(), capacity));
-  if (!grown) throw std::bad_alloc();
-  static_cast<void>(data_.release());  // realloc has taken it over
-  data_.reset(grown);
-  capacity_ = capacity;
+void TextBuffer::append(TextBuffer&& text) {
+  if (text.blocks_.empty()) return;
+  close_block();
+  std::move(text.blocks_.begin(), text.blocks_.end(), std::back_inserter(blocks_));
+  at_ = std::exchange(text.at_, nullptr);
+  end_ = std::exchange(text.end_, nullptr);
+  text.blocks_.clear();
+}
+
+void TextBuffer::add_block(std::size_t count) {
+  constexpr std::size_t kSmallest = 256, kLargest = std::size_t{1} << 20;
+  const std::size_t last = static_cast<std::size_t>(blocks_.empty() ? 0 : end_ - blocks_.back().data.get());
+  close_block();
+  const std::size_t size = std::max(std::clamp(2 * last, kSmallest, kLargest), count);
+  blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), 0});
+  at_ = blocks_.back().data.get();
+  end_ = at_ + size;
+}
+
+void TextBuffer::close_block() {
+  if (!blocks_.empty()) blocks_.back().size = static_cast<std::size_t>(at_ - blocks_.back().data.get());
+}
+
+std::vector<std::span<const std::byte>> TextBuffer::parts() const {
+  std::vector<std::span<const std::byte>> result;
+  result.reserve(blocks_.size());
+  for (const Block& block : blocks_) {
+    const bool is_last = &block == &blocks_.back();
+    const std::size_t size = is_last ? static_cast<std::size_t>(at_ - block.data.get()) : block.size;
+    result.push_back(std::as_bytes(std::span(block.data.get(), size)));
+  }
+  return result;
+}
+
+std::string TextBuffer::str() const {
+  std::string text;
+  for (const auto part : parts()) text.append(reinterpret_cast<const char*>(part.data()), part.size());
+  return text;
 }
 
 Writer& Writer::open(char opening, char closing) {
@@ -141,6 +171,12 @@ Writer& Writer::null() { return raw("null"); }
 Writer& Writer::raw(std::string_view json) {
   separate();
   text_.append(json);
+  return *this;
+}
+
+Writer& Writer::raw(Writer&& json) {
+  separate();
+  text_.append(json.take());
   return *this;
 }
 

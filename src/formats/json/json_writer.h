@@ -1,38 +1,44 @@
 #pragma once
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace qdq::json {
 
 // Text that grows at its end. A file's JSON can have hundreds of megabytes made of pieces of a few bytes: appending costs
-// one comparison when there is room, and growing moves pages instead of bytes (realloc).
+// one comparison when there is room, and what is written stays where it is: the text lies in blocks.
 class TextBuffer {
  public:
   // Where `count` more bytes can be written; advance_to() then says how far they were.
   char* room(std::size_t count) {
-    if (capacity_ - size_ < count) grow(count);
-    return data_.get() + size_;
+    if (static_cast<std::size_t>(end_ - at_) < count) add_block(count);
+    return at_;
   }
-  void advance_to(const char* end) { size_ = static_cast<std::size_t>(end - data_.get()); }
+  void advance_to(char* end) { at_ = end; }
   void append(char c) {
     *room(1) = c;
-    ++size_;
+    ++at_;
   }
   void append(std::string_view text);
-  std::string_view view() const { return {data_.get(), size_}; }
+  void append(TextBuffer&& text);  // takes its blocks over
+  std::vector<std::span<const std::byte>> parts() const;
+  std::string str() const;
 
  private:
-  struct Free {
-    void operator()(char* data) const { std::free(data); }
+  struct Block {
+    std::unique_ptr<char[]> data;
+    std::size_t size;  // of the last block: once it is not the last any more
   };
-  void grow(std::size_t count);
+  void add_block(std::size_t count);
+  void close_block();
 
-  std::unique_ptr<char, Free> data_;
-  std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  std::vector<Block> blocks_;
+  char* at_ = nullptr;  // in the last block
+  char* end_ = nullptr;
 };
 
 // Appends JSON text, members and items in the order of the calls, without spaces. Commas are set by the writer; whoever
@@ -51,6 +57,7 @@ class Writer {
   Writer& boolean(bool value);
   Writer& null();
   Writer& raw(std::string_view json);  // a value that is JSON text already
+  Writer& raw(Writer&& json);          // the same, without a copy
 
   // key and value in one call.
   Writer& member(std::string_view name, std::string_view value) { return key(name).string(value); }
@@ -58,7 +65,7 @@ class Writer {
   Writer& member(std::string_view name, std::int64_t value) { return key(name).integer(value); }
   Writer& member(std::string_view name, bool value) { return key(name).boolean(value); }
 
-  std::string_view text() const { return text_.view(); }  // until the next call
+  std::string text() const { return text_.str(); }
   TextBuffer take() { return std::move(text_); }
 
  private:

@@ -28,6 +28,6 @@ Program read_pt2_model(std::string_view json, const std::vector<MemoryTensor>& t
   }
 }
 
-std::string write_pt2_model(const Program& program) { return std::string(pt2::write_program(program).view()); }
+std::string write_pt2_model(const Program& program) { return std::string(pt2::write_program(program).str()); }
 
 }  // namespace qdq

@@ -64,7 +64,7 @@ void PayloadWriter::write(ZipWriter& zip, std::string_view config_name) const {
     json.key(pickle.name).begin_object().member("path_name", pickle.path).member("is_param", false);
     json.member("use_pickle", true).key("tensor_meta").null().end();
   }
-  zip.add(folder_ + std::string(config_name), json.end().end().text());
+  zip.add(folder_ + std::string(config_name), json.end().end().take().parts());
 }
 
 }  // namespace qdq::pt2

@@ -38,7 +38,7 @@ void save_pt2(const Program& program, const std::filesystem::path& path) {
     if (colon == std::string::npos) throw FormatError("[save] '" + key + "': expected '<file>:<name>'");
     constants.add_pickled(rest.substr(0, colon), rest.substr(colon + 1), value);
   }
-  zip.add(root + "models/model.json", model.view());
+  zip.add(root + "models/model.json", model.parts());
   // torch wants the entry; an empty one stands for "no sample inputs". We never write pickles of our own.
   zip.add(root + "data/sample_inputs/model.pt", std::string_view());
   weights.write(zip, "model_weights_config.json");

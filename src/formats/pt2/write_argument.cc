@@ -159,7 +159,7 @@ void GraphWriter::write_argument(json::Writer& json, const Node& user, const Arg
     inputs.begin_array();
     for (const Node* placeholder : subgraph->graph->placeholders()) body.add_placeholder(inputs, *placeholder);
     json.key("as_graph").begin_object().member("name", subgraph->name).key("graph").begin_object();
-    body.write(json, inputs.end().text());
+    body.write(json, std::move(inputs.end()));
     json.end().end();
   } else {
     fail_saving(user, "the format has no argument of this kind");

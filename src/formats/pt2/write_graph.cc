@@ -41,11 +41,11 @@ void GraphWriter::add_placeholder(json::Writer& inputs, const Node& placeholder)
   write_reference_to(inputs, placeholder);
 }
 
-void GraphWriter::write(json::Writer& json, std::string_view inputs) {
+void GraphWriter::write(json::Writer& json, json::Writer&& inputs) {
   const Node* output = graph_.output_node();
   if (!output) throw FormatError("[save] the graph has no output node");
   for (const Node& node : graph_.nodes()) collect_getitems(node);
-  json.key("inputs").raw(inputs).key("outputs").begin_array();
+  json.key("inputs").raw(std::move(inputs)).key("outputs").begin_array();
   const auto* results = output->args().empty() ? nullptr : output->arg(0).list();
   if (!results) fail_saving(*output, "expected a list of results");
   for (const Argument& result : *results) write_argument(json, *output, result);

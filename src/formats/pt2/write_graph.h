@@ -23,7 +23,7 @@ class GraphWriter {
   void add_placeholder(json::Writer& inputs, const Node& placeholder);
 
   // The members of the graph's object, `inputs` (an array, complete) among them. Once.
-  void write(json::Writer& json, std::string_view inputs);
+  void write(json::Writer& json, json::Writer&& inputs);
 
   // {"as_...": ...}. `type` is the schema's type of the argument, "" when unknown: it decides the kind of empty lists.
   void write_argument(json::Writer& json, const Node& user, const Argument& argument, std::string_view type = "") const;

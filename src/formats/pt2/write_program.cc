@@ -187,7 +187,7 @@ class ProgramWriter {
     if (placeholders != graph_.placeholders().size())
       throw FormatError("[save] " + std::to_string(graph_.placeholders().size()) + " placeholders, but " +
                         std::to_string(placeholders) + " input specs that name one");
-    writer_.write(json_, inputs.end().text());
+    writer_.write(json_, std::move(inputs.end()));
   }
 
   void write_signature() {

@@ -116,7 +116,7 @@ void ValueSections::add(std::string_view name, const ValueType& type) {
 }
 
 void ValueSections::write_to(json::Writer& json) {
-  for (std::size_t i = 0; i < sections_.size(); ++i) json.key(kSections[i]).raw(sections_[i].end().text());
+  for (std::size_t i = 0; i < sections_.size(); ++i) json.key(kSections[i]).raw(std::move(sections_[i].end()));
 }
 
 }  // namespace qdq::pt2

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "formats/archive/atomic_file.h"
 #include "formats/archive/inflating_reader.h"
 #include "formats/archive/mapped_file.h"
@@ -141,8 +143,8 @@ void save_npz(const std::filesystem::path& path, const std::vector<NamedTensor>&
   for (const NamedTensor& tensor : tensors) {
     const Tensor value = tensor.value.contiguous();
     const std::string header = npy::header(value, tensor.name);
-    const std::span<const std::byte> data = bytes_of(value);
-    zip.add(tensor.name + std::string(kSuffix), {std::as_bytes(std::span(header)), data});
+    const std::array<std::span<const std::byte>, 2> parts = {std::as_bytes(std::span(header)), bytes_of(value)};
+    zip.add(tensor.name + std::string(kSuffix), parts);
   }
   zip.finish();
   file.commit();

@@ -105,6 +105,15 @@ TEST(JsonWriter, GrowsByWhatTheEscapesTake) {
   EXPECT_EQ(json.text(), expected + ",-9223372036854775808]");
 }
 
+TEST(JsonWriter, TakesOverTheTextOfAnotherWriter) {
+  Writer json;
+  json.begin_array().raw(std::move(Writer().integer(1)));
+  Writer large;
+  large.string(std::string(5000, 'a'));
+  json.raw(std::move(large)).integer(2).end();
+  EXPECT_EQ(json.text(), "[1,\"" + std::string(5000, 'a') + "\",2]");
+}
+
 TEST(JsonWriter, LeavesOtherCharactersAlone) {
   std::string value = "\x20!#[]^\x7f\x80\xff";  // the neighbours of those that are escaped, and UTF-8's range
   value += value;
