@@ -147,8 +147,9 @@ TEST_P(EveryKernelSet, CountsOnAGridAsTheBaseline) {
       std::vector<float> values = normal_values(count, ++seed, scale);
       for (std::size_t i = 0; i < count; i += 1 + seed % 5) values[i] = i % 2 == 0 ? 0.0f : -0.0f;
       const Extremes bounds = baseline().min_max(values.data(), static_cast<std::int64_t>(count));
-      const float inverse =
-          std::exp2(static_cast<float>(std::min(7 - std::ilogb(std::max(-bounds.min, bounds.max)), 126)));
+      // ilogb has no answer for zeros alone.
+      const int exponent = std::max(std::ilogb(std::max(-bounds.min, bounds.max)), -126);
+      const float inverse = std::exp2(static_cast<float>(std::min(7 - exponent, 126)));
       std::vector<std::uint32_t> found(512, 1), expected = found;
       const auto zeros = kernels().count_on_grid(values.data(), static_cast<std::int64_t>(count), inverse, found);
       EXPECT_EQ(zeros, baseline().count_on_grid(values.data(), static_cast<std::int64_t>(count), inverse, expected));
