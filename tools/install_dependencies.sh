@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(libgtest-dev libfmt-dev libcli11-dev libsimdjson-dev nlohmann-json3-dev zlib1g-dev libxxhash-dev
-          libjpeg62-turbo-dev libpng-dev
+          libjpeg62-turbo-dev libpng-dev libmimalloc-dev
           dataset-fashion-mnist ca-certificates)
 # Tools may also come from elsewhere; the package is only taken where the command is missing.
 declare -A tools=([g++]=g++ [cmake]=cmake [ninja]=ninja-build [ccache]=ccache)
@@ -12,6 +12,7 @@ for extra in "$@"; do
     lint) packages+=(clang-format-14 clang-tidy-14) ;;
     coverage) packages+=(gcovr) ;;
     fuzz) packages+=(clang-14 libclang-rt-14-dev) ;;
+    test) tools+=([chromium]=chromium) ;;  # the HTML report is looked at in a browser
     *) echo "install_dependencies.sh: unknown group '$extra'" >&2; exit 2 ;;
   esac
 done
