@@ -35,6 +35,7 @@ build: deps  ## Build the release version in build/release
 	cmake --build --preset release -j $(JOBS)
 
 test: build $(TEST_PYTHON)  ## Build, run the C++ tests and the Python tests
+	@tools/install_dependencies.sh test
 	cmake --preset release -DQDQ_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(TEST_PYTHON)
 	cmake --build --preset release -j $(JOBS) --target qdq_python
 	QDQ_PYTHON=$(CURDIR)/$(TEST_PYTHON) ctest --preset release -j $(JOBS)
@@ -64,9 +65,10 @@ tsan:  ## The C++ tests under the thread sanitizer
 # What a run finds that reaches new code is kept in build/fuzz/corpus; a file that breaks a reader in build/fuzz/findings.
 FUZZ_SEEDS_pt2_reader := tests/compat/pt2/torch-2.13 tests/fuzz/corpus/pt2_reader
 FUZZ_SEEDS_tensor_files := tests/fuzz/corpus/tensor_files
+FUZZ_SEEDS_images := tests/fuzz/corpus/images
 FUZZ_SEEDS_graph_text := tests/fuzz/corpus/graph_text tests/golden/passes
 FUZZ_SEEDS_statistics := tests/fuzz/corpus/statistics
-FUZZERS := pt2_reader tensor_files graph_text statistics
+FUZZERS := pt2_reader tensor_files images graph_text statistics
 
 fuzz:  ## Fuzz the readers, each for SECONDS_EACH seconds
 	@tools/install_dependencies.sh fuzz

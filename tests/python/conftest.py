@@ -1,5 +1,6 @@
 """Fixtures that all Python tests share."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ sys.path.insert(0, str(build_dir() / "python"))
 
 NETWORKS = ["fmnist_resnet", "fmnist_mbv2"]
 IMAGES = ROOT / "demo" / "images.npz"
+
+# What reading a hostile file may take.
+MEMORY = 1 << 30  # of address space: a program and its libraries take a third of it
+SECONDS = 60  # far more than any of these takes; a hang is a failure
 
 
 def network(name="fmnist_mbv2"):
@@ -41,6 +46,33 @@ def run(qdq, tmp_path):
         return done
 
     return run
+
+
+@pytest.fixture
+def run_limited(qdq, tmp_path):
+    """Runs qdq within MEMORY and SECONDS."""
+
+    def run_limited(*arguments):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        command = [qdq, *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, preexec_fn=limit)
+
+    return run_limited
+
+
+@pytest.fixture
+def refuse(run_limited):
+    """Fails unless qdq refuses the file with one message that has every text of `says`."""
+
+    def refuse(*arguments, says, code=3):
+        done = run_limited(*arguments)
+        assert done.returncode == code, f"{done.returncode}\n{done.stdout[:2000]}\n{done.stderr[:2000]}"
+        assert len(done.stderr) < 2000, "the message repeats the file"
+        assert not [c for c in done.stderr if ord(c) < 32 and c != "\n"], repr(done.stderr)
+        for text in (says,) if isinstance(says, str) else says:
+            assert text in done.stderr, done.stderr
+
+    return refuse
 
 
 @pytest.fixture(scope="session")

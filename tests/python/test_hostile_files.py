@@ -1,7 +1,6 @@
 """Files made to do harm, each read by the command line: exit code 3, a message that names the place, little memory and time."""
 
 import json
-import resource
 import struct
 import subprocess
 import zipfile
@@ -14,26 +13,7 @@ from conftest import IMAGES, network
 from tools import ROOT
 
 COMPAT = ROOT / "tests" / "compat" / "pt2" / "torch-2.13"
-MEMORY = 1 << 30  # of address space: a program and its libraries take a third of it
-SECONDS = 60  # far more than any of these takes; a hang is a failure
 MAX64 = 0xFFFFFFFFFFFFFFFF
-
-
-@pytest.fixture
-def refuse(qdq, tmp_path):
-    """Runs qdq within MEMORY; fails unless it refuses the file with one message that has every text of `says`."""
-
-    def refuse(*arguments, says, code=3):
-        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        command = [qdq, *map(str, arguments)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, preexec_fn=limit)
-        assert done.returncode == code, f"{done.returncode}\n{done.stdout[:2000]}\n{done.stderr[:2000]}"
-        assert len(done.stderr) < 2000, "the message repeats the file"
-        assert not [c for c in done.stderr if ord(c) < 32 and c != "\n"], repr(done.stderr)
-        for text in (says,) if isinstance(says, str) else says:
-            assert text in done.stderr, done.stderr
-
-    return refuse
 
 
 # ------------------------------------------------------------------------------------------------ containers

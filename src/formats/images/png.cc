@@ -21,8 +21,7 @@ class Decoder {
 
   // Each returns false on an error; message() says which.
   bool read_header() {
-    const auto ignore = [](png_structp, png_const_charp) {};
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, leave, ignore);
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, leave, note);
     if (png_ == nullptr) return say("out of memory");
     if (setjmp(jump_)) return false;
     info_ = png_create_info_struct(png_);
@@ -67,9 +66,14 @@ class Decoder {
     std::snprintf(message_.data(), message_.size(), "%s", text);
     return false;
   }
+  // Many errors only say which chunk is wrong, and a warning before them what is wrong in it.
+  static void note(png_structp png, png_const_charp text) {
+    auto& warning = static_cast<Decoder*>(png_get_error_ptr(png))->warning_;
+    std::snprintf(warning.data(), warning.size(), " (%s)", text);
+  }
   [[noreturn]] static void leave(png_structp png, png_const_charp text) {
     auto& self = *static_cast<Decoder*>(png_get_error_ptr(png));
-    self.say(text);
+    std::snprintf(self.message_.data(), self.message_.size(), "%s%s", text, self.warning_.data());
     std::longjmp(self.jump_, 1);
   }
   static void give_bytes(png_structp png, png_bytep destination, std::size_t count) {
@@ -83,7 +87,8 @@ class Decoder {
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::jmp_buf jump_{};
-  std::array<char, 200> message_{};
+  std::array<char, 200> warning_{};
+  std::array<char, 400> message_{};
   int passes_ = 1;
 };
 
