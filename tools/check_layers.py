@@ -38,6 +38,7 @@ PUBLIC = {
     "quantize": "api",
     "numeric_debugger": "api",
     "statistics": "api",
+    "report": "api",
     "qdq": "api",
     "version": "base",
 }
@@ -58,6 +59,7 @@ ALLOWED = {
     "prepare": OPS | {"observers", "spec", "annotate", "passes"},
     "statistics": GRAPH | {"formats", "observers", "spec", "executor", "api"},
     "numeric_debugger": OPS | {"passes", "executor", "api"},
+    "report": OPS | {"formats", "observers", "api"},
     "calibrate": OPS | {"observers", "spec", "executor", "api"},
     "convert": OPS | {"observers", "spec", "annotate", "passes"},
     "passes": OPS | {"spec"},

@@ -16,6 +16,7 @@
 #include "qdq/program.h"
 #include "qdq/quantize.h"
 #include "qdq/quantizers.h"
+#include "qdq/report.h"
 #include "qdq/statistics.h"
 #include "qdq/tensor.h"
 #include "qdq/version.h"

@@ -6,16 +6,14 @@
 #include <memory>
 #include <optional>
 
-#include "cli/argmax_agreement.h"
 #include "cli/batches.h"
 #include "cli/commands.h"
+#include "cli/comparison.h"
 #include "cli/data_options.h"
-#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "cli/usage.h"
-#include "qdq/numeric_debugger.h"
 
 namespace qdq::cli {
 namespace {
@@ -28,46 +26,6 @@ struct Options : RunOptions {
   bool outputs_only = false;
   bool own_errors = false;
 };
-
-struct OutputError {
-  std::string name;
-  ErrorStats stats;
-  ArgmaxAgreement argmax;
-};
-
-struct Comparison {
-  std::vector<OutputError> outputs;
-  std::vector<NodeAccuracy> nodes;  // in the order of the reference program
-};
-
-Comparison compare_programs(const Program& reference, const Program& program, const Batches& batches,
-                            const Options& options) {
-  Comparison result;
-  for (const std::string& output : output_names(reference)) result.outputs.push_back({output, {}, {}});
-  // The outputs are those of `qdq run`. What the debugger looks at is not fused and so not computed in integers.
-  const auto first = make_executor(reference, options.executor());
-  const auto second = make_executor(program, options.executor());
-  std::optional<NumericDebugger> debugger;
-  if (!options.outputs_only)
-    debugger.emplace(reference, program,
-                     NumericDebuggerOptions{.executor = options.executor(), .own_errors = options.own_errors});
-  Progress progress("compare", batches.samples(), !options.quiet);
-  for (std::int64_t i = 0; i < batches.count(); ++i) {
-    const std::vector<Tensor> inputs = batches.batch(i);
-    const std::vector<Tensor> expected = first->run(inputs);
-    const std::vector<Tensor> found = second->run(inputs);
-    for (std::size_t k = 0; k < result.outputs.size(); ++k) {
-      result.outputs[k].stats.add(expected[k], found[k]);
-      result.outputs[k].argmax.add(expected[k], found[k]);
-    }
-    if (debugger) debugger->add(inputs);
-    progress.advance(batches.samples_in(i));
-  }
-  if (!debugger) return result;
-  result.nodes = debugger->nodes();
-  std::erase_if(result.nodes, [](const NodeAccuracy& node) { return node.total.count() == 0; });
-  return result;
-}
 
 // What --worst sorts by: where an op adds an error, if that was measured, else where there is one.
 double quality(const NodeAccuracy& node) { return node.own ? node.own->sqnr_db() : node.total.sqnr_db(); }
@@ -85,10 +43,10 @@ Json stats_json(const ErrorStats& stats) {
 
 void print_tables(const Comparison& result, const Steps& steps) {
   Table outputs({{"output"}, {"max abs", true}, {"SQNR dB", true}, {"cosine", true}, {"same argmax", true}});
-  for (const OutputError& output : result.outputs) {
-    const std::optional<double> same = output.argmax.share();
-    outputs.add({output.name, fmt::format("{:.4g}", output.stats.max_abs()), decibels(output.stats.sqnr_db()),
-                 fmt::format("{:.6f}", output.stats.cosine()), same ? percent(*same, 1) : "-"});
+  for (const OutputAccuracy& output : result.outputs) {
+    outputs.add({output.name, fmt::format("{:.4g}", output.error.max_abs()), decibels(output.error.sqnr_db()),
+                 fmt::format("{:.6f}", output.error.cosine()),
+                 output.same_argmax ? percent(*output.same_argmax, 1) : "-"});
   }
   fmt::print("{}\n", outputs.to_string());
   if (!result.nodes.empty()) {
@@ -112,11 +70,10 @@ void print_tables(const Comparison& result, const Steps& steps) {
 
 void print_result_json(const Options& options, const Comparison& result, std::int64_t samples, const Steps& steps) {
   Json outputs = Json::array();
-  for (const OutputError& output : result.outputs) {
+  for (const OutputAccuracy& output : result.outputs) {
     Json row = {{"name", output.name}};
-    row.update(stats_json(output.stats));
-    const std::optional<double> same = output.argmax.share();
-    row["same_argmax"] = same ? Json(*same) : Json();
+    row.update(stats_json(output.error));
+    row["same_argmax"] = output.same_argmax ? Json(*output.same_argmax) : Json();
     outputs.push_back(row);
   }
   Json nodes = Json::array();
@@ -138,12 +95,10 @@ void compare(const Options& options) {
   Steps steps;
   const Program reference = steps.measure("load", [&] { return load(options.reference_model); });
   const Program program = load(options.model);
-  if (output_names(reference).size() != output_names(program).size())
-    throw InvalidArgumentError(fmt::format("{} has {} outputs, {} has {}", options.reference_model,
-                                           output_names(reference).size(), options.model,
-                                           output_names(program).size()));
   const Batches batches = open_batches(reference, options.data, options, Batches::Remainder::drop);
-  Comparison result = steps.measure("compare", [&] { return compare_programs(reference, program, batches, options); });
+  const CompareOptions wanted = {.nodes = !options.outputs_only, .own_errors = options.own_errors};
+  Comparison result =
+      steps.measure("compare", [&] { return compare_programs(reference, program, batches, options, wanted); });
   if (options.worst) {
     std::ranges::stable_sort(result.nodes, {}, quality);
     result.nodes.resize(std::min(result.nodes.size(), static_cast<std::size_t>(*options.worst)));

@@ -8,6 +8,7 @@
 #include "cli/convert_options.h"
 #include "cli/dry_run.h"
 #include "cli/files.h"
+#include "cli/html_report.h"
 #include "cli/progress.h"
 #include "cli/quantized_summary.h"
 #include "cli/steps.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct Options : CalibrationOptions {
   std::string output;
+  std::string report;
   std::vector<std::string> dump_after;
   ConvertOptions convert;
 };
@@ -50,7 +52,10 @@ std::int64_t calibrate(PreparedProgram& prepared, Feed& feed, const Options& opt
 
 void quantize(const Options& options) {
   check_program_output(options.output);
+  if (!options.report.empty()) check_program_output(options.report, {".html"});
   if (options.dry_run && options.data.is_stream()) throw UsageError("--dry-run cannot look ahead on standard input");
+  if (!options.report.empty() && options.data.is_stream())
+    throw UsageError("--report runs the samples a second time, which standard input cannot give");
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
   const auto quantizer = make_quantizer(options.quantizer, program, options.model);
@@ -70,8 +75,15 @@ void quantize(const Options& options) {
   if (feed) samples = steps.measure("calibrate", [&] { return calibrate(prepared, *feed, options); });
   ConvertOptions convert_options = options.convert;
   convert_options.passes = passes;
+  std::vector<ObservedTensor> observed;
+  if (!options.report.empty()) observed = observed_tensors(prepared);
   const Program converted = steps.measure("convert", [&] { return convert(std::move(prepared), convert_options); });
   steps.measure("save", [&] { save_program(converted, options.output); });
+  if (!options.report.empty())
+    steps.measure("report", [&] {
+      save_report(options.report, options.output, load(options.model), converted, std::move(observed), options.data,
+                  options);
+    });
   if (!options.quiet || options.json)
     print_quantized(options.model, options.output, converted, samples, steps, options.json);
 }
@@ -105,6 +117,10 @@ void add_quantize(CLI::App& app) {
   command.add_option("-o,--output", options->output, "Where the quantized program goes")
       ->required()
       ->type_name("OUT.pt2");
+  command
+      .add_option("--report", options->report,
+                  "Also write an HTML page: what became of each op, where accuracy is lost, histograms and ranges")
+      ->type_name("OUT.html");
   command
       .add_option("--dump-after", options->dump_after,
                   "Print the graph on standard error after a pass, or after 'all'; may be repeated")
