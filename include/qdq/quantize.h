@@ -74,6 +74,10 @@ class PreparedProgram {
 // followed (dangling or cyclic sharing, an edge that does not exist), naming the nodes and their source lines.
 PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& passes = {});
 
+// For training, whose gradients need a Python door: as prepare, but batch norms stay, and convolutions train as one with
+// those behind them (fuse_conv_bn_qat). Bodies of loops stay in float.
+PreparedProgram prepare_qat(Program program, Quantizer& quantizer, const PassOptions& passes = {});
+
 // Whether convert would refuse `prepared` as it is: a static observer of an activation has seen no values. False for dynamic
 // quantization and for weights alone, which need no data.
 bool needs_calibration(const PreparedProgram& prepared);

@@ -50,6 +50,8 @@ struct QuantizationConfig {
   std::optional<QuantizationSpec> output_activation;
   std::optional<QuantizationSpec> weight;
   std::optional<QuantizationSpec> bias;
+  bool is_qat =
+      false;  // for training: batch norms are still there, and what they follow is annotated together with them
 };
 
 // Each throws InvalidArgumentError for a spec that the role does not allow: activations are per tensor, weights per

@@ -18,6 +18,7 @@ using Annotator = Partitions (*)(Program&, const QuantizationConfig&, const Node
 struct OpAnnotator {
   const char* name;  // "conv_relu"
   Annotator annotate;
+  bool is_qat_only = false;  // its pattern has a batch norm, which prepare folds away before anything else is quantized
 };
 // The annotators of the XNNPACK quantizer, fusions before their parts.
 std::span<const OpAnnotator> op_annotators();

@@ -151,14 +151,11 @@ exist), naming the nodes and their source lines.)");
       "_prepare_taking",
       [](Program& program, Quantizer& quantizer, bool is_qat) {
         Program taken = std::move(program);
-        // Training needs its batch norms.
-        const PassOptions options = pass_options(is_qat ? std::vector<std::string>{"fuse_conv_bn", "fuse_linear_bn"}
-                                                        : std::vector<std::string>{});
         const nb::gil_scoped_release nogil;
-        return Prepared(prepare(std::move(taken), quantizer, options));
+        return Prepared(is_qat ? prepare_qat(std::move(taken), quantizer) : prepare(std::move(taken), quantizer));
       },
       "program"_a, "quantizer"_a, "is_qat"_a = false,
-      "prepare() that takes over `program`, which is empty afterwards.");
+      "prepare() that takes over `program`, which is empty afterwards; is_qat: for training.");
   m.def(
       "convert",
       [](Prepared& prepared, bool fold_quantize, bool use_reference_representation,

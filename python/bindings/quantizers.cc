@@ -11,15 +11,16 @@ void bind_config(nb::module_& m) {
                 "What a backend asks for: one spec per role; a role that is None stays in float.")
       .def(
           "__init__",
-          [](C* self, Spec input, Spec output, Spec weight, Spec bias) {
-            new (self) C{std::move(input), std::move(output), std::move(weight), std::move(bias)};
+          [](C* self, Spec input, Spec output, Spec weight, Spec bias, bool is_qat) {
+            new (self) C{std::move(input), std::move(output), std::move(weight), std::move(bias), is_qat};
           },
           "input_activation"_a = nb::none(), "output_activation"_a = nb::none(), "weight"_a = nb::none(),
-          "bias"_a = nb::none())
+          "bias"_a = nb::none(), "is_qat"_a = false)
       .def_ro("input_activation", &C::input_activation)
       .def_ro("output_activation", &C::output_activation)
       .def_ro("weight", &C::weight)
-      .def_ro("bias", &C::bias);
+      .def_ro("bias", &C::bias)
+      .def_ro("is_qat", &C::is_qat);
   m.def(
       "symmetric_config",
       [](bool per_channel, bool is_dynamic, std::int64_t act_qmin, std::int64_t act_qmax, std::int64_t weight_qmin,

@@ -1104,7 +1104,7 @@ class QuantizationConfig:
     What a backend asks for: one spec per role; a role that is None stays in float.
     """
 
-    def __init__(self, input_activation: QuantizationSpec | None = None, output_activation: QuantizationSpec | None = None, weight: QuantizationSpec | None = None, bias: QuantizationSpec | None = None) -> None: ...
+    def __init__(self, input_activation: QuantizationSpec | None = None, output_activation: QuantizationSpec | None = None, weight: QuantizationSpec | None = None, bias: QuantizationSpec | None = None, is_qat: bool = False) -> None: ...
 
     @property
     def input_activation(self) -> QuantizationSpec | None: ...
@@ -1117,6 +1117,9 @@ class QuantizationConfig:
 
     @property
     def bias(self) -> QuantizationSpec | None: ...
+
+    @property
+    def is_qat(self) -> bool: ...
 
 def symmetric_config(per_channel: bool = False, is_dynamic: bool = False, act_qmin: int = -128, act_qmax: int = 127, weight_qmin: int = -127, weight_qmax: int = 127) -> QuantizationConfig:
     """XNNPACK's: int8 affine activations, int8 symmetric weights."""
@@ -1342,7 +1345,9 @@ def prepare(program: Program, quantizer: Quantizer, disabled_passes: Sequence[st
     """
 
 def _prepare_taking(program: Program, quantizer: Quantizer, is_qat: bool = False) -> PreparedProgram:
-    """prepare() that takes over `program`, which is empty afterwards."""
+    """
+    prepare() that takes over `program`, which is empty afterwards; is_qat: for training.
+    """
 
 def convert(prepared: PreparedProgram, fold_quantize: bool = True, use_reference_representation: bool = False, disabled_passes: Sequence[str] = []) -> Program:
     """

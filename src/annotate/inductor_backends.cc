@@ -20,7 +20,16 @@ bool is_leaky_relu(const Node& node) {
 bool is_tanh(const Node& node) { return is_any_of(node, {"aten.tanh.default", "aten.tanh_.default"}); }
 bool is_gelu(const Node& node) { return is_any_of(node, {"aten.gelu.default", "aten.gelu_.default"}); }
 
+bool is_conv2d(const Node& node) { return node.is("aten.conv2d.default"); }
+
 constexpr WeightedRecipe kX86Recipes[] = {
+    {"conv_bn_add_relu", is_conv2d, Addend::quantized, is_relu, true},
+    {"conv_bn_add", is_conv2d, Addend::quantized, nullptr, true},
+    {"conv_bn_relu", is_conv2d, Addend::none, is_relu, true},
+    {"conv_bn_hardtanh", is_conv2d, Addend::none, is_hardtanh, true},
+    {"conv_bn_hardswish", is_conv2d, Addend::none, is_hardswish, true},
+    {"conv_bn_silu", is_conv2d, Addend::none, is_silu, true},
+    {"conv_bn", is_conv2d, Addend::none, nullptr, true},
     {"conv_add_relu", is_conv, Addend::quantized, is_relu},
     {"conv_add", is_conv, Addend::quantized},
     {"conv_relu", is_conv, Addend::none, is_relu},
@@ -39,6 +48,8 @@ constexpr WeightedRecipe kX86Recipes[] = {
 };
 
 constexpr WeightedRecipe kArmRecipes[] = {
+    {"conv_bn_add", is_conv2d, Addend::quantized, nullptr, true},
+    {"conv_bn", is_conv2d, Addend::none, nullptr, true},
     {"conv_add", is_conv, Addend::quantized},
     {"conv", is_conv},
     {"linear_relu", is_linear, Addend::none, is_relu},

@@ -28,7 +28,8 @@ void RecipeRunner::run(const std::optional<QuantizationConfig>& config, const Pa
   config_ = &config;
   filter_ = &filter;
   setting_ = &setting;
-  for (const WeightedRecipe& recipe : backend_.recipes) run_recipe(recipe);
+  for (const WeightedRecipe& recipe : backend_.recipes)
+    if (!recipe.has_batch_norm || !config || config->is_qat) run_recipe(recipe);
   annotate_products();
   propagate();
 }
@@ -46,22 +47,29 @@ void RecipeRunner::run_recipe(const WeightedRecipe& recipe) {
 }
 
 void RecipeRunner::match(const WeightedRecipe& recipe, Node& op) {
+  Node* bn = nullptr;
+  if (recipe.has_batch_norm) {
+    if (op.num_users() != 1) return;
+    bn = op.users().front();
+    if (!is_batch_norm(*bn) || bn->input(0) != &op) return;
+  }
+  Node& last = bn ? *bn : op;
   Node* add = nullptr;
   if (recipe.addend != Addend::none) {
-    if (op.num_users() != 1) return;
-    add = op.users().front();
+    if (last.num_users() != 1) return;
+    add = last.users().front();
     if (!is_add(*add)) return;
-    const Node* addend = addend_of(*add, op);
+    const Node* addend = addend_of(*add, last);
     if (!addend || !is_float_tensor(*addend)) return;
   }
-  if (!recipe.activation) return apply(recipe, op, add, nullptr);
-  for (Node* user : (add ? *add : op).users())
-    if (recipe.activation(*user)) apply(recipe, op, add, user);
+  if (!recipe.activation) return apply(recipe, op, bn, add, nullptr);
+  for (Node* user : (add ? *add : last).users())
+    if (recipe.activation(*user)) apply(recipe, op, bn, add, user);
 }
 
-void RecipeRunner::apply(const WeightedRecipe& recipe, Node& op, Node* add, Node* activation) {
+void RecipeRunner::apply(const WeightedRecipe& recipe, Node& op, Node* bn, Node* add, Node* activation) {
   std::vector<Node*> pattern;
-  for (Node* node : {activation, add, &op})
+  for (Node* node : {activation, add, bn, &op})
     if (node) pattern.push_back(node);
   if (!claim(op, pattern)) return;
   const QuantizationConfig& config = **config_;
@@ -70,7 +78,12 @@ void RecipeRunner::apply(const WeightedRecipe& recipe, Node& op, Node* add, Node
   op.annotation->set_input_qspec(*op.input(1), weight_qspec(config));
   if (Node* bias = op.input(2)) op.annotation->set_input_qspec(*bias, bias_qspec(config));
   if (recipe.addend == Addend::quantized)
-    add->annotation->set_input_qspec(*addend_of(*add, op), input_act_qspec(config));
+    add->annotation->set_input_qspec(*addend_of(*add, bn ? *bn : op), input_act_qspec(config));
+  if (recipe.has_batch_norm) {
+    pattern.front()->annotation->output_qspec = output_act_qspec(config);
+    Node* const parameters[] = {op.input(1), op.input(2)};
+    mark_as_annotated(parameters);  // as torchao does, here only
+  }
   quantized_.insert(pattern.front());
 }
 

@@ -15,12 +15,13 @@ using NodePredicate = bool (*)(const Node&);
 // What the second operand of a fused addition becomes.
 enum class Addend : std::uint8_t { none, in_float, quantized };
 
-// op(input, weight[, bias]) [-> add] [-> activation]
+// op(input, weight[, bias]) [-> batch norm] [-> add] [-> activation]
 struct WeightedRecipe {
   const char* name;  // "conv_add_relu"
   NodePredicate op;
   Addend addend = Addend::none;
   NodePredicate activation = nullptr;  // null: none
+  bool has_batch_norm = false;         // for training; its last op has an output spec
 };
 
 // The recipes of one backend: tables, so that backends differ by rows.
@@ -58,7 +59,7 @@ class RecipeRunner {
  private:
   void run_recipe(const WeightedRecipe& recipe);
   void match(const WeightedRecipe& recipe, Node& op);
-  void apply(const WeightedRecipe& recipe, Node& op, Node* add, Node* activation);
+  void apply(const WeightedRecipe& recipe, Node& op, Node* bn, Node* add, Node* activation);
   void annotate_products();
   void propagate();
   bool may_propagate(Node& node);

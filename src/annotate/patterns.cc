@@ -19,6 +19,7 @@ bool is_conv_transpose(const Node& node) {
   return is_any_of(node,
                    {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"});
 }
+bool is_batch_norm(const Node& node) { return node.is("aten.batch_norm.default"); }
 bool is_add(const Node& node) { return is_any_of(node, {"aten.add.Tensor", "aten.add_.Tensor"}); }
 bool is_mul(const Node& node) { return is_any_of(node, {"aten.mul.Tensor", "aten.mul_.Tensor"}); }
 bool is_matmul(const Node& node) { return is_any_of(node, kMatmulOps); }

@@ -21,6 +21,7 @@ bool is_relu(const Node& node);
 bool is_linear(const Node& node);
 bool is_conv(const Node& node);  // 1d, 2d, 3d, with numbers or a word ("same") as padding
 bool is_conv_transpose(const Node& node);
+bool is_batch_norm(const Node& node);
 bool is_add(const Node& node);
 bool is_mul(const Node& node);
 bool is_matmul(const Node& node);  // of two activations: aten.matmul and what it is decomposed into

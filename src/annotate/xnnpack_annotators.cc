@@ -103,6 +103,37 @@ Partitions annotate_binary_relu(Program& program, const QuantizationConfig& conf
   });
 }
 
+// Those that train as one with their batch norm.
+bool is_trainable_conv_transpose(const Node& node) {
+  return is_any_of(node, {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input"});
+}
+
+// conv -> batch norm [-> relu]: inputs on the convolution, the output spec on the last op.
+template <Predicate is_op, bool has_relu>
+Partitions annotate_conv_bn(Program& program, const QuantizationConfig& config, const NodeFilter& filter) {
+  const std::string rule =
+      std::string(is_op == is_lone_conv ? "conv_bn" : "conv_transpose_bn") + (has_relu ? "_relu" : "");
+  Partitions partitions;
+  for (Node& output : program.graph().nodes()) {
+    if (has_relu && !is_relu(output)) continue;
+    Node* bn = has_relu ? fusable_producer(output, is_batch_norm) : is_batch_norm(output) ? &output : nullptr;
+    Node* op = bn ? fusable_producer(*bn, is_op) : nullptr;
+    if (!op || !op->input(0) || !op->input(1)) continue;
+    std::vector<Node*> partition = {op, op->input(1)};
+    if (Node* bias = op->input(2)) partition.push_back(bias);
+    if (!is_free(partition, filter)) continue;
+    op->annotation = new_annotation(rule);
+    op->annotation->set_input_qspec(*op->input(0), input_act_qspec(config));
+    op->annotation->set_input_qspec(*op->input(1), weight_qspec(config));
+    if (Node* bias = op->input(2)) op->annotation->set_input_qspec(*bias, bias_qspec(config));
+    output.annotation = new_annotation(rule);
+    output.annotation->output_qspec = output_act_qspec(config);
+    mark_as_annotated(partition);
+    partitions.push_back(std::move(partition));
+  }
+  return partitions;
+}
+
 // A linear is taken even when its weight is shared with one that is annotated already.
 Partitions annotate_linear(Program& program, const QuantizationConfig& config, const NodeFilter& filter) {
   Partitions partitions;
@@ -221,6 +252,10 @@ Partitions annotate_cat(Program& program, const QuantizationConfig& config, cons
 }
 
 constexpr OpAnnotator kAnnotators[] = {
+    {"conv_bn_relu", annotate_conv_bn<is_lone_conv, true>, true},
+    {"conv_bn", annotate_conv_bn<is_lone_conv, false>, true},
+    {"conv_transpose_bn_relu", annotate_conv_bn<is_trainable_conv_transpose, true>, true},
+    {"conv_transpose_bn", annotate_conv_bn<is_trainable_conv_transpose, false>, true},
     {"linear_relu", annotate_weighted_relu<is_linear>},
     {"linear", annotate_linear},
     {"conv_relu", annotate_weighted_relu<is_conv>},

@@ -83,7 +83,8 @@ void XnnpackQuantizer::annotate_patterns(Program& program, const QuantizationCon
   const bool is_dynamic =
       global_config_ && global_config_->input_activation && global_config_->input_activation->is_dynamic;
   for (const OpAnnotator& row : op_annotators())
-    if (!is_dynamic || std::string_view(row.name) == "linear") row.annotate(program, config, filter);
+    if (is_dynamic ? std::string_view(row.name) == "linear" : config.is_qat || !row.is_qat_only)
+      row.annotate(program, config, filter);
 }
 
 void XnnpackQuantizer::annotate(Program& program) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <tuple>
 
+#include "passes/fuse_conv_bn_qat.h"
 #include "passes/qdq_ops.h"
 #include "qdq/annotation.h"
 
@@ -36,6 +37,7 @@ void record_observer(Node& node, const Node& value, const Observer& observer) {
 
 // "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.
 std::string scope_of(const Node& node) {
+  if (is_scaled_weight(node)) return "";  // a weight has no scope; this one has borrowed its convolution's
   const std::string_view stack = node.meta.get("nn_module_stack");
   const std::string_view entry = stack.substr(stack.rfind(';') + 1);
   const auto first = entry.find(',');
@@ -94,7 +96,10 @@ class Inserter {
       replacement = &insert_static(call, value, observer);
     else if (observer.dtype() == DType::float16)
       replacement = &insert_float16(value);
-    for (Node* node = replacement; node != &value; node = node->input(0)) record_observer(*node, value, observer);
+    for (Node* node = replacement; node != &value; node = node->input(0)) {
+      record_observer(*node, value, observer);
+      if (const std::string* source = call.meta.find(kQuantizationSource)) node->meta.set("from_node", *source);
+    }
     call.replace_all_uses_with(*replacement);
     graph_.erase(call);
   }

@@ -16,6 +16,9 @@ bool becomes_dequantize(const Observer& observer);
 // gets another one. Metadata, as kQuantizationObserver.
 inline constexpr std::string_view kQuantizationTensor = "quantization_tensor";
 
+// Where the quantize and the dequantize of an observer come from: metadata of its call, and then their "from_node".
+inline constexpr std::string_view kQuantizationSource = "quantization_source";
+
 // Replaces every observer by what it stands for:
 //
 //   static, per tensor     %x -> quantize_per_tensor(scale, zero_point) -> dequantize_per_tensor

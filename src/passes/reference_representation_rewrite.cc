@@ -1,12 +1,12 @@
 #include "passes/reference_representation_rewrite.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "graph/rewriter.h"
+#include "passes/first_reader.h"
 #include "passes/infer_types.h"
 
 namespace qdq {
@@ -247,14 +247,6 @@ constexpr std::array<Rewrite, 10> kRewrites = {{
 })"},
 }};
 
-// The replacement goes to where its result is first read, as torch.fx's rewriter puts it.
-void move_to_first_user(Node& anchor) {
-  const std::vector<Node*> users = anchor.users();
-  if (users.empty()) return;
-  Node* first = *std::ranges::min_element(users, [](const Node* a, const Node* b) { return a->is_before(*b); });
-  anchor.graph().move_before(anchor, *first);
-}
-
 }  // namespace
 
 int reference_representation_rewrite(Graph& graph) {
@@ -266,7 +258,7 @@ int reference_representation_rewrite(Graph& graph) {
     const Replacement replacement(rewrite.replacement);
     const auto guard = [&](const Match& match, Replacement::Values&) {
       if (rewrite.needs_bias && !match.input("b").node()) return NoMatch(std::string(rewrite.name) + " without bias");
-      move_to_first_user(*match.anchor);
+      if (Node* reader = first_reader(*match.anchor)) graph.move_before(*match.anchor, *reader);
       return NoMatch();
     };
     replaced += replace_all(graph, "reference_representation_rewrite", pattern, replacement, guard);

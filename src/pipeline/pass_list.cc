@@ -1,7 +1,9 @@
 #include "passes/duplicate_dq.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/fold_constants.h"
+#include "passes/fold_conv_bn_qat.h"
 #include "passes/fuse_batch_norm.h"
+#include "passes/fuse_conv_bn_qat.h"
 #include "passes/inline_set_grad_enabled.h"
 #include "passes/lift_loop_attributes.h"
 #include "passes/move_to_eval.h"
@@ -27,7 +29,9 @@ const std::vector<NamedPass>& all_passes() {
       {"eliminate_dead_code", "Remove ops whose results nobody uses", on_graph(eliminate_dead_code)},
       {"fold_constants", "Store quantized weights instead of quantizing them in every run",
        [](Program& program) { return fold_constants(program, evaluate_constant); }},
+      {"fold_conv_bn_qat", "Fold the batch norms that trained as one with their convolutions", fold_conv_bn_qat},
       {"fuse_conv_bn", "Fold a batch norm into the convolution before it", fuse_conv_bn},
+      {"fuse_conv_bn_qat", "Let convolutions train as one with their batch norms", on_graph(fuse_conv_bn_qat)},
       {"fuse_linear_bn", "Fold a batch norm into the linear before it", fuse_linear_bn},
       {"inline_set_grad_enabled", "Put the ops of torch.no_grad() blocks in line with the others",
        on_graph(inline_set_grad_enabled)},

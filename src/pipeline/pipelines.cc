@@ -1,10 +1,14 @@
 // The order of the passes, in running order, readable aloud.
+#include <array>
+
 #include "convert/insert_qdq.h"
 #include "convert/observe_constants.h"
 #include "passes/duplicate_dq.h"
 #include "passes/eliminate_dead_code.h"
 #include "passes/fold_constants.h"
+#include "passes/fold_conv_bn_qat.h"
 #include "passes/fuse_batch_norm.h"
+#include "passes/fuse_conv_bn_qat.h"
 #include "passes/inline_set_grad_enabled.h"
 #include "passes/lift_loop_attributes.h"
 #include "passes/loop_body.h"
@@ -41,6 +45,11 @@ struct Prepared {
   std::vector<PassReport> report;
   std::vector<std::string> warnings;
 };
+
+PreparedProgram prepared_program(Program program, Prepared parts) {
+  return PreparedProgram(std::move(program), std::move(parts.observers), std::move(parts.report),
+                         std::move(parts.warnings));
+}
 
 // Passes on a body are part of the pass that went into it.
 PassOptions inside_body(PassOptions options) {
@@ -97,6 +106,35 @@ int prepare_bodies(Program& program, Quantizer& quantizer, const PassOptions& op
   return inserted;
 }
 
+// Names of the other pipelines' passes, which options that serve for all may contain.
+constexpr std::array kPrepareOnly = {"inline_set_grad_enabled", "fuse_conv_bn",     "fuse_linear_bn", "annotate",
+                                     "fuse_conv_bn_qat",        "insert_observers", "prepare_bodies"};
+constexpr std::array kConvertOnly = {"convert_bodies",   "observe_constants",    "insert_qdq",
+                                     "fold_conv_bn_qat", "duplicate_dq",         "port_metadata",
+                                     "fold_constants",   "lift_loop_attributes", "remove_dead_attributes"};
+
+// The quantizer decides what and how.
+PassFn annotate_with(Quantizer& quantizer, Prepared& result) {
+  return [&](Program& program) {
+    quantizer.transform_for_annotation(program);
+    quantizer.annotate(program);
+    quantizer.validate(program);
+    const AnnotationReport report = record_rules(program, quantizer);
+    result.warnings = annotation_warnings(report);
+    return static_cast<int>(report.annotated_ops);
+  };
+}
+
+// One observer for each sharing group.
+PassFn insert_observers_of(Quantizer& quantizer, Prepared& result) {
+  return [&](Program& program) {
+    ObserverMap observers = build_observers(AnnotatedPlaces(program.graph()));
+    quantizer.prepare_obs_or_fq_callback(program, observers);
+    result.observers = insert_observers(program, observers);
+    return static_cast<int>(result.observers.size());
+  };
+}
+
 Prepared prepare_graph(Program& program, Quantizer& quantizer, const PassOptions& options) {
   Prepared result;
   PassManager passes(options);
@@ -104,24 +142,27 @@ Prepared prepare_graph(Program& program, Quantizer& quantizer, const PassOptions
   passes.add("fuse_conv_bn", fuse_conv_bn);                // a batch norm after a convolution is a scale of its weight
   passes.add("fuse_linear_bn", fuse_linear_bn);            // ... and after a linear
   passes.add("eliminate_dead_code", eliminate_dead_code);  // what the folding left behind
-  passes.add("annotate", [&](Program& p) {                 // the quantizer decides what and how
-    quantizer.transform_for_annotation(p);
-    quantizer.annotate(p);
-    quantizer.validate(p);
-    const AnnotationReport report = record_rules(p, quantizer);
-    result.warnings = annotation_warnings(report);
-    return static_cast<int>(report.annotated_ops);
-  });
-  passes.add("insert_observers", [&](Program& p) {  // one observer for each sharing group
-    ObserverMap observers = build_observers(AnnotatedPlaces(p.graph()));
-    quantizer.prepare_obs_or_fq_callback(p, observers);
-    result.observers = insert_observers(p, observers);
-    return static_cast<int>(result.observers.size());
-  });
+  passes.add("annotate", annotate_with(quantizer, result));
+  passes.add("insert_observers", insert_observers_of(quantizer, result));
   passes.add("prepare_bodies",  // what loops repeat
              [&](Program& p) { return prepare_bodies(p, quantizer, options, result); });
-  passes.allow({"convert_bodies", "observe_constants", "insert_qdq", "duplicate_dq", "port_metadata", "fold_constants",
-                "lift_loop_attributes", "remove_dead_attributes"});
+  passes.allow({kConvertOnly.begin(), kConvertOnly.end()});
+  passes.allow({"fuse_conv_bn_qat"});
+  result.report = passes.run(program);
+  return result;
+}
+
+// Batch norms stay, to be trained; bodies of loops are left alone, as torchao leaves them.
+Prepared prepare_graph_qat(Program& program, Quantizer& quantizer, const PassOptions& options) {
+  Prepared result;
+  PassManager passes(options);
+  passes.add("inline_set_grad_enabled", inline_set_grad_enabled);
+  passes.add("eliminate_dead_code", eliminate_dead_code);
+  passes.add("annotate", annotate_with(quantizer, result));
+  passes.add("fuse_conv_bn_qat", fuse_conv_bn_qat);  // convolutions train on the weight that the folding will give them
+  passes.add("insert_observers", insert_observers_of(quantizer, result));
+  passes.allow({kConvertOnly.begin(), kConvertOnly.end()});
+  passes.allow({"fuse_conv_bn", "fuse_linear_bn", "prepare_bodies"});
   result.report = passes.run(program);
   return result;
 }
@@ -154,8 +195,9 @@ std::vector<PassReport> convert_graph(Program& program, const Observers& observe
   passes.add("observe_constants", [&](Program& p) { return observe_constants(p, observers, evaluate); });
   passes.add("insert_qdq", [&](Program& p) { return insert_qdq(p, observers); });
   passes.add("eliminate_dead_code", eliminate_dead_code);
-  passes.add("duplicate_dq", duplicate_dq);    // every annotated consumer gets its own dequantize
-  passes.add("port_metadata", port_metadata);  // quantize and dequantize belong to the op that they serve
+  passes.add("fold_conv_bn_qat", fold_conv_bn_qat);  // what trained as one becomes one
+  passes.add("duplicate_dq", duplicate_dq);          // every annotated consumer gets its own dequantize
+  passes.add("port_metadata", port_metadata);        // quantize and dequantize belong to the op that they serve
   if (options.fold_quantize)
     passes.add("fold_constants",
                [](Program& p) { return fold_constants(p, evaluate_constant); });  // weights become int8
@@ -164,17 +206,18 @@ std::vector<PassReport> convert_graph(Program& program, const Observers& observe
     passes.add("reference_representation_rewrite", reference_representation_rewrite);  // integers instead of q and dq
   passes.add("lift_loop_attributes", lift_loop_attributes);      // files know tensors in the main graph only
   passes.add("remove_dead_attributes", remove_dead_attributes);  // float weights that nothing reads any more
-  passes.allow(
-      {"inline_set_grad_enabled", "fuse_conv_bn", "fuse_linear_bn", "annotate", "insert_observers", "prepare_bodies"});
+  passes.allow({kPrepareOnly.begin(), kPrepareOnly.end()});
   return passes.run(program);
 }
 
 }  // namespace
 
 PreparedProgram prepare(Program program, Quantizer& quantizer, const PassOptions& options) {
-  Prepared result = prepare_graph(program, quantizer, options);
-  return PreparedProgram(std::move(program), std::move(result.observers), std::move(result.report),
-                         std::move(result.warnings));
+  return prepared_program(std::move(program), prepare_graph(program, quantizer, options));
+}
+
+PreparedProgram prepare_qat(Program program, Quantizer& quantizer, const PassOptions& options) {
+  return prepared_program(std::move(program), prepare_graph_qat(program, quantizer, options));
 }
 
 bool needs_calibration(const PreparedProgram& prepared) {

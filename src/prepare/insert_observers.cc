@@ -19,7 +19,7 @@ class Inserter {
   std::map<std::string, std::shared_ptr<Observer>> run() {
     std::vector<Node*> annotated;
     for (Node& node : program_.graph().nodes())
-      if (is_valid_annotation(node)) annotated.push_back(&node);
+      if (node.annotation && (node.annotation->annotated || is_valid_annotation(node))) annotated.push_back(&node);
     for (Node* node : annotated) {
       observe_inputs(*node);
       observe_output(*node);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.fx.traceback import NodeSource, NodeSourceAction
 
 import qdq
 
@@ -11,6 +12,9 @@ from ._bridge.graphs import Crossing
 from ._bridge.modules import delete_unread_tensors
 from ._bridge.observers import ModuleObserver
 from .observer import AffineQuantizedObserverBase, ObserverBase
+
+_SOURCE = "quantization_source"  # the core gives it to quantize and dequantize as their from_node
+_REPLACES = "replace_observer_with_quantize_dequantize_node"  # torchao's name for what makes them
 
 
 def is_observer(module: torch.nn.Module) -> bool:
@@ -45,6 +49,7 @@ def convert(
             continue
         module = model.get_submodule(node.target)
         observers[node.target] = modules.setdefault(id(module), ModuleObserver(module))
+        crossing.set_meta(node, _SOURCE, [NodeSource(node, _REPLACES, [NodeSourceAction.CREATE])])
     prepared = qdq.PreparedProgram(crossing.program, observers)
     converted = qdq.convert(prepared, fold_quantize, use_reference_representation)
     crossing.put_back(converted.graph, converted.attributes)

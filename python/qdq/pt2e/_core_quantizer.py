@@ -18,9 +18,8 @@ from .quantizer.utils import QuantizationConfig
 
 def config_to_core(config: Any, to_core: SpecsToCore) -> qdq.QuantizationConfig:
     """Any object with the four roles."""
-    return qdq.QuantizationConfig(
-        to_core(config.input_activation), to_core(config.output_activation), to_core(config.weight), to_core(config.bias)
-    )
+    roles = [config.input_activation, config.output_activation, config.weight, config.bias]
+    return qdq.QuantizationConfig(*map(to_core, roles), is_qat=bool(getattr(config, "is_qat", False)))
 
 
 def config_from_core(config: qdq.QuantizationConfig, is_qat: bool = False, make: Any = QuantizationConfig) -> Any:

@@ -9,7 +9,7 @@ import torch
 import qdq
 
 from . import _specs as specs
-from ._bridge.annotations import carry_annotations
+from ._bridge.annotations import carry_annotations, put_annotations
 from ._bridge.graphs import Crossing
 from ._bridge.metadata import ANNOTATION_KEY
 from ._bridge.observers import ModuleObserver
@@ -50,6 +50,9 @@ class AskOnTheWay(qdq.Quantizer):
         """Done in transform_for_annotation, on the fx graph."""
 
     def prepare_obs_or_fq_callback(self, program: qdq.Program, observers: Places) -> Places:
+        if self._is_qat:  # convolutions with batch norms have another form than when they were annotated
+            self.crossing.put_back(program.graph, program.attributes)
+            put_annotations(self.crossing)
         modules = _Modules(self.crossing, observers, self._is_qat)
         by_place = {self._fx_place(place): modules.of(place, observer) for place, observer in observers}
         self._quantizer.prepare_obs_or_fq_callback(self.crossing.gm, by_place)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule
 
-from . import _convert, _prepare, utils
+from . import _convert, _prepare
 from ._specs import Quantizer
 
 __all__ = ["convert_pt2e", "prepare_pt2e", "prepare_qat_pt2e"]
@@ -95,23 +95,12 @@ def prepare_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
     return _prepare_any(model, quantizer, is_qat=False)
 
 
-def _refuse_batch_norms(model: GraphModule) -> None:
-    """A convolution must be trained together with its batch norm, on the folded weight; that rewrite is not there yet."""
-    for node in model.graph.nodes:
-        if not utils._is_bn_node(node):
-            continue
-        source = node.args[0]
-        if utils._is_conv_or_conv_transpose_node(source):
-            raise NotImplementedError(
-                f"[prepare_qat] '{node.name}' is a batch norm behind the convolution '{source.name}': training the two as one "
-                "is not implemented. Fold the batch norm before export, or quantize after training with prepare_pt2e"
-            )
-
-
 def prepare_qat_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
-    """As prepare_pt2e, with fake quantizers for training. Raises NotImplementedError for a batch norm behind a convolution."""
-    if isinstance(model, GraphModule):
-        _refuse_batch_norms(model)
+    """As prepare_pt2e, for training with fake quantizers: batch norms are not folded.
+
+    A convolution (1d, 2d, transposed 1d and 2d) that only a batch norm reads trains on the weight that folding will give it;
+    convert_pt2e folds the two.
+    """
     return _prepare_any(model, quantizer, is_qat=True)
 
 

@@ -106,6 +106,10 @@ class Crossing:
         self._tensors[target] = (0 if tensor.is_meta else tensor.data_ptr, tuple(tensor.shape))
         return True
 
+    def set_meta(self, node: torch.fx.Node, key: str, value: Any) -> None:
+        """Gives a core node metadata that the fx node does not have."""
+        self.core_of[node].meta[key] = self._meta.text(key, value)
+
     # And back.
 
     def put_back(self, graph: Graph, attributes: Iterable[Attribute]) -> bool:
@@ -168,14 +172,20 @@ class Crossing:
         self.fx_of[node] = fx_node
         for key, text in node.meta.items():
             fx_node.meta[key] = self._meta.value(text)
-        if node.op == "get_attr" and not fx_node.meta and self._is_observer is None:
+        if self._is_observer is None and "val" not in fx_node.meta:  # convert's new nodes have no value
             self._give_value(fx_node)
         self._carried_meta[node] = node.meta.items()
 
     def _give_value(self, fx_node: torch.fx.Node) -> None:
         mode = fake_mode_of(self.gm.graph)
-        if mode is not None:
+        if mode is None:
+            return
+        if fx_node.op == "get_attr":
             fx_node.meta["val"] = mode.from_tensor(get_attribute(self.gm, fx_node.target), static_shapes=True)
+        elif fx_node.op == "call_function" and all("val" in node.meta for node in fx_node.all_input_nodes):
+            args, kwargs = torch.fx.map_arg((fx_node.args, fx_node.kwargs), lambda node: node.meta["val"])
+            with mode:
+                fx_node.meta["val"] = fx_node.target(*args, **kwargs)
 
     def _torch_argument(self, argument: Any, old: Any) -> Any:
         return self._arguments.to_torch(argument, old, self.fx_of.__getitem__)
