@@ -1,5 +1,5 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
-// included the header of its set. It may define QDQ_HAS_GELU and a function gelu of its own.
+// included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and functions gelu and softmax of its own.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -24,7 +24,7 @@ QDQ_INT8_INLINE void activate_with(std::uint8_t* out, std::int64_t out_stride, c
     }
 }
 
-#ifndef QDQ_HAS_GELU
+#ifndef QDQ_HAS_OWN_FUNCTIONS
 void gelu(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride, std::int64_t rows,
           std::int64_t columns, const ActivationRescale& rescale, const GeluTable& table) {
   activate_with(out, out_stride, values, value_stride, rows, columns, rescale,
@@ -162,6 +162,7 @@ std::int32_t sum(const std::uint8_t* a, std::int64_t n) {
   return total;
 }
 
+#ifndef QDQ_HAS_OWN_FUNCTIONS
 constexpr std::int64_t kLanes = 16;
 
 float largest_of(const float* values, std::int64_t n) {
@@ -203,6 +204,7 @@ void softmax(std::uint8_t* out, float* scores, const float* mask, std::int64_t n
     out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(level) + p.zero_point));
   }
 }
+#endif
 
 }  // namespace
 
