@@ -16,7 +16,7 @@ DEMO_PYTHON := .venv-demo/bin/python
 BENCH_PYTHON := .venv-bench/bin/python
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
-.PHONY: help deps build test demo demo-mobilenet bench asan tsan fuzz coverage format lint install clean
+.PHONY: help deps build test demo demo-mobilenet bench bench-peers asan tsan fuzz coverage format lint install clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ bench: deps $(BENCH_PYTHON)  ## Measure beside other programs and print the rati
 	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
 	cmake --build --preset release -j $(JOBS)
 	QDQ_PYTHON=$(BENCH_PYTHON) benchmarks/run
+
+bench-peers: deps $(BENCH_PYTHON)  ## Int8 inference beside other runtimes; fails where a goal is missed
+	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
+	cmake --build --preset release -j $(JOBS) --target qdq_program bench_int8_peers
+	$(BENCH_PYTHON) benchmarks/int8_peers.py
 
 asan tsan: deps
 	cmake --preset $@

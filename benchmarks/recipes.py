@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import torch
+import transformers
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECIPES = ROOT.parent / "shared" / "models"
@@ -69,6 +70,18 @@ def minilm():
     sentences = [f"Sentence number {i} says that a man is playing a guitar while two dogs run." for i in range(64)]
     ids, mask = module.encode(sentences, 128)
     return module.load()[0], ids, mask
+
+
+def vit(images=64):
+    """(ViT-S/16 with random weights, images [n, 3, 224, 224])"""
+    torch.manual_seed(0)
+    return transformers.VisionTransformer().eval(), mobilenet(images)[1]
+
+
+def decoder(sentences=64):
+    """(a decoder language model with random weights, ids [n, 128])"""
+    torch.manual_seed(0)
+    return transformers.Decoder().eval(), torch.randint(0, 8192, (sentences, 128))
 
 
 def export(name, module, inputs):
