@@ -1,7 +1,9 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "qdq/tensor.h"
@@ -20,7 +22,18 @@ struct StepTime {
   std::string kind;  // what computes it: "convolution", "reference:aten.topk.default"
   double start = 0;  // seconds since the run began
   double seconds = 0;
+  std::int64_t operations = 0;  // multiplications and additions of convolutions and matrix products; 0 for other steps
 };
+
+// A decision of the latest plan that a reader of the graph would not expect.
+struct ExecutionNote {
+  std::string node;
+  std::string kind;    // "int8": it is not computed in int8; "fuse_activation" ...: it is not part of another step
+  std::string reason;  // "its result is not quantized"
+};
+
+// The metadata entry of an op that executors compute in float although its operands are dequantized, and why: see tune().
+inline constexpr std::string_view kRunInFloat = "run_in_float";
 
 // Something that runs a program. The reference interpreter and the fast executors implement it; calibration, comparison
 // and the command line are handed one. One run at a time per Executor; fork() gives more for other threads.
@@ -46,6 +59,9 @@ class Executor {
   // Those of the last run with profiling on, in the order in which they ran; empty before it.
   virtual std::vector<StepTime> step_times() const = 0;
 
+  // Of the latest run; empty before it, and for executors that do as the graph says.
+  virtual std::vector<ExecutionNote> notes() const = 0;
+
   // Another executor of the same program with the same options, which may run at the same time on another thread. It
   // shares the weights and what was computed from them, and outlives this one if need be. Null when runs may change the
   // program's buffers: then each run depends on the one before.
@@ -66,5 +82,9 @@ struct ExecutorOptions {
 
 // An executor for `program`, which must outlive it unchanged.
 std::unique_ptr<Executor> make_executor(const Program& program, const ExecutorOptions& options = {});
+
+// What one thread of this machine can do at most: int8 multiplications and additions per second, measured for about `seconds` with
+// the engine's widest kernel on operands in the first-level cache.
+double measure_int8_peak(double seconds = 0.1);
 
 }  // namespace qdq

@@ -21,6 +21,13 @@
 
 namespace qdq::lower {
 
+// A constant int8 weight [O, K] behind a dequantize node, with one scale and zero point for each run of K / G inputs.
+struct GroupedWeight {
+  Tensor values;       // int8, contiguous
+  Tensor scales;       // float32 [O, G]
+  Tensor zero_points;  // float32 [O, G], or undefined for zeros
+};
+
 // What follows from a program's weights alone. The executors of the program share it, on several threads; plans only
 // read what they were made with.
 struct Constants {
@@ -31,6 +38,7 @@ struct Constants {
   std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
   // Weights of the integer engine, by the node that reads them and whether depthwise kernels may.
   std::map<std::pair<const Node*, bool>, std::shared_ptr<const runtime::int8::PackedWeights>> packed_weights;
+  std::unordered_map<const Node*, GroupedWeight> grouped_weights;  // by the node that reads them
 };
 
 // What all plans of one executor share.
@@ -91,6 +99,7 @@ class Emitter {
   Tensor quantized(const Tensor& bytes, DType dtype);
   // What a float32 value, or a view of one, was dequantized from.
   std::optional<OnGrid> on_grid(const Tensor& value);
+  bool is_on_grid(const Tensor& value) const { return dequantized_.contains(value.storage().get()); }
   // Makes sure that the value is written before the next step. emit() does it for what its step reads or writes.
   void materialise(const Tensor& value);
   std::shared_ptr<Fusible> emit_fusible(Fusible fusible);

@@ -77,6 +77,13 @@ class FastExecutor : public Executor {
     return plans_.empty() ? std::vector<StepTime>() : plans_.front().plan->step_times();
   }
 
+  std::vector<ExecutionNote> notes() const override {
+    std::vector<ExecutionNote> notes;
+    if (reference_ || plans_.empty()) return notes;
+    for (const Graph::Note& note : plans_.front().notes) notes.push_back({note.node, note.pass, note.reason});
+    return notes;
+  }
+
   std::unique_ptr<Executor> fork() const override {
     if (!shared_.state.empty()) return nullptr;
     return std::make_unique<FastExecutor>(shared_.program, threads_, shared_.int8, shared_.constants);
@@ -89,6 +96,7 @@ class FastExecutor : public Executor {
   struct Entry {
     Signature signature;
     std::unique_ptr<runtime::Plan> plan;
+    std::vector<Graph::Note> notes;
   };
 
   static Signature signature_of(const std::vector<Value>& values) {
@@ -123,7 +131,7 @@ class FastExecutor : public Executor {
     Specialisation made = specialise(shared_, values);
     if (!made.plan) return nullptr;
     if (plans_.size() == kPlans) plans_.pop_back();
-    plans_.push_front({std::move(signature), std::move(made.plan)});
+    plans_.push_front({std::move(signature), std::move(made.plan), std::move(made.notes)});
     return plans_.front().plan.get();
   }
 

@@ -38,15 +38,6 @@ std::optional<Activation> function_of(runtime::PostOp::Kind kind) {
   }
 }
 
-// Ops that only move values.
-bool is_move(const Node& node) {
-  constexpr std::array kMoves = {"aten.view.default",       "aten._unsafe_view.default", "aten.reshape.default",
-                                 "aten.flatten.using_ints", "aten.transpose.int",        "aten.permute.default",
-                                 "aten.t.default",          "aten.unsqueeze.default",    "aten.squeeze.dim",
-                                 "aten.squeeze.dims",       "aten.contiguous.default",   "aten.clone.default"};
-  return std::any_of(kMoves.begin(), kMoves.end(), [&](const char* target) { return node.is(target); });
-}
-
 bool have_same_sizes(const Node& a, const Node& b) {
   const TensorMeta* left = a.type.tensor();
   const TensorMeta* right = b.type.tensor();
@@ -68,6 +59,14 @@ bool take_residual(const Node& add, const Node& summand, const AliasAnalysis& al
 }
 
 }  // namespace
+
+bool is_move(const Node& node) {
+  constexpr std::array kMoves = {"aten.view.default",       "aten._unsafe_view.default", "aten.reshape.default",
+                                 "aten.flatten.using_ints", "aten.transpose.int",        "aten.permute.default",
+                                 "aten.t.default",          "aten.unsqueeze.default",    "aten.squeeze.dim",
+                                 "aten.squeeze.dims",       "aten.contiguous.default",   "aten.clone.default"};
+  return std::any_of(kMoves.begin(), kMoves.end(), [&](const char* target) { return node.is(target); });
+}
 
 std::optional<Call> literals_of(const Node& node) {
   const OpSchema* schema = node.kind() == NodeKind::call_function ? find_schema(node.target()) : nullptr;

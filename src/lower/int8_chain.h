@@ -37,6 +37,9 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, C
 // The node's call with its literals; the values of other nodes are none. Nothing for an op without a row.
 std::optional<Call> literals_of(const Node& node);
 
+// Views, transposes and copies: they only move values.
+bool is_move(const Node& node);
+
 // The only thing that happens to the node's value is that an in-place addition writes its sum into it.
 bool is_only_added_to(const Node& node);
 

@@ -85,9 +85,35 @@ Value Int8Lowering::chain_value(const Int8Chain& chain, Tensor bytes) {
   return Value(emitter_.quantized(bytes, chain.dtype));
 }
 
+namespace {
+
+bool reads_grid(const Call& call, const Emitter& emitter) {
+  return std::any_of(call.schema().args.begin(), call.schema().args.end(), [&](const ArgSchema& arg) {
+    const Tensor* tensor = call.arg(arg.name).tensor();
+    return tensor && tensor->defined() && emitter.is_on_grid(*tensor);
+  });
+}
+
+}  // namespace
+
 std::optional<Value> Int8Lowering::lower(const Call& call) {
+  const std::size_t notes = emitter_.notes().size();
+  std::optional<Value> value = lower_known(call);
+  const bool computes = !call.schema().target.starts_with("quantized_decomposed.") && !is_move(call.node());
+  if (!value && computes && emitter_.notes().size() == notes && reads_grid(call, emitter_))
+    refuse(call, "the engine has no kernel for it");
+  return value;
+}
+
+std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   const std::string& target = call.schema().target;
   if (absorbed_.contains(&call.node())) return Value(first_tensor(call));
+  if (skipped_.contains(&call.node())) return Value();
+  if (const std::string* why = call.node().meta.find(kRunInFloat)) return refuse(call, *why);
+  if (target.starts_with("quantized_decomposed.choose_qparams"))
+    return target.ends_with(".tensor") && begin_dynamic(call) ? std::optional(Value()) : std::nullopt;
+  if (target == "quantized_decomposed.quantize_per_tensor.tensor") return lower_dynamic_quantize(call);
+  if (target == "quantized_decomposed.dequantize_per_tensor.tensor") return lower_dynamic_dequantize(call);
   if (target == "quantized_decomposed.quantize_per_tensor.default") return lower_quantize(call);
   if (target == "quantized_decomposed.dequantize_per_tensor.default") return lower_dequantize(call);
   if (target.starts_with("aten.conv")) return lower_convolution(call);
@@ -261,7 +287,7 @@ std::optional<Value> Int8Lowering::lower_unary(const Call& call) {
   const auto value = emitter_.on_grid(first_tensor(call));
   if (!value || !value->bytes.is_dense()) return std::nullopt;
   const auto chain = find_int8_chain(call.node(), emitter_.shared());
-  if (!chain) return std::nullopt;
+  if (!chain) return refuse(call, "its result is not quantized");
   std::vector<Value> args;
   for (const ArgSchema& arg : call.schema().args) args.push_back(call.arg(arg.name));
   const auto function = [&](const Tensor& values) {

@@ -9,6 +9,7 @@
 #include "lower/int8_chain.h"
 #include "ops/call.h"
 #include "runtime/int8/convolution.h"
+#include "runtime/int8/dynamic.h"
 
 namespace qdq::lower {
 
@@ -40,6 +41,7 @@ class Int8Lowering {
  private:
   using Emit = std::function<Value()>;  // emits the steps of a chain and returns the value of its quantize node
 
+  std::optional<Value> lower_known(const Call& call);
   std::optional<Value> lower_quantize(const Call& call);
   std::optional<Value> lower_dequantize(const Call& call);
   std::optional<Value> lower_convolution(const Call& call);
@@ -62,6 +64,17 @@ class Int8Lowering {
   Value lower_attention(const Call& call, const PendingAttention& pending);
   Tensor emit_attention(const PendingAttention& pending, const OnGrid& value);
 
+  // A value that is quantized anew in each run.
+  struct DynamicValue {
+    runtime::int8::DynamicQuantization quantization;
+    Tensor bytes, params;
+  };
+  bool begin_dynamic(const Call& call);
+  std::optional<Value> lower_dynamic_quantize(const Call& call);
+  std::optional<Value> lower_dynamic_dequantize(const Call& call);
+  const DynamicValue* dynamic_input(const Node& linear) const;
+  Value lower_dynamic_linear(const Call& call, const DynamicValue& input);
+
   // The op and what lies behind it are computed at the chain's quantize node. Returns the op's value, which nobody reads.
   Value postpone(const Int8Chain& chain, const Shape& sizes, Emit emit);
   // The bytes of the chain's op as the value of its quantize node.
@@ -75,6 +88,8 @@ class Int8Lowering {
   std::unordered_set<const Node*> absorbed_;
   std::unordered_map<const Node*, Emit> postponed_;
   std::unordered_map<const Node*, PendingAttention> attentions_;  // by the second product
+  std::unordered_map<const Node*, DynamicValue> dynamic_;         // by the quantize node
+  std::unordered_set<const Node*> skipped_;                       // their scales and zero points
 };
 
 // `bytes` [N, C, spatial...] with the channels innermost, copied if need be.

@@ -80,6 +80,7 @@ class ReferenceExecutor : public Executor {
 
   void set_profiling(bool on) override { profiling_ = on; }
   std::vector<StepTime> step_times() const override { return times_; }
+  std::vector<ExecutionNote> notes() const override { return {}; }
 
   // An op that writes may write to a buffer, directly or through a view.
   std::unique_ptr<Executor> fork() const override {

@@ -138,9 +138,7 @@ std::vector<Value> eval_dequantize_per_channel(const Call& call) {
 // Scale and zero point for the range of the whole tensor, widened to hold 0, in float32 like torch's determine_qparams.
 std::vector<Value> choose_qparams(const Call& call, bool symmetric) {
   const Tensor input = float_input(call).contiguous();
-  const auto quant_min = static_cast<float>(call.integer("quant_min"));
-  const auto quant_max = static_cast<float>(call.integer("quant_max"));
-  if (quant_min >= quant_max) call.fail("quant_min must be smaller than quant_max");
+  if (call.integer("quant_min") >= call.integer("quant_max")) call.fail("quant_min must be smaller than quant_max");
   if (input.numel() == 0) call.fail("no values to choose from");
   float low = input.data<float>()[0];
   float high = low;
@@ -151,22 +149,13 @@ std::vector<Value> choose_qparams(const Call& call, bool symmetric) {
     high = std::max(high, x);
     has_nan |= std::isnan(x);
   }
-  const auto result = [](double scale, std::int64_t zero_point) -> std::vector<Value> {
-    return {Tensor::from<double>({scale}, {1}), Tensor::from<std::int64_t>({zero_point}, {1})};
-  };
-  low = has_nan ? std::numeric_limits<float>::quiet_NaN() : std::min(low, 0.0f);
-  high = has_nan ? std::numeric_limits<float>::quiet_NaN() : std::max(high, 0.0f);
+  if (has_nan) low = high = std::numeric_limits<float>::quiet_NaN();
   const auto eps = static_cast<float>(call.number("eps"));
-  const auto at_least_eps = [eps](float scale) { return scale < eps ? eps : scale; };
-  if (symmetric) {
-    const float scale = at_least_eps(std::max(-low, high) / ((quant_max - quant_min) / 2));
-    return result(static_cast<double>(scale), plain_dtype(call.dtype("dtype", DType::int8)) == DType::uint8 ? 128 : 0);
-  }
-  const float scale = at_least_eps((high - low) / (quant_max - quant_min));
-  const auto offset = float_to_integer<std::int32_t>(round_half_even(low / scale));
-  const std::int64_t zero_point = call.integer("quant_min") - offset;
-  return result(static_cast<double>(scale),
-                std::clamp(zero_point, call.integer("quant_min"), call.integer("quant_max")));
+  const std::int64_t first = call.integer("quant_min"), last = call.integer("quant_max");
+  const bool is_unsigned = plain_dtype(call.dtype("dtype", DType::int8)) == DType::uint8;
+  const ChosenQParams chosen = symmetric ? choose_symmetric_qparams(low, high, first, last, eps, is_unsigned)
+                                         : choose_affine_qparams(low, high, first, last, eps);
+  return {Tensor::from<double>({chosen.scale}, {1}), Tensor::from<std::int64_t>({chosen.zero_point}, {1})};
 }
 std::vector<Value> eval_choose_qparams(const Call& call) { return choose_qparams(call, false); }
 std::vector<Value> eval_choose_qparams_symmetric(const Call& call) { return choose_qparams(call, true); }

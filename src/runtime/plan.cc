@@ -81,7 +81,7 @@ Plan::Plan(PlanSpec spec) {
     for (const Tensor& tensor : step.reads) add(tensor);
     for (const Tensor& tensor : step.writes) add(tensor);
     kernels_.push_back(step.bind(operands));
-    infos_.push_back({std::move(step.name), std::move(step.kind)});
+    infos_.push_back({std::move(step.name), std::move(step.kind), step.operations});
   }
   for (const Tensor& input : spec.inputs) inputs_.push_back(resolve(input));
   for (const Tensor& result : spec.results) results_.push_back(resolve(result));
@@ -97,7 +97,7 @@ void Plan::run_profiled() {
   for (std::size_t i = 0; i < kernels_.size(); ++i) {
     const double start = elapsed();
     kernels_[i]();
-    times_.push_back({infos_[i].name, infos_[i].kind, start, elapsed() - start});
+    times_.push_back({infos_[i].name, infos_[i].kind, start, elapsed() - start, infos_[i].operations});
   }
 }
 

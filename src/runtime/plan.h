@@ -22,6 +22,7 @@ struct Step {
   std::vector<Tensor> reads;
   std::vector<Tensor> writes;
   std::function<Kernel(std::span<const Tensor> operands)> bind;
+  std::int64_t operations = 0;  // multiplications and additions, for profiles
 };
 
 // A program for fixed input sizes: steps in order, all values in one arena. Knows nothing of graphs.
@@ -51,6 +52,7 @@ class Plan {
   struct StepInfo {
     std::string name;
     std::string kind;
+    std::int64_t operations;
   };
   const std::vector<StepInfo>& steps() const { return infos_; }
   // Of the last run with profiling on.

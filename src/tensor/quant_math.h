@@ -46,6 +46,31 @@ Integer quantize(T value, T inverse_scale, T zero_point, T quant_min, T quant_ma
   return float_to_integer<Integer>(quantize_to_float(value, inverse_scale, zero_point, quant_min, quant_max));
 }
 
+// Scale and zero point that dynamic quantization chooses for values from low to high (NaN for a tensor with a NaN), in float32 as
+// torch's determine_qparams does.
+struct ChosenQParams {
+  double scale;
+  std::int64_t zero_point;
+};
+inline ChosenQParams choose_affine_qparams(float low, float high, std::int64_t quant_min, std::int64_t quant_max,
+                                           float eps) {
+  low = low > 0.0f ? 0.0f : low;
+  high = high < 0.0f ? 0.0f : high;
+  const float chosen = (high - low) / (static_cast<float>(quant_max) - static_cast<float>(quant_min));
+  const float scale = chosen < eps ? eps : chosen;
+  const std::int64_t zero_point = quant_min - float_to_integer<std::int32_t>(round_half_even(low / scale));
+  return {static_cast<double>(scale), zero_point < quant_min   ? quant_min
+                                      : zero_point > quant_max ? quant_max
+                                                               : zero_point};
+}
+inline ChosenQParams choose_symmetric_qparams(float low, float high, std::int64_t quant_min, std::int64_t quant_max,
+                                              float eps, bool is_unsigned) {
+  const float largest = -low > high ? -low : high;
+  const float chosen =
+      (largest < 0.0f ? 0.0f : largest) / ((static_cast<float>(quant_max) - static_cast<float>(quant_min)) / 2);
+  return {static_cast<double>(chosen < eps ? eps : chosen), is_unsigned ? 128 : 0};
+}
+
 // (value - zero_point) * scale, each step rounded to T.
 template <typename T>
 T dequantize(T value, T scale, T zero_point) {

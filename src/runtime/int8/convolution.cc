@@ -25,11 +25,13 @@ class Bound {
         to_float_(operands.back().dtype() == DType::float32),
         residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
         runs_(geometry_.runs(convolution.weights->depth())),
+        has_rows_(has_adjacent_rows()),
         outside_(static_cast<std::size_t>(convolution.src.size(1)), convolution.zero_point),
         low_(convolution.rescale.low),
         high_(convolution.rescale.high),
         residual_multiplier_(convolution.rescale.residual_multiplier),
         slides_(slides(convolution.window)) {
+    if (convolution.source_params.defined()) source_params_ = operands[1].data<double>();
     for (const std::int64_t channel : weights_->slot_channels()) {
       const bool used = channel >= 0;
       const auto c = static_cast<std::size_t>(std::max<std::int64_t>(channel, 0));
@@ -40,7 +42,8 @@ class Bound {
     }
   }
 
-  void run() const {
+  void run() {
+    if (source_params_) take_source_params();
     if (weights_->method() == PackedWeights::Method::depthwise)
       run_depthwise();
     else
@@ -52,8 +55,21 @@ class Bound {
     return !window.transposed && !window.stride.empty() && window.stride.back() == 1 && window.dilation.back() == 1;
   }
 
+  // The sums and multipliers of this run.
+  void take_source_params() {
+    const auto scale = static_cast<float>(source_params_[0]);
+    const auto zero_point = static_cast<std::int32_t>(source_params_[1]);
+    run_multiplier_.resize(multiplier_.size());
+    for (std::size_t slot = 0; slot < multiplier_.size(); ++slot) {
+      const std::int64_t channel = weights_->slot_channels()[slot];
+      start_[slot] = channel < 0 ? 0 : -zero_point * weights_->sum(channel);
+      run_multiplier_[slot] = multiplier_[slot] * scale;
+    }
+  }
+
   Rescale rescale(std::int64_t slot) const {
-    return {multiplier_.data() + slot, offset_.data() + slot, low_, high_, residual_multiplier_};
+    const std::vector<float>& multiplier = source_params_ ? run_multiplier_ : multiplier_;
+    return {multiplier.data() + slot, offset_.data() + slot, low_, high_, residual_multiplier_};
   }
 
   void run_depthwise() const {
@@ -117,22 +133,25 @@ class Bound {
   // Tiles [tile_begin, tile_end) of the pixels [first, first + count).
   void run_block(std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) const {
     static thread_local std::vector<const std::uint8_t*> rows;
-    const bool gathers = weights_->method() == PackedWeights::Method::gathered;
-    const std::int64_t taps = geometry_.taps();
     std::int64_t group = -1;
     for (std::int64_t t = tile_begin; t < tile_end; ++t) {
       const PackedWeights::Tile& tile = weights_->tiles()[static_cast<std::size_t>(t)];
       if (tile.group != group) {
         group = tile.group;
-        const std::uint8_t* src = src_ + group * weights_->depth();
-        if (gathers) {
-          gather(src, rows, first, count);
-        } else {
-          rows.resize(static_cast<std::size_t>(count * taps));
-          geometry_.find(src, outside_.data(), first, count, rows.data(), taps);
-        }
+        find_rows(src_ + group * weights_->depth(), rows, first, count);
       }
-      run_tile(tile, rows.data(), gathers ? 1 : taps, first, count);
+      run_tile(tile, rows.data(), weights_->kernel_taps(), first, count);
+    }
+  }
+
+  // Points rows[pixel][kernel tap] to what the kernels multiply.
+  void find_rows(const std::uint8_t* src, std::vector<const std::uint8_t*>& rows, std::int64_t first,
+                 std::int64_t count) const {
+    rows.resize(static_cast<std::size_t>(count * weights_->kernel_taps()));
+    switch (weights_->method()) {
+      case PackedWeights::Method::gathered: return gather(src, rows, first, count);
+      case PackedWeights::Method::rows: return find_filter_rows(src, rows, first, count);
+      default: geometry_.find(src, outside_.data(), first, count, rows.data(), geometry_.taps());
     }
   }
 
@@ -170,6 +189,46 @@ class Bound {
     }
   }
 
+  bool has_adjacent_rows() const {
+    if (weights_->method() != PackedWeights::Method::rows) return false;
+    const std::int64_t columns = geometry_.taps() / weights_->kernel_taps();
+    for (std::int64_t t = 0; t < geometry_.taps(); ++t)
+      if (geometry_.tap_offset(t) != geometry_.tap_offset(t / columns * columns) + t % columns * weights_->depth())
+        return false;
+    return true;
+  }
+
+  // Rows of the filter where they lie in the input; those that reach beyond it, or whose padding to a multiple of four would, are
+  // copied.
+  void find_filter_rows(const std::uint8_t* src, std::vector<const std::uint8_t*>& rows, std::int64_t first,
+                        std::int64_t count) const {
+    static thread_local std::vector<std::uint8_t> copied;
+    const std::int64_t kernel_taps = weights_->kernel_taps(), length = weights_->packed_depth(),
+                       depth = weights_->depth(), columns = geometry_.taps() / kernel_taps;
+    copied.resize(static_cast<std::size_t>(count * kernel_taps * length));
+    const auto copy = [&](std::int64_t pixel, const auto& address) {
+      for (std::int64_t r = 0; r < kernel_taps; ++r) {
+        std::uint8_t* to = copied.data() + (pixel * kernel_taps + r) * length;
+        rows[static_cast<std::size_t>(pixel * kernel_taps + r)] = to;
+        for (std::int64_t c = 0; c < columns; ++c, to += depth) {
+          const std::uint8_t* tap = address(static_cast<std::size_t>(r * columns + c));
+          std::memcpy(to, tap ? tap : outside_.data(), static_cast<std::size_t>(depth));
+        }
+      }
+    };
+    const std::int64_t reach = geometry_.tap_offset((kernel_taps - 1) * columns) + length;
+    geometry_.visit(
+        src, first, count,
+        [&](std::int64_t pixel, const std::uint8_t* start) {
+          if (!has_rows_ || start + reach > src_end_)
+            return copy(pixel,
+                        [&](std::size_t t) { return start + geometry_.tap_offset(static_cast<std::int64_t>(t)); });
+          for (std::int64_t r = 0; r < kernel_taps; ++r)
+            rows[static_cast<std::size_t>(pixel * kernel_taps + r)] = start + geometry_.tap_offset(r * columns);
+        },
+        copy);
+  }
+
   // Copies the taps of each pixel behind each other and points `rows` there. What the packed depth is longer than the taps meets weights
   // of 0.
   void gather(const std::uint8_t* src, std::vector<const std::uint8_t*>& rows, std::int64_t first,
@@ -198,7 +257,6 @@ class Bound {
             std::memcpy(to, tap ? tap : outside_.data(), static_cast<std::size_t>(depth));
           }
         });
-    rows.resize(static_cast<std::size_t>(count));
     for (std::int64_t pixel = 0; pixel < count; ++pixel)
       rows[static_cast<std::size_t>(pixel)] = gathered.data() + pixel * length;
   }
@@ -212,11 +270,14 @@ class Bound {
   bool to_float_;
   const std::uint8_t* residual_;
   std::vector<std::pair<std::int64_t, std::int64_t>> runs_;
+  bool has_rows_;  // the taps of a row of the filter lie side by side in the input
   std::vector<std::uint8_t> outside_;
   float low_, high_, residual_multiplier_;
   bool slides_;  // a pixel's taps are its left neighbour's, one column on
   std::vector<std::int32_t> start_;
   std::vector<float> multiplier_, offset_;
+  const double* source_params_ = nullptr;
+  std::vector<float> run_multiplier_;  // with the source's scale
 };
 
 }  // namespace
@@ -227,10 +288,12 @@ Step convolution_step(std::string name, const Convolution& convolution) {
   const bool is_depthwise = convolution.weights->method() == PackedWeights::Method::depthwise;
   step.kind = is_depthwise ? "int8:depthwise" : convolution.src.dim() == 2 ? "int8:linear" : "int8:convolution";
   step.reads = {convolution.src};
-  if (convolution.residual.defined()) step.reads.push_back(convolution.residual);
+  for (const Tensor& operand : {convolution.source_params, convolution.residual})
+    if (operand.defined()) step.reads.push_back(operand);
   step.writes = {convolution.dst};
+  step.operations = 2 * convolution.dst.numel() * convolution.weights->products();
   step.bind = [convolution](std::span<const Tensor> operands) -> Kernel {
-    const auto bound = std::make_shared<const Bound>(convolution, operands);
+    const auto bound = std::make_shared<Bound>(convolution, operands);
     return [bound] { bound->run(); };
   };
   return step;

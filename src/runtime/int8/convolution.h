@@ -32,6 +32,9 @@ struct Convolution {
   std::shared_ptr<const PackedWeights> weights;
   Window window;
   std::uint8_t zero_point = 0;  // what lies beyond the input
+  // float64 [2]: the scale of the source, which the multipliers lack then, and its zero point, which stands for zero_point; known at
+  // run time. Undefined where both are known before.
+  Tensor source_params = {};
   ChannelRescale rescale;
   // The float results become bytes through a function; then there is no residual, and `rescale` does not clamp.
   std::optional<ActivationRescale> activation = {};

@@ -17,6 +17,9 @@ class Geometry {
   std::int64_t taps() const { return static_cast<std::int64_t>(tap_offsets_.size()); }
   std::int64_t row_length() const { return out_[2]; }
 
+  // From the first tap to another one of a pixel whose taps all lie inside.
+  std::int64_t tap_offset(std::int64_t tap) const { return tap_offsets_[static_cast<std::size_t>(tap)]; }
+
   // Runs of taps that lie behind each other in memory when a tap is `depth` bytes: (offset from the first tap, bytes).
   std::vector<std::pair<std::int64_t, std::int64_t>> runs(std::int64_t depth) const;
 

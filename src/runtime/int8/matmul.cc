@@ -124,6 +124,7 @@ void attend(const Attention& t, const Kernels& kernels, std::span<const Tensor> 
 
 Step matmul_step(std::string name, const Kernels& kernels, const Matmul& matmul) {
   Step step{std::move(name), "int8:matmul", {matmul.a.bytes, matmul.b.bytes}, {matmul.dst}, nullptr};
+  step.operations = 2 * matmul.dst.numel() * matmul.a.bytes.size(-1);
   step.bind = [&kernels, matmul](std::span<const Tensor> operands) -> Kernel {
     return [&kernels, matmul, a = operands[0], b = operands[1], dst = operands[2]] {
       for_each_stretch(matrices_of(dst), dst.size(-2),
@@ -145,6 +146,7 @@ Step attention_step(std::string name, const Kernels& kernels, const Attention& a
   const Attention& t = attention;
   Step step{std::move(name), "int8:attention", {t.query.bytes, t.key.bytes, t.value.bytes}, {t.dst}, nullptr};
   if (t.mask.defined()) step.reads.push_back(t.mask);
+  step.operations = 2 * (t.query.bytes.numel() + t.dst.numel()) * t.key.bytes.size(-1);
   step.bind = [&kernels, t](std::span<const Tensor> operands) -> Kernel {
     return [&kernels, t, bound = std::vector<Tensor>(operands.begin(), operands.end())] {
       const Tensor& dst = bound.back();

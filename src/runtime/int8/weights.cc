@@ -18,11 +18,15 @@ Filters filters_of(const Tensor& weight, std::int64_t groups, bool transposed) {
   const std::int64_t in = first / groups;
   const Tensor view = plain.as_strided({groups, second, taps, in}, {in * second * taps, taps, 1, second * taps},
                                        plain.storage_offset());
-  return {view.contiguous().reshape({groups * second, taps, in}), groups, columns};
+  return {view.contiguous().reshape({groups * second, taps, in}), groups, 1};
 }
 
 PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, bool plain)
-    : kernels_(kernels), groups_(filters.groups), taps_(filters.values.size(1)), depth_(filters.values.size(2)) {
+    : kernels_(kernels),
+      groups_(filters.groups),
+      taps_(filters.values.size(1)),
+      depth_(filters.values.size(2)),
+      columns_(filters.columns) {
   const std::int8_t* values = filters.values.data<std::int8_t>();
   for (std::int64_t o = 0; o < filters.values.size(0); ++o)
     sums_.push_back(std::accumulate(values + o * products(), values + (o + 1) * products(), std::int32_t{0}));
@@ -50,9 +54,15 @@ const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t 
 }
 
 void PackedWeights::pack_gemm(const std::int8_t* filters) {
-  method_ = depth_ % 4 == 0 ? Method::indirect : Method::gathered;
-  const std::int64_t kernel_taps = method_ == Method::indirect ? taps_ : 1;
-  packed_depth_ = rounded_up(method_ == Method::indirect ? depth_ : products(), 4);
+  const std::int64_t row = columns_ * depth_;
+  const bool pads_little = rounded_up(row, 4) * 3 <= row * 4;
+  if (depth_ % 4 == 0)
+    method_ = Method::indirect;
+  else
+    method_ = groups_ == 1 && columns_ > 1 && pads_little ? Method::rows : Method::gathered;
+  kernel_taps_ = method_ == Method::indirect ? taps_ : method_ == Method::rows ? taps_ / columns_ : 1;
+  const std::int64_t tap_depth = products() / kernel_taps_;
+  packed_depth_ = rounded_up(tap_depth, 4);
   const std::int64_t group_channels = channels() / groups_;
   std::int64_t bytes = 0;
   std::int64_t slots = 0;
@@ -64,16 +74,15 @@ void PackedWeights::pack_gemm(const std::int8_t* filters) {
       for (std::int64_t c = 0; c < kernel.columns; ++c)
         slot_channels_.push_back(c < used ? group * group_channels + column + c : -1);
       slots += kernel.columns;
-      bytes += kernel.columns * kernel_taps * packed_depth_;
+      bytes += kernel.columns * kernel_taps_ * packed_depth_;
       column += used;
     }
   storage_ = Storage::allocate(static_cast<std::size_t>(bytes));
   auto* packed = reinterpret_cast<std::int8_t*>(storage_->data());
-  const std::int64_t tap_depth = products() / kernel_taps;
   for (const Tile& tile : tiles_) {
     const std::int64_t columns = tile.kernel->columns;
     for (std::int64_t c = 0; c < tile.used; ++c)
-      for (std::int64_t tap = 0; tap < kernel_taps; ++tap)
+      for (std::int64_t tap = 0; tap < kernel_taps_; ++tap)
         for (std::int64_t k = 0; k < tap_depth; ++k)
           packed[tile.offset + (tap * packed_depth_ / 4 + k / 4) * columns * 4 + c * 4 + k % 4] =
               filters[(tile.channel + c) * products() + tap * tap_depth + k];

@@ -11,7 +11,7 @@ namespace qdq::runtime::int8 {
 struct Filters {
   Tensor values;
   std::int64_t groups = 1;
-  std::int64_t columns = 1;  // taps in a row of the filter
+  std::int64_t columns = 1;  // taps in a row of the filter that read neighbours; 1 for transposed ones
 };
 
 // Weights [O, C / groups, k...], transposed ones [C, O / groups, k...], in the order of Filters.
@@ -26,6 +26,7 @@ class PackedWeights {
   // How the kernels find their operands.
   enum class Method : std::uint8_t {
     indirect,   // tap by tap, where the input lies
+    rows,       // row by row of the filter, whose taps lie side by side in the input
     gathered,   // all taps of a pixel are copied behind each other first
     depthwise,  // one filter per channel
   };
@@ -48,7 +49,8 @@ class PackedWeights {
   std::int64_t groups() const { return groups_; }
   std::int64_t taps() const { return taps_; }
   std::int64_t depth() const { return depth_; }                // of one tap: C / groups
-  std::int64_t packed_depth() const { return packed_depth_; }  // of what a kernel sees as one tap
+  std::int64_t kernel_taps() const { return kernel_taps_; }    // what a kernel sees as taps
+  std::int64_t packed_depth() const { return packed_depth_; }  // of one of these
   // Depthwise: how many taps of the filter go into one quad. Filters of 3 columns have a row in each.
   std::int64_t quad_taps() const { return quad_taps_; }
   const std::vector<Tile>& tiles() const { return tiles_; }
@@ -66,7 +68,7 @@ class PackedWeights {
 
   const Kernels& kernels_;
   Method method_ = Method::indirect;
-  std::int64_t groups_, taps_, depth_, packed_depth_ = 0, quad_taps_ = 4;
+  std::int64_t groups_, taps_, depth_, columns_, kernel_taps_ = 0, packed_depth_ = 0, quad_taps_ = 4;
   std::vector<Tile> tiles_;
   std::vector<std::int64_t> slot_channels_;
   std::vector<std::int32_t> sums_;

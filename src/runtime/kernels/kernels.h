@@ -55,6 +55,12 @@ struct Kernels {
   // (q - zero_point) * scale
   void (*dequantize_u8)(float* out, const std::uint8_t* a, std::int64_t n, float scale, std::int32_t zero_point);
   void (*dequantize_i8)(float* out, const std::int8_t* a, std::int64_t n, float scale, std::int32_t zero_point);
+  // Groups of `group` elements with a scale and a zero point each; zero_point may be null.
+  void (*dequantize_groups)(float* out, const std::int8_t* a, const float* scale, const float* zero_point,
+                            std::int64_t groups, std::int64_t group);
+  // The sum of x[i] times what dequantize_groups makes of a[i].
+  float (*dot_groups)(const float* x, const std::int8_t* a, const float* scale, const float* zero_point,
+                      std::int64_t groups, std::int64_t group);
 };
 
 // The best set for this machine.

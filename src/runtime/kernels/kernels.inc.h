@@ -252,10 +252,42 @@ void dequantize_i8(float* out, const int8_t* a, int64_t n, float scale, int32_t 
   dequantize(out, a, n, scale, zero_point);
 }
 
+void dequantize_groups(float* out, const int8_t* a, const float* scale, const float* zero_point, int64_t groups,
+                       int64_t group) {
+  for (int64_t g = 0; g < groups; ++g, a += group, out += group) {
+    const float s = scale[g], z = zero_point ? zero_point[g] : 0.0f;
+    for (int64_t i = 0; i < group; ++i) out[i] = (static_cast<float>(a[i]) - z) * s;
+  }
+}
+
+float dot_groups(const float* x, const int8_t* a, const float* scale, const float* zero_point, int64_t groups,
+                 int64_t group) {
+  constexpr int64_t kAtOnce = 2 * kLanes;
+  float total[kAtOnce] = {};
+  float rest = 0.0f;
+  for (int64_t g = 0; g < groups; ++g, a += group, x += group) {
+    const float s = scale[g], z = zero_point ? zero_point[g] : 0.0f;
+    float part[kAtOnce] = {};
+    float part_rest = 0.0f;
+    int64_t i = 0;
+    for (; i + kAtOnce <= group; i += kAtOnce)
+      for (int64_t l = 0; l < kAtOnce; ++l) part[l] = QDQ_FMA(x[i + l], static_cast<float>(a[i + l]) - z, part[l]);
+    for (; i < group; ++i) part_rest += x[i] * (static_cast<float>(a[i]) - z);
+    for (int64_t l = 0; l < kAtOnce; ++l) total[l] = QDQ_FMA(part[l], s, total[l]);
+    rest += part_rest * s;
+  }
+  Lanes low, high;
+  load(low, total);
+  load(high, total + kLanes);
+  const Lanes lanes = low + high;
+  return sum_lanes(lanes) + rest;
+}
+
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary,     binary,      softmax,     log_softmax,   layer_norm,   sum,
-                          scale_shift,         depthwise, quantize_u8, quantize_i8, dequantize_u8, dequantize_i8};
+const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary,         binary,        softmax,           log_softmax,
+                          layer_norm,          sum,           scale_shift,   depthwise,         quantize_u8,
+                          quantize_i8,         dequantize_u8, dequantize_i8, dequantize_groups, dot_groups};
 
 }  // namespace qdq::runtime::QDQ_ISA

@@ -47,8 +47,11 @@ Step convolution_step(std::string name, const Convolution& c, const Context& con
       add_post_op_operands(step, c.post_ops);
       step.writes.push_back({DNNL_ARG_DST, dst, c.dst});
       add_scratchpad(step, pd.scratchpad_desc(), context);
-      return to_step(name, std::string(c.transposed ? "deconvolution:" : "convolution:") + pd.impl_info_str(),
-                     std::move(step));
+      Step made = to_step(name, std::string(c.transposed ? "deconvolution:" : "convolution:") + pd.impl_info_str(),
+                          std::move(step));
+      const Tensor& one_per_filter = c.transposed ? c.src : c.dst;
+      made.operations = 2 * one_per_filter.numel() * (c.weight.numel() / c.weight.size(0));
+      return made;
     };
     if (c.transposed) {
       const dnnl::deconvolution_forward::primitive_desc pd(

@@ -22,7 +22,9 @@ Step linear_step(std::string name, const Linear& linear, const Context& context)
     add_post_op_operands(step, linear.post_ops);
     step.writes.push_back({DNNL_ARG_DST, dst, linear.dst});
     add_scratchpad(step, pd.scratchpad_desc(), context);
-    return to_step(name, std::string("linear:") + pd.impl_info_str(), std::move(step));
+    Step made = to_step(name, std::string("linear:") + pd.impl_info_str(), std::move(step));
+    made.operations = 2 * linear.dst.numel() * k;
+    return made;
   });
 }
 

@@ -248,6 +248,85 @@ TEST_P(Int8Lowering, AttentionWithQuantizedProductsIsOneStep) {
   expect_one_step(input);
 }
 
+// Quantizes `x` with a scale and zero point that each run chooses.
+Node& dynamically(TestProgram& t, Node& x, DType dtype) {
+  const std::int64_t low = dtype == DType::int8 ? -128 : 0;
+  Node& chosen =
+      t.g.call_function("quantized_decomposed.choose_qparams.tensor", {x, low, low + 255, 1e-6, Argument(dtype)});
+  Node& scale = t.g.call_function("operator.getitem", {chosen, 0});
+  Node& zero_point = t.g.call_function("operator.getitem", {chosen, 1});
+  Node& q = t.g.call_function("quantized_decomposed.quantize_per_tensor.tensor",
+                              {x, scale, zero_point, low, low + 255, Argument(dtype)});
+  return t.g.call_function("quantized_decomposed.dequantize_per_tensor.tensor",
+                           {q, scale, zero_point, low, low + 255, Argument(dtype)});
+}
+
+TEST_P(Int8Lowering, LinearLayersOfADynamicallyQuantizedValueRunOnBytes) {
+  Node& x = t.input("x", {2, 3, 10});
+  const Weight a = weight({7, 10}, 1), b = weight({70, 10}, 11);
+  Node& dq = dynamically(t, x, GetParam());
+  t.output({&t.g.call_function("aten.linear.default", {dq, *a.node, *a.bias_node}),
+            &t.g.call_function("aten.linear.default", {dq, *b.node})});
+  Tensor input = random_tensor({2, 3, 10}, 5);
+  EXPECT_EQ(step_kinds(t.program, {input}), (Kinds{"int8", "int8", "int8"}));
+  expect_like_reference(t.program, {input});
+  const auto fast = make_fast_executor(t.program, 1);
+  fast->run({input});
+  input = random_tensor({2, 3, 10}, 6, -20.0f, 9.0f);  // another scale
+  EXPECT_TRUE(bit_equal(fast->run({input})[0], run(input)));
+  expect_like_reference(t.program, {input});
+  input.data<float>()[3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(run(input).data<float>()[0]));
+}
+
+TEST_P(Int8Lowering, ADynamicallyQuantizedValueThatOthersReadStaysInFloat) {
+  Node& x = t.input("x", {3, 10});
+  const Weight w = weight({7, 10}, 1);
+  Node& dq = dynamically(t, x, GetParam());
+  t.output({&t.g.call_function("aten.linear.default", {dq, *w.node}), &t.g.call_function("aten.neg.default", {dq})});
+  expect_like_reference(t.program, {random_tensor({3, 10}, 5)});
+}
+
+// linear(x, dequantized weight in groups of 8), for few rows and for many.
+void check_weight_only(std::int64_t rows, bool has_zero_points) {
+  TestProgram t;
+  Node& x = t.input("x", {rows, 48});
+  const Tensor values = Tensor::empty(DType::int8, {70, 48});
+  for (std::int64_t i = 0; i < values.numel(); ++i)
+    values.data<std::int8_t>()[i] = static_cast<std::int8_t>(i % 16 - 8);
+  const Tensor zero_points = Tensor::empty(DType::int32, {70, 6});
+  for (std::int64_t i = 0; i < zero_points.numel(); ++i)
+    zero_points.data<std::int32_t>()[i] = has_zero_points ? static_cast<std::int32_t>(i % 5 - 2) : 0;
+  Node& w =
+      t.g.call_function("torchao.dequantize_affine.default",
+                        {t.weight("w", values), P::ints({1, 8}), t.weight("s", random_tensor({70, 6}, 3, 0.01f, 0.1f)),
+                         t.weight("z", zero_points), Argument(DType::int8), -8, 7});
+  t.output({&t.g.call_function("aten.linear.default", {x, w, t.weight("b", random_tensor({70}, 4))})});
+  const Tensor input = random_tensor({rows, 48}, 5);
+  EXPECT_EQ(step_kinds(t.program, {input}), Kinds{"weight_only_linear"});
+  expect_like_reference(t.program, {input});
+}
+
+TEST(WeightOnly, LinearLayersKeepTheirWeightsInInt8) {
+  for (const std::int64_t rows : {1, 4, 5, 67}) {
+    check_weight_only(rows, false);
+    check_weight_only(rows, true);
+  }
+}
+
+TEST(WeightOnly, WeightsPerChannelToo) {
+  TestProgram t;
+  Node& x = t.input("x", {2, 50});
+  Node& w = t.g.call_function(
+      "quantized_decomposed.dequantize_per_channel.default",
+      {t.weight("w", Tensor::full(DType::int8, {7, 50}, -3)), t.weight("s", random_tensor({7}, 3, 0.01f, 0.1f)),
+       t.weight("z", Tensor::full(DType::int64, {7}, 0)), 0, -127, 127, Argument(DType::int8)});
+  t.output({&t.g.call_function("aten.linear.default", {x, w})});
+  const Tensor input = random_tensor({2, 50}, 5);
+  EXPECT_EQ(step_kinds(t.program, {input}), Kinds{"weight_only_linear"});
+  expect_like_reference(t.program, {input});
+}
+
 TEST_P(Int8Lowering, SumsOfTwoQuantizedValues) {
   Node& x = t.input("x", kSizes);
   Node& sum = t.g.call_function("aten.add.Tensor", {through(x, kIn), through(x, {0.05, 30})});

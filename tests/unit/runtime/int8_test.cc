@@ -6,6 +6,7 @@
 #include "qdq/error.h"
 #include "reference/integer.h"
 #include "runtime/int8/convolution.h"
+#include "runtime/int8/dynamic.h"
 #include "runtime/int8/elementwise.h"
 #include "runtime/int8/matmul.h"
 #include "runtime/int8/pooling.h"
@@ -310,6 +311,28 @@ TEST_P(Int8Kernels, AttentionGivesTheBitsOfTheReference) {
     run(attention_step("attention", *GetParam(), attention));
     ASSERT_TRUE(bit_equal(attention.dst.contiguous(),
                           integer::attention(query, key, value, 0.25, mask, probabilities, result)));
+  }
+}
+
+TEST_P(Int8Kernels, DynamicQuantizationChoosesAndRoundsAsQuantizeDoes) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const std::int64_t n = random.between(1, 40000);
+    const Tensor values = random.floats(n, random.real(-3, 1), random.real(1, 4));
+    const DynamicQuantization q = {-128, 127, 1e-6f, DType::int8, random.between(0, 1) == 1};
+    const Tensor bytes = Tensor::empty(DType::uint8, {n}), params = Tensor::empty(DType::float64, {2});
+    run(dynamic_quantize_step("quantize", *GetParam(), values, bytes, params, q));
+    const auto [low, high] = std::minmax_element(values.data<float>(), values.data<float>() + n);
+    const ChosenQParams chosen = q.symmetric ? choose_symmetric_qparams(*low, *high, -128, 127, q.eps, false)
+                                             : choose_affine_qparams(*low, *high, -128, 127, q.eps);
+    EXPECT_EQ(params.data<double>()[0], chosen.scale);
+    EXPECT_EQ(params.data<double>()[1], static_cast<double>(chosen.zero_point + 128));
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto wanted = quantize<std::int8_t>(static_cast<double>(values.data<float>()[i]), 1.0 / chosen.scale,
+                                                static_cast<double>(chosen.zero_point), -128.0, 127.0);
+      ASSERT_EQ(bytes.data<std::uint8_t>()[i], wanted + 128) << i;
+    }
   }
 }
 

@@ -36,6 +36,7 @@ QDQ_INT8_INLINE __m512i pack_levels(__m512i a, __m512i b, __m512i c, __m512i d) 
 
 // Clamping rounded and saturated bytes is clamping before rounding: the bounds are whole.
 QDQ_INT8_INLINE __m512i clamp_bytes(__m512i bytes, const Rescale& rescale) {
+  if (rescale.low == 0.0f && rescale.high == 255.0f) return bytes;  // they are saturated already
   const __m512i low = _mm512_set1_epi8(static_cast<char>(static_cast<int>(rescale.low)));
   const __m512i high = _mm512_set1_epi8(static_cast<char>(static_cast<int>(rescale.high)));
   return _mm512_min_epu8(_mm512_max_epu8(bytes, low), high);

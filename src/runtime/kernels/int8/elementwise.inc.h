@@ -162,6 +162,29 @@ std::int32_t sum(const std::uint8_t* a, std::int64_t n) {
   return total;
 }
 
+void range(const float* a, std::int64_t n, float* low, float* high) {
+  float least = *low, greatest = *high;
+  std::int32_t nans = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    least = a[i] < least ? a[i] : least;
+    greatest = a[i] > greatest ? a[i] : greatest;
+    nans |= a[i] != a[i];
+  }
+  *low = nans ? __builtin_nanf("") : least;
+  *high = nans ? __builtin_nanf("") : greatest;
+}
+
+void quantize(std::uint8_t* out, const float* a, std::int64_t n, double inverse_scale, double zero_point, double low,
+              double high) {
+  constexpr double kNoFraction = 6755399441055744.0;  // 1.5 * 2^52
+  for (std::int64_t i = 0; i < n; ++i) {
+    double level = static_cast<double>(a[i]) * inverse_scale;
+    level = level > low - zero_point ? level : low - zero_point;
+    level = level < high - zero_point ? level : high - zero_point;
+    out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>((level + kNoFraction) - kNoFraction + zero_point));
+  }
+}
+
 #ifndef QDQ_HAS_OWN_FUNCTIONS
 constexpr std::int64_t kLanes = 16;
 
@@ -208,7 +231,7 @@ void softmax(std::uint8_t* out, float* scores, const float* mask, std::int64_t n
 
 }  // namespace
 
-constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add,  activate, look_up,
-                                    flip,         max,   average,     pack, sum,      softmax};
+constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm,   &kDepthwise, add, activate, look_up,  flip,
+                                    max,          average, pack,        sum, range,    quantize, softmax};
 
 }  // namespace qdq::runtime::int8::QDQ_ISA

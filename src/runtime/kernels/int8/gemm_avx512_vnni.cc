@@ -37,15 +37,17 @@ QDQ_INT8_INLINE void start_sums(Sums<R, V>& sums, const std::int32_t* start, std
 }
 
 template <std::size_t V, std::size_t... v>
-QDQ_INT8_INLINE void store_row(const __m512i (&sums)[V], const GemmTile& t, std::size_t row, __mmask64 used,
+QDQ_INT8_INLINE void store_row(__m512i (&sums)[V], const GemmTile& t, std::size_t row, __mmask64 used,
                                std::index_sequence<v...>) {
   const std::int64_t at = static_cast<std::int64_t>(row) * t.out_stride;
   const Rescale& rescale = t.rescale;
-  const __m512i of_row = _mm512_set1_epi32(t.row_start ? t.row_start[row] : 0);
+  if (t.row_start) {
+    const __m512i of_row = _mm512_set1_epi32(t.row_start[row]);
+    ((sums[v] = _mm512_add_epi32(sums[v], of_row)), ...);
+  }
   __m512 values[V];
-  ((values[v] =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(sums[v], of_row)),
-                        _mm512_loadu_ps(rescale.multiplier + 16 * v), _mm512_loadu_ps(rescale.offset + 16 * v))),
+  ((values[v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[v]), _mm512_loadu_ps(rescale.multiplier + 16 * v),
+                                _mm512_loadu_ps(rescale.offset + 16 * v))),
    ...);
   if (t.residual) {
     const __m512 multiplier = _mm512_set1_ps(rescale.residual_multiplier);
@@ -54,10 +56,14 @@ QDQ_INT8_INLINE void store_row(const __m512i (&sums)[V], const GemmTile& t, std:
      ...);
   }
   if (t.to_float) {
+    constexpr float kInfinity = __builtin_inff();
     float* out = static_cast<float*>(t.out) + at;
-    const __m512 low = _mm512_set1_ps(rescale.low), high = _mm512_set1_ps(rescale.high);
-    (_mm512_mask_storeu_ps(out + 16 * v, cut_mask(used, 16 * v), _mm512_min_ps(_mm512_max_ps(values[v], low), high)),
-     ...);
+    if (rescale.low > -kInfinity || rescale.high < kInfinity) {
+      // The order of the operands keeps NaN, which a scale that is chosen at run time may be.
+      const __m512 low = _mm512_set1_ps(rescale.low), high = _mm512_set1_ps(rescale.high);
+      ((values[v] = _mm512_min_ps(high, _mm512_max_ps(low, values[v]))), ...);
+    }
+    (_mm512_mask_storeu_ps(out + 16 * v, cut_mask(used, 16 * v), values[v]), ...);
     return;
   }
   __m512i levels[4] = {};
@@ -69,7 +75,7 @@ QDQ_INT8_INLINE void store_row(const __m512i (&sums)[V], const GemmTile& t, std:
 }
 
 template <std::size_t R, std::size_t V, std::size_t... r>
-QDQ_INT8_INLINE void store_rows(const Sums<R, V>& sums, const GemmTile& t, std::index_sequence<r...>) {
+QDQ_INT8_INLINE void store_rows(Sums<R, V>& sums, const GemmTile& t, std::index_sequence<r...>) {
   const __mmask64 used = first_lanes(t.used_columns);
   (store_row(sums.at[r], t, r, used, std::make_index_sequence<V>()), ...);
 }

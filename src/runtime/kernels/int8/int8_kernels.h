@@ -116,6 +116,12 @@ struct Kernels {
   void (*pack)(std::int8_t* out, std::int32_t* sums, const std::uint8_t* b, std::int64_t depth,
                std::int64_t depth_stride, std::int64_t columns, std::int64_t column_stride, std::int64_t width);
   std::int32_t (*sum)(const std::uint8_t* a, std::int64_t n);
+  // Widens [*low, *high] to all values; both become NaN if one of them is.
+  void (*range)(const float* a, std::int64_t n, float* low, float* high);
+  // round_half_even(clamp(a * inverse_scale, low - zero_point, high - zero_point)) + zero_point in double, as quantize computes it with
+  // a tensor of scales.
+  void (*quantize)(std::uint8_t* out, const float* a, std::int64_t n, double inverse_scale, double zero_point,
+                   double low, double high);
   // Softmax of scores + mask, which are overwritten. mask may be null. total: lane l of 16 adds elements l, l + 16 ..., then lanes
   // 8 apart are added, 4 apart, 2 apart, 1 apart. A row without a score above -infinity gives the byte of `low`.
   void (*softmax)(std::uint8_t* out, float* scores, const float* mask, std::int64_t n,

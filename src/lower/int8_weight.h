@@ -1,0 +1,31 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lower/emitter.h"
+
+namespace qdq::lower {
+
+// A constant weight behind a dequantize node.
+struct Int8Weight {
+  Tensor values;               // int8
+  std::vector<double> scales;  // one for each output channel
+};
+// `channels` output channels along `axis`. The reason why not is left in `why`.
+std::optional<Int8Weight> int8_weight(const Node* dequantize, std::int64_t channels, std::int64_t axis,
+                                      const Shared& shared, std::string& why);
+
+// The constant that the node reads, or null.
+const Attribute* attribute_behind(const Node* node, const Shared& shared);
+
+// Packed once for all plans. `plain`: results are bytes without a residual (PackedWeights).
+std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
+                                                                   std::int64_t groups, bool transposed, bool plain,
+                                                                   const Shared& shared);
+
+// Undefined, or one constant float32 for each channel.
+bool is_usable_bias(const Tensor& bias, std::int64_t channels, const Emitter& emitter);
+
+}  // namespace qdq::lower
