@@ -16,6 +16,8 @@ PUBLIC = {
     "tensor": "tensor",
     "tensor_impl": "tensor",
     "executor": "executor",
+    "session": "api",
+    "tune": "api",
     "value_type": "graph",
     "graph": "graph",
     "graph_text": "graph",

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
     const qdq::Program quantized = qdq::convert(std::move(prepared));
     qdq::save(quantized, argv[3]);
 
-    const std::vector<qdq::Tensor> results = qdq::make_executor(quantized)->run({data});
+    const std::vector<qdq::Tensor> results = qdq::Session(quantized).run({data});
     std::cout << qdq::summarize_quantization(quantized).quantized() << " ops quantized, first result "
               << qdq::to_string(results.at(0).sizes()) << "\n";
     return 0;

@@ -17,6 +17,8 @@
 #include "qdq/quantize.h"
 #include "qdq/quantizers.h"
 #include "qdq/report.h"
+#include "qdq/session.h"
 #include "qdq/statistics.h"
 #include "qdq/tensor.h"
+#include "qdq/tune.h"
 #include "qdq/version.h"

@@ -31,6 +31,7 @@ constexpr std::int64_t kLeast = 5;  // runs, even where the time is over
 struct Options : RunOptions {
   std::string model;
   std::string other;
+  std::optional<int> other_threads;
   DataOptions data;
   std::string trace;
   std::optional<std::int64_t> runs;
@@ -46,6 +47,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // A program that is measured.
 struct Contender {
   std::string path;
+  int threads = 0;  // as ExecutorOptions::threads
   Program program;
   std::unique_ptr<Executor> executor;
   double load_seconds = 0;
@@ -54,6 +56,9 @@ struct Contender {
   Timings timings;
   std::vector<StepTime> steps;
 
+  std::string label(const Options& options) const {
+    return options.other_threads ? fmt::format("{}, {} thread{}", path, threads, threads == 1 ? "" : "s") : path;
+  }
   double run(const std::vector<Tensor>& inputs) {
     const Clock::time_point start = Clock::now();
     executor->run(inputs);
@@ -71,7 +76,9 @@ void load_contender(Contender& contender, const Options& options) {
   const Clock::time_point start = Clock::now();
   contender.program = load(contender.path);
   contender.load_seconds = seconds_since(start);
-  contender.executor = make_executor(contender.program, options.executor());
+  ExecutorOptions executor = options.executor();
+  executor.threads = contender.threads;
+  contender.executor = make_executor(contender.program, executor);
 }
 
 void warm_up(Contender& contender, const std::vector<Tensor>& inputs) {
@@ -107,6 +114,30 @@ void profile(Contender& contender, const std::vector<Tensor>& inputs) {
   contender.steps = median_steps(runs);
 }
 
+constexpr double kGiga = 1e9;
+
+int cores() { return static_cast<int>(std::thread::hardware_concurrency()); }
+
+std::int64_t operations_of(const std::vector<StepTime>& steps) {
+  std::int64_t sum = 0;
+  for (const StepTime& step : steps) sum += step.operations;
+  return sum;
+}
+
+// The int8 peak of a contender's threads; what other kernels do is no share of it.
+struct Peak {
+  double per_second = 0;
+
+  std::string rate(std::int64_t operations, double seconds) const {
+    return operations == 0 ? "" : fmt::format("{:.0f}", static_cast<double>(operations) / seconds / kGiga);
+  }
+  std::string share(const std::string& kind, std::int64_t operations, double seconds) const {
+    return operations == 0 || !kind.starts_with("int8:")
+               ? ""
+               : percent(static_cast<double>(operations) / seconds, per_second);
+  }
+};
+
 double sum_of(const std::vector<StepTime>& steps) {
   double sum = 0;
   for (const StepTime& step : steps) sum += step.seconds;
@@ -115,6 +146,7 @@ double sum_of(const std::vector<StepTime>& steps) {
 
 Json contender_json(const Contender& contender, const Options& options, std::int64_t samples) {
   Json json = {{"model", contender.path},
+               {"threads", contender.threads > 0 ? contender.threads : cores()},
                {"runs", contender.timings.count()},
                {"median_seconds", contender.timings.median()},
                {"min_seconds", contender.timings.min()},
@@ -126,17 +158,22 @@ Json contender_json(const Contender& contender, const Options& options, std::int
   if (options.per_op) {
     json["per_op"] = Json::array();
     for (const OpTime& op : times_by_op(contender.steps, contender.program))
-      json["per_op"].push_back({{"op", op.op}, {"kernel", op.kind}, {"count", op.count}, {"seconds", op.seconds}});
+      json["per_op"].push_back({{"op", op.op},
+                                {"kernel", op.kind},
+                                {"count", op.count},
+                                {"seconds", op.seconds},
+                                {"operations", op.operations}});
   }
   if (options.per_node) {
     json["per_node"] = Json::array();
     for (const StepTime& step : contender.steps)
-      json["per_node"].push_back({{"node", step.node}, {"kernel", step.kind}, {"seconds", step.seconds}});
+      json["per_node"].push_back(
+          {{"node", step.node}, {"kernel", step.kind}, {"seconds", step.seconds}, {"operations", step.operations}});
   }
   return json;
 }
 
-std::string overview(const std::deque<Contender>& contenders, std::int64_t samples) {
+std::string overview(const std::deque<Contender>& contenders, const Options& options, std::int64_t samples) {
   Table table({{"program"},
                {"median", true},
                {"min", true},
@@ -147,7 +184,8 @@ std::string overview(const std::deque<Contender>& contenders, std::int64_t sampl
                {"memory", true}});
   for (const Contender& contender : contenders) {
     const Timings& timings = contender.timings;
-    table.add({contender.path, milliseconds(timings.median()), milliseconds(timings.min()), milliseconds(timings.p90()),
+    table.add({contender.label(options), milliseconds(timings.median()), milliseconds(timings.min()),
+               milliseconds(timings.p90()),
                grouped(static_cast<std::int64_t>(static_cast<double>(samples) / timings.median())),
                milliseconds(contender.load_seconds), milliseconds(contender.first_run_seconds),
                megabytes(contender.memory_bytes)});
@@ -155,25 +193,34 @@ std::string overview(const std::deque<Contender>& contenders, std::int64_t sampl
   return table.to_string();
 }
 
-void print_steps(const Contender& contender, const Options& options) {
+void print_steps(const Contender& contender, const Options& options, double int8_peak) {
   const double total = sum_of(contender.steps);
+  const Peak peak = {int8_peak * (contender.threads > 0 ? contender.threads : cores())};
+  const auto print = [&](const Table& table) {
+    fmt::print("\n{}, {} in steps, {} GOPS; the int8 peak of its threads is {:.0f}:\n{}", contender.label(options),
+               milliseconds(total), peak.rate(operations_of(contender.steps), total), peak.per_second / kGiga,
+               table.to_string());
+  };
   if (options.per_op) {
-    Table table({{"op"}, {"kernel"}, {"count", true}, {"time", true}, {"share", true}});
+    Table table(
+        {{"op"}, {"kernel"}, {"count", true}, {"time", true}, {"share", true}, {"GOPS", true}, {"of peak", true}});
     for (const OpTime& op : times_by_op(contender.steps, contender.program))
-      table.add({op.op, op.kind, grouped(op.count), milliseconds(op.seconds), percent(op.seconds, total)});
-    fmt::print("\n{}, {} in steps:\n{}", contender.path, milliseconds(total), table.to_string());
+      table.add({op.op, op.kind, grouped(op.count), milliseconds(op.seconds), percent(op.seconds, total),
+                 peak.rate(op.operations, op.seconds), peak.share(op.kind, op.operations, op.seconds)});
+    print(table);
   }
   if (options.per_node) {
-    Table table({{"node"}, {"kernel"}, {"time", true}, {"share", true}});
+    Table table({{"node"}, {"kernel"}, {"time", true}, {"share", true}, {"GOPS", true}, {"of peak", true}});
     for (const StepTime& step : contender.steps)
-      table.add({step.node, step.kind, milliseconds(step.seconds), percent(step.seconds, total)});
-    fmt::print("\n{}, {} in steps:\n{}", contender.path, milliseconds(total), table.to_string());
+      table.add({step.node, step.kind, milliseconds(step.seconds), percent(step.seconds, total),
+                 peak.rate(step.operations, step.seconds), peak.share(step.kind, step.operations, step.seconds)});
+    print(table);
   }
 }
 
 void print_report(const std::deque<Contender>& contenders, const Options& options, std::int64_t samples) {
-  const std::int64_t threads =
-      options.threads > 0 ? options.threads : std::int64_t{std::thread::hardware_concurrency()};
+  const double int8_peak = options.per_op || options.per_node ? measure_int8_peak() : 0;
+  const int threads = options.threads > 0 ? options.threads : cores();
   const std::string_view executor = options.executor_kind;
   const bool compares = contenders.size() == 2;
   const double speedup = contenders.back().timings.median() / contenders.front().timings.median();
@@ -181,25 +228,33 @@ void print_report(const std::deque<Contender>& contenders, const Options& option
     Json programs = Json::array();
     for (const Contender& contender : contenders) programs.push_back(contender_json(contender, options, samples));
     Json json = {{"samples_per_run", samples}, {"threads", threads}, {"executor", executor}, {"programs", programs}};
+    if (int8_peak > 0) json["int8_peak_per_thread"] = int8_peak;
     if (compares) json["speedup"] = speedup;
     print_json(json);
     return;
   }
   if (options.quiet) return;
   fmt::print("{} runs of {} sample{}, {} thread{}, {} executor\n\n{}", grouped(contenders[0].timings.count()), samples,
-             samples == 1 ? "" : "s", threads, threads == 1 ? "" : "s", executor, overview(contenders, samples));
+             samples == 1 ? "" : "s", threads, threads == 1 ? "" : "s", executor,
+             overview(contenders, options, samples));
   if (compares)
-    fmt::print("\n{} {} {:.2f} times as {} {} (medians, run in turn)\n", contenders.front().path,
+    fmt::print("\n{} {} {:.2f} times as {} {} (medians, run in turn)\n", contenders.front().label(options),
                speedup < 1 ? "takes" : "is", speedup < 1 ? 1 / speedup : speedup, speedup < 1 ? "long as" : "fast as",
-               contenders.back().path);
-  for (const Contender& contender : contenders) print_steps(contender, options);
+               contenders.back().label(options));
+  for (const Contender& contender : contenders) print_steps(contender, options, int8_peak);
 }
 
 void bench(const Options& options) {
   if (!options.trace.empty()) check_output(options.trace);
   std::deque<Contender> contenders;  // executors hold on to their programs, which must not move
-  for (const std::string& path : {options.model, options.other})
-    if (!path.empty()) contenders.emplace_back().path = path;
+  const auto add = [&](const std::string& path, int threads) {
+    Contender& contender = contenders.emplace_back();
+    contender.path = path;
+    contender.threads = threads;
+  };
+  add(options.model, options.threads);
+  if (!options.other.empty()) add(options.other, options.threads);
+  if (options.other_threads) add(options.model, *options.other_threads);
   RandomInputs inputs;
   for (Contender& contender : contenders) {
     const std::int64_t before = resident_memory();
@@ -234,11 +289,18 @@ void add_bench(CLI::App& app) {
                   "\n"
                   "median, min, p90  time of one run; the first run, which plans, and two more are not counted\n"
                   "memory            the most memory that loading and running the program added\n"
+                  "GOPS              10^9 multiplications and additions per second, of convolutions and products\n"
+                  "of peak           of what the int8 kernels reach on this machine with their operands in the\n"
+                  "                  first-level cache, which is measured\n"
                   "\n"
                   "Programs given with --vs run in turn, in one process, on the same inputs: what else the machine\n"
                   "does meets both. Step times of --per-op are medians of up to 20 runs of their own.");
   command.add_option("model", options->model, "Program to measure")->required()->type_name("MODEL.pt2");
-  command.add_option("--vs", options->other, "A program to compare with")->type_name("OTHER.pt2");
+  CLI::Option* other = command.add_option("--vs", options->other, "A program to compare with")->type_name("OTHER.pt2");
+  command.add_option("--vs-threads", options->other_threads, "Compare with the same program on so many threads")
+      ->check(CLI::Range(1, 1 << 16))
+      ->excludes(other)
+      ->type_name("N");
   command
       .add_option(
           "-i,--input", options->data.path,

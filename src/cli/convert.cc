@@ -39,7 +39,7 @@ void convert_with_statistics(const Options& options) {
   });
   steps.measure("save", [&] { save_program(converted, options.output); });
   if (!options.quiet || options.json)
-    print_quantized(options.model, options.output, converted, opened.statistics.samples, steps, options.json);
+    print_quantized(options.model, options.output, converted, opened.statistics.samples, steps, {}, options.json);
 }
 
 }  // namespace

@@ -4,14 +4,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/from_statistics.h"
 #include "cli/quantizer_options.h"
+#include "cli/random_inputs.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/usage.h"
+#include "qdq/executor.h"
 #include "qdq/io.h"
 
 namespace qdq::cli {
@@ -24,6 +27,7 @@ struct Options {
   std::string only;
   QuantizerOptions quantizer;
   bool chooses_quantizer = false;
+  bool plan = false;
   bool json = false;
 };
 
@@ -32,6 +36,8 @@ struct Subject {
   std::optional<Program> program;
   std::optional<PreparedProgram> prepared;
   std::string state;  // "quantized", "float": without data, "calibrated": with statistics
+  std::map<std::string, std::string> in_float =
+      {};  // with --plan: nodes that the executor does not compute in int8, and why
 
   std::vector<ExplainedOp> explain() const { return prepared ? qdq::explain(*prepared) : qdq::explain(*program); }
 };
@@ -61,6 +67,15 @@ Subject open_subject(const Options& options) {
   return {std::nullopt, prepare(std::move(program), *quantizer, passes), "float"};
 }
 
+// Plans a run, for sizes of the program's own.
+void look_at_plan(Subject& subject) {
+  if (!subject.program) throw UsageError("--plan: only a quantized program has a plan in int8");
+  const auto executor = make_executor(*subject.program);
+  executor->run(random_inputs(*subject.program, std::nullopt).inputs);
+  for (const ExecutionNote& note : executor->notes())
+    if (note.kind == "int8") subject.in_float.emplace(note.node, note.reason);
+}
+
 // The ops that --node and --only choose. Throws UsageError for a pattern that fits none.
 std::vector<ExplainedOp> chosen(const Options& options, const std::vector<ExplainedOp>& ops) {
   std::vector<NodeFilter> filters;
@@ -88,6 +103,12 @@ std::string verdict(const ExplainedOp& op) {
   if (op.quantized) return "takes quantized values, has no rule of its own: " + op.why_not;
   if (!op.rule.empty()) return fmt::format("partly quantized by {}: {}", op.rule, op.why_not);
   return "float: " + op.why_not;
+}
+
+std::string verdict(const ExplainedOp& op, const Subject& subject) {
+  const auto found = subject.in_float.find(op.node->name());
+  return found == subject.in_float.end() ? verdict(op)
+                                         : fmt::format("{}; computed in float: {}", verdict(op), found->second);
 }
 
 // "0.0123", or the least and the greatest of several.
@@ -133,7 +154,7 @@ void print_table(const Options& options, const Subject& subject, const std::vect
                {"observed", true},
                {"observer"}});
   for (const ExplainedOp& op : chosen(options, all)) {
-    table.add_heading(fmt::format("{} ({}): {}", op.node->name(), op.node->target(), verdict(op)));
+    table.add_heading(fmt::format("{} ({}): {}", op.node->name(), op.node->target(), verdict(op, subject)));
     for (const QuantizedTensor& tensor : op.inputs) add_tensor(table, "in", tensor);
     for (const QuantizedTensor& tensor : op.outputs) add_tensor(table, "out", tensor);
   }
@@ -180,13 +201,16 @@ Json tensors_json(const std::vector<QuantizedTensor>& tensors) {
 void print_as_json(const Options& options, const Subject& subject, const std::vector<ExplainedOp>& all) {
   Json ops = Json::array();
   for (const ExplainedOp& op : chosen(options, all))
-    ops.push_back({{"node", op.node->name()},
-                   {"op", op.node->target()},
-                   {"quantized", op.quantized},
-                   {"rule", or_null(op.rule)},
-                   {"why_not", or_null(op.why_not)},
-                   {"inputs", tensors_json(op.inputs)},
-                   {"outputs", tensors_json(op.outputs)}});
+    ops.push_back(
+        {{"node", op.node->name()},
+         {"op", op.node->target()},
+         {"quantized", op.quantized},
+         {"rule", or_null(op.rule)},
+         {"why_not", or_null(op.why_not)},
+         {"computed_in_float",
+          or_null(subject.in_float.contains(op.node->name()) ? subject.in_float.at(op.node->name()) : std::string())},
+         {"inputs", tensors_json(op.inputs)},
+         {"outputs", tensors_json(op.outputs)}});
   const std::int64_t quantized = count_quantized(all);
   print_json({{"model", options.model},
               {"state", subject.state},
@@ -196,7 +220,8 @@ void print_as_json(const Options& options, const Subject& subject, const std::ve
 }
 
 void explain_model(const Options& options) {
-  const Subject subject = open_subject(options);
+  Subject subject = open_subject(options);
+  if (options.plan) look_at_plan(subject);
   const std::vector<ExplainedOp> ops = subject.explain();
   if (options.json)
     print_as_json(options, subject, ops);
@@ -215,6 +240,8 @@ void add_explain(CLI::App& app) {
       "  qdq explain net.int8.pt2\n"
       "  qdq explain net.int8.pt2 --only float\n"
       "      what stayed in float, and why\n"
+      "  qdq explain net.int8.pt2 --plan\n"
+      "      also what is quantized and still computed in float on this machine, and why\n"
       "  qdq explain net.pt2 --quantizer x86 --per-channel --node 'aten.conv2d.*'\n"
       "      what x86 would make of the convolutions; needs no data\n"
       "  qdq calibrate net.pt2 --data images.npz -o stats.safetensors\n"
@@ -244,6 +271,8 @@ void add_explain(CLI::App& app) {
                       "What 'qdq calibrate' found for this float program; quantizer and options are those of the "
                       "calibration")
           ->type_name("STATS.safetensors");
+  command.add_flag("--plan", options->plan,
+                   "Plan a run and say which ops between dequantize and quantize are computed in float, and why");
   add_json_option(command, options->json);
   const std::size_t own = command.get_options().size();
   add_quantizer_options(command, options->quantizer);

@@ -11,8 +11,10 @@
 #include "cli/html_report.h"
 #include "cli/progress.h"
 #include "cli/quantized_summary.h"
+#include "cli/random_inputs.h"
 #include "cli/steps.h"
 #include "qdq/graph_text.h"
+#include "qdq/tune.h"
 
 namespace qdq::cli {
 namespace {
@@ -22,6 +24,7 @@ struct Options : CalibrationOptions {
   std::string report;
   std::vector<std::string> dump_after;
   ConvertOptions convert;
+  bool tune = false;
 };
 
 PassOptions pass_options(const Options& options) {
@@ -77,7 +80,11 @@ void quantize(const Options& options) {
   convert_options.passes = passes;
   std::vector<ObservedTensor> observed;
   if (!options.report.empty()) observed = observed_tensors(prepared);
-  const Program converted = steps.measure("convert", [&] { return convert(std::move(prepared), convert_options); });
+  Program converted = steps.measure("convert", [&] { return convert(std::move(prepared), convert_options); });
+  std::vector<TunedRegion> tuned;
+  if (options.tune)
+    tuned = steps.measure(
+        "tune", [&] { return tune(converted, random_inputs(converted, options.batch).inputs, options.executor()); });
   steps.measure("save", [&] { save_program(converted, options.output); });
   if (!options.report.empty())
     steps.measure("report", [&] {
@@ -85,7 +92,7 @@ void quantize(const Options& options) {
                   options);
     });
   if (!options.quiet || options.json)
-    print_quantized(options.model, options.output, converted, samples, steps, options.json);
+    print_quantized(options.model, options.output, converted, samples, steps, tuned, options.json);
 }
 
 }  // namespace
@@ -100,6 +107,8 @@ void add_quantize(CLI::App& app) {
       "  qdq quantize net.pt2 --calibrate images.npz --exclude 'aten.linear.*' -o net.int8.pt2\n"
       "      linear layers stay in float; 'features.0.*' would leave that module alone\n"
       "  qdq quantize net.pt2 --calibrate images.npz --quantizer x86 --observer MSEObserver -o net.int8.pt2\n"
+      "  qdq quantize net.pt2 --calibrate images.npz --quantizer x86 --tune --threads 4 -o net.int8.pt2\n"
+      "      what is slower in int8 than in float here runs in float; the file says so\n"
       "  qdq quantize bert.pt2 --weight-only int8 -o bert.w8.pt2\n"
       "      weights alone: no data needed\n"
       "  qdq quantize bert.pt2 --dynamic -o bert.int8.pt2\n"
@@ -126,6 +135,10 @@ void add_quantize(CLI::App& app) {
                   "Print the graph on standard error after a pass, or after 'all'; may be repeated")
       ->type_name("PASS")
       ->allow_extra_args(false);
+  command.add_flag(
+      "--tune", options->tune,
+      "Time each quantized region in int8 and in float on this machine, let float have those where it is faster, "
+      "and say which");
   add_convert_options(command, options->convert);
   add_calibration_options(command, *options);
   command.callback([options] { quantize(*options); });

@@ -1,6 +1,7 @@
 #include "cli/quantized_summary.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -31,24 +32,51 @@ void warn_of_coarse_tensors(const Program& program) {
     }
 }
 
+Json tuned_json(const std::vector<TunedRegion>& tuned) {
+  Json regions = Json::array();
+  for (const TunedRegion& region : tuned)
+    regions.push_back({{"ops", region.ops},
+                       {"int8_seconds", region.int8_seconds},
+                       {"float_seconds", region.float_seconds},
+                       {"in_int8", region.in_int8}});
+  return regions;
+}
+
+// What runs in float first.
+void print_tuned(const std::vector<TunedRegion>& tuned) {
+  Table table({{"region"}, {"int8", true}, {"float", true}, {"runs in"}});
+  std::int64_t in_float = 0;
+  for (const bool in_int8 : {false, true})
+    for (const TunedRegion& region : tuned) {
+      if (region.in_int8 != in_int8) continue;
+      in_float += !in_int8;
+      table.add({fmt::format("{}", fmt::join(region.ops, ", ")), milliseconds(region.int8_seconds),
+                 milliseconds(region.float_seconds), in_int8 ? "int8" : "float"});
+    }
+  fmt::print("\n{} of {} quantized regions are faster in float on this machine and run in it:\n{}", in_float,
+             tuned.size(), table.to_string());
+}
+
 }  // namespace
 
 void print_quantized(const std::string& model, const std::string& output, const Program& quantized,
-                     std::int64_t samples, const Steps& steps, bool json) {
+                     std::int64_t samples, const Steps& steps, const std::vector<TunedRegion>& tuned, bool json) {
   warn_of_coarse_tensors(quantized);
   const QuantizationSummary summary = summarize_quantization(quantized);
   const std::int64_t before = file_size(model);
   const std::int64_t after = file_size(output);
   if (json) {
-    print_json({{"model", model},
-                {"output", output},
-                {"bytes_before", before},
-                {"bytes_after", after},
-                {"samples", samples},
-                {"quantized", summary.quantized()},
-                {"in_float", summary.in_float()},
-                {"ops", ops_json(summary)},
-                {"steps", steps_json(steps.costs())}});
+    Json report = {{"model", model},
+                   {"output", output},
+                   {"bytes_before", before},
+                   {"bytes_after", after},
+                   {"samples", samples},
+                   {"quantized", summary.quantized()},
+                   {"in_float", summary.in_float()},
+                   {"ops", ops_json(summary)},
+                   {"steps", steps_json(steps.costs())}};
+    if (!tuned.empty()) report["tuned"] = tuned_json(tuned);
+    print_json(report);
     return;
   }
   fmt::print("{}: {} of {} ops quantized", output, summary.quantized(), summary.quantized() + summary.in_float());
@@ -57,6 +85,7 @@ void print_quantized(const std::string& model, const std::string& output, const 
   fmt::print("  {} bytes before, {} bytes after ({})\n\n", grouped(before), grouped(after),
              percent(static_cast<double>(after), static_cast<double>(before)));
   fmt::print("{}", steps_table(steps.costs()));
+  if (!tuned.empty()) print_tuned(tuned);
 }
 
 }  // namespace qdq::cli

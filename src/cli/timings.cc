@@ -50,7 +50,8 @@ std::vector<StepTime> median_steps(const std::vector<std::vector<StepTime>>& run
       seconds.push_back(run[i].seconds);
     }
     const StepTime& step = runs.front()[i];
-    result.push_back({step.node, step.kind, median_of(std::move(starts)), median_of(std::move(seconds))});
+    result.push_back(
+        {step.node, step.kind, median_of(std::move(starts)), median_of(std::move(seconds)), step.operations});
   }
   return result;
 }
@@ -60,9 +61,10 @@ std::vector<OpTime> times_by_op(const std::vector<StepTime>& steps, const Progra
   for (const StepTime& step : steps) {
     const Node* node = program.graph().find(step.node);
     const std::string op = node != nullptr ? node->target() : "-";
-    OpTime& total = totals.try_emplace({op, step.kind}, OpTime{op, step.kind, 0, 0}).first->second;
+    OpTime& total = totals.try_emplace({op, step.kind}, OpTime{op, step.kind}).first->second;
     ++total.count;
     total.seconds += step.seconds;
+    total.operations += step.operations;
   }
   std::vector<OpTime> result;
   for (const auto& [key, total] : totals) result.push_back(total);

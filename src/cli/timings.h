@@ -34,6 +34,7 @@ struct OpTime {
   std::string kind;  // the kernel: StepTime::kind
   std::int64_t count = 0;
   double seconds = 0;
+  std::int64_t operations = 0;  // multiplications and additions
 };
 // The slowest first.
 std::vector<OpTime> times_by_op(const std::vector<StepTime>& steps, const Program& program);

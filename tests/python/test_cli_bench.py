@@ -35,8 +35,21 @@ def test_bench_compares_two_programs_and_shows_their_ops(run, tmp_path, quantize
     steps = [e for e in events if e["ph"] == "X" and e["pid"] == 2]
     assert [e["name"] for e in steps] == [node["node"] for node in other["per_node"]]
 
+    linear = [op for op in ours["per_op"] if op["kernel"] == "int8:linear"]
+    weights = [w.numel() for w in torch.export.load(network()).state_dict.values() if w.dim() == 2]
+    assert sum(op["operations"] for op in linear) == 2 * 16 * sum(weights)
+    assert report["int8_peak_per_thread"] > 1e9
+
     text = run(*arguments, "--per-op").stdout
+    assert "GOPS" in text and "of peak" in text
     assert text.startswith("3 runs of 16 samples, ") and "times as" in text and "share" in text
+
+
+def test_bench_compares_numbers_of_threads(run):
+    report = json.loads(run("bench", network(), "--threads", 1, "--vs-threads", 2, "--runs", 2, "--json").stdout)
+    assert [program["threads"] for program in report["programs"]] == [1, 2]
+    assert report["speedup"] > 0
+    assert f"{network()}, 2 threads" in run("bench", network(), "--threads", 1, "--vs-threads", 2, "--runs", 2).stdout
 
 
 def test_bench_reference_steps_are_nodes(run):

@@ -177,3 +177,15 @@ def test_weights_that_are_small_beside_the_least_scale_are_named(run, tmp_path):
         weight = explained(run, "int8.pt2", "--node", "conv2d")["ops"][0]["inputs"][1]
         assert set(weight["scale"]) == {2.0**-12}
     assert "steps of its scale" not in run("quantize", network(), "-c", IMAGES, "-o", "net.pt2").stderr
+
+
+def test_the_plan_says_what_is_computed_in_float(run, tmp_path, quantized):
+    assert "--plan: only a quantized program" in run("explain", network(), "--plan", code=2).stderr
+    assert all(op["computed_in_float"] is None for op in explained(run, quantized["fmnist_mbv2"])["ops"])
+    report = json.loads(run("quantize", network(), "--calibrate", IMAGES, "--tune", "-o", "t.pt2", "--json").stdout)
+    assert report["tuned"] and all(region["int8_seconds"] > 0 for region in report["tuned"])
+    reason = "it is faster in float on the machine that it was tuned on"
+    plan = {op["node"]: op["computed_in_float"] for op in explained(run, "t.pt2", "--plan")["ops"]}
+    for region in report["tuned"]:
+        for op in region["ops"]:
+            assert (plan[op] == reason) == (not region["in_int8"])
