@@ -130,12 +130,16 @@ def test_inductor_configurations_are_torchaos(tmp_path, name, options):
     compare(tmp_path, path, batches, ours, inductor(name, **options))
 
 
-@pytest.mark.parametrize("name", ["resnet_cifar", "mobilenet_v2", "minilm_plain"])
-def test_x86_annotates_real_networks_as_torchao(tmp_path, name):
+@pytest.mark.parametrize(
+    "quantizer, name",
+    [("x86", name) for name in ["resnet_cifar", "mobilenet_v2", "minilm_plain"]]
+    + [(quantizer, name) for quantizer in ["arm", "xpu"] for name in ["resnet_cifar", "minilm_plain"]],
+)
+def test_inductor_quantizers_annotate_real_networks_as_torchaos(tmp_path, quantizer, name):
     model, inputs = load_recipe(name)
     inputs = tuple(inputs)
     path = export(tmp_path, model, inputs)
-    compare(tmp_path, path, [inputs], ["--quantizer", "x86"], inductor("x86"))
+    compare(tmp_path, path, [inputs], ["--quantizer", quantizer], inductor(quantizer))
 
 
 class WeightOnly(Quantizer):
@@ -192,3 +196,15 @@ def test_weights_in_groups_are_quantized_as_by_torchao(tmp_path, bits):
     path = export(tmp_path, Mlp().eval(), batches[0])
     options = ["--quantizer", "weight_only", "--bits", str(bits), "--group-size", "8"]
     compare(tmp_path, path, batches, options, WeightOnly(spec))
+
+
+def test_float16_weights_convert_as_torchaos():
+    """Through qdq.pt2e: weights in float16, all else in float32."""
+    import qdq.pt2e.quantizer.x86_inductor_quantizer as ours
+    import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as theirs
+    from pt2e_flow import assert_same_flow
+
+    def quantizer(q):
+        return q.X86InductorQuantizer().set_global(q.get_x86_inductor_linear_dynamic_fp16_config())
+
+    assert_same_flow(Mlp().eval(), [(torch.randn(4, 32),)], quantizer(ours), quantizer(theirs))
