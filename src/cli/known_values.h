@@ -12,6 +12,9 @@ namespace qdq::cli {
 // better message than a list.
 CLI::Option* with_known_values(CLI::Option* option, const std::vector<std::string>& values);
 
+// Of passes that run by their name.
+std::vector<std::string> pass_names();
+
 // The values that with_known_values or CLI::IsMember gave the option; empty for others.
 std::vector<std::string> known_values(const CLI::Option& option);
 

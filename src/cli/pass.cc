@@ -114,9 +114,7 @@ void add_pass(CLI::App& app) {
                   "Passes run in the order in which they are given; the graph is verified after each. Without -o and\n"
                   "--diff the graph goes to standard output, as text that 'qdq' reads again from a .graph file.");
   command.add_option("model", options->model, "Program to change: .pt2, or a graph as text")->type_name("MODEL");
-  std::vector<std::string> names;
-  for (const NamedPass& each : all_passes()) names.emplace_back(each.name);
-  with_known_values(command.add_option("-p,--pass", options->passes, "A pass to run; may be repeated"), names)
+  with_known_values(command.add_option("-p,--pass", options->passes, "A pass to run; may be repeated"), pass_names())
       ->type_name("PASS")
       ->allow_extra_args(false);
   command.add_option("-o,--output", options->output, "Where the result goes: .pt2 or .graph")->type_name("OUT");

@@ -9,6 +9,7 @@
 #include "cli/dry_run.h"
 #include "cli/files.h"
 #include "cli/html_report.h"
+#include "cli/known_values.h"
 #include "cli/progress.h"
 #include "cli/quantized_summary.h"
 #include "cli/random_inputs.h"
@@ -130,9 +131,12 @@ void add_quantize(CLI::App& app) {
       .add_option("--report", options->report,
                   "Also write an HTML page: what became of each op, where accuracy is lost, histograms and ranges")
       ->type_name("OUT.html");
-  command
-      .add_option("--dump-after", options->dump_after,
-                  "Print the graph on standard error after a pass, or after 'all'; may be repeated")
+  std::vector<std::string> after = pass_names();
+  after.emplace_back("all");
+  with_known_values(
+      command.add_option("--dump-after", options->dump_after,
+                         "Print the graph on standard error after a pass, or after 'all'; may be repeated"),
+      after)
       ->type_name("PASS")
       ->allow_extra_args(false);
   command.add_flag(

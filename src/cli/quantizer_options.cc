@@ -104,9 +104,9 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
                   "Leave nodes in float whose name, op or module path matches (* and ? as in a shell); may be repeated")
       ->type_name("PATTERN")
       ->allow_extra_args(false);
-  command
-      .add_option("--disable-pass", options.disabled_passes,
-                  "Skip a pass (fuse-conv-bn, duplicate-dq ...); may be repeated")
+  with_known_values(command.add_option("--disable-pass", options.disabled_passes,
+                                       "Skip a pass (fuse-conv-bn, duplicate-dq ...); may be repeated"),
+                    pass_names())
       ->type_name("PASS")
       ->allow_extra_args(false);
 }

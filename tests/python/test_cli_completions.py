@@ -138,6 +138,8 @@ def test_options_are_completed(ask):
 
 def test_values_are_completed(ask):
     assert ask("qdq run net.pt2 --executor ") == ["fast", "reference", "simulated"]
+    assert {"fuse_conv_bn", "duplicate_dq"} <= set(ask("qdq quantize net.pt2 --disable-pass "))
+    assert "all" in ask("qdq quantize net.pt2 --dump-after a")
     assert {"MinMaxObserver", "MSEObserver"} <= set(ask("qdq calibrate net.pt2 --observer M"))
     assert ask("qdq explain net.pt2 --quantizer x") == ["x86", "xnnpack", "xpu"]
     assert ask("qdq completions ") == ["bash", "fish", "zsh"]
