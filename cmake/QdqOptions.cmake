@@ -29,6 +29,7 @@ endif()
 function(qdq_allocator program)
   if(QDQ_MIMALLOC AND NOT QDQ_SANITIZE)
     find_package(mimalloc 2.0 REQUIRED)
+    target_sources(${program} PRIVATE "${PROJECT_SOURCE_DIR}/src/cli/mimalloc_settings.cc")
     # By its name alone nothing asks for the library: it takes the place of malloc.
     target_link_libraries(${program} PRIVATE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
   endif()
