@@ -1,5 +1,6 @@
 """The documents say what the code does."""
 
+import importlib
 import importlib.util
 import re
 
@@ -7,9 +8,17 @@ import pytest
 
 from tools import ROOT, tool
 
-_spec = importlib.util.spec_from_file_location("gen_op_table", ROOT / "tools" / "gen_op_table.py")
-gen_op_table = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(gen_op_table)
+
+
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+gen_op_table = load_tool("gen_op_table")
+gen_python_api = load_tool("gen_python_api")
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "src" / "README.md"])
 
@@ -17,6 +26,18 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "src"
 def test_the_op_table_is_current():
     expected = gen_op_table.generate(tool("run_program"))
     assert gen_op_table.DOCUMENT.read_text() == expected, "stale: run tools/gen_op_table.py"
+
+
+def test_the_page_of_the_python_api_is_current():
+    assert gen_python_api.DOCUMENT.read_text() == gen_python_api.generate(), "stale: run tools/gen_python_api.py"
+
+
+@pytest.mark.parametrize("module", ["qdq", "qdq.pt2e", "qdq.pt2e.observer", "qdq.pt2e.quantizer", "qdq.pt2e.fake_quantize"])
+def test_the_page_of_the_python_api_has_every_public_name(module):
+    section = gen_python_api.DOCUMENT.read_text().split(f"\n## {module}\n")[1].split("\n## ")[0]
+    public = importlib.import_module(module).__all__
+    modules = {"export_utils", "graph_utils", "observer", "quantizer", "utils", "typing"}  # they have sections of their own
+    assert [name for name in public if name not in modules and not re.search(rf"\b{name}\b", section)] == []
 
 
 def test_the_op_table_finds_every_row_of_the_kernel_tables():

@@ -77,7 +77,7 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
         self.__dict__["_seen"] = {}
 
     def _make_core(self) -> qdq.Observer:
-        optional = {
+        optional: dict[str, Any] = {
             "quant_min": self.quant_min,
             "quant_max": self.quant_max,
             "eps": self.eps,

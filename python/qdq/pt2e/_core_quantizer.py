@@ -18,8 +18,13 @@ from .quantizer.utils import QuantizationConfig
 
 def config_to_core(config: Any, to_core: SpecsToCore) -> qdq.QuantizationConfig:
     """Any object with the four roles."""
-    roles = [config.input_activation, config.output_activation, config.weight, config.bias]
-    return qdq.QuantizationConfig(*map(to_core, roles), is_qat=bool(getattr(config, "is_qat", False)))
+    return qdq.QuantizationConfig(
+        to_core(config.input_activation),
+        to_core(config.output_activation),
+        to_core(config.weight),
+        to_core(config.bias),
+        bool(getattr(config, "is_qat", False)),
+    )
 
 
 def config_from_core(config: qdq.QuantizationConfig, is_qat: bool = False, make: Any = QuantizationConfig) -> Any:
@@ -58,6 +63,15 @@ class CoreQuantizer(Quantizer):
     @abstractmethod
     def _core_quantizer(self, to_core: SpecsToCore) -> qdq.Quantizer:
         """The core's quantizer with this one's settings."""
+
+    def annotates_in_core(self) -> bool:
+        """Whether annotating the core's graph is all that this quantizer does: no method of it is overridden."""
+        kind = type(self)
+        return (
+            kind.transform_for_annotation is CoreQuantizer.transform_for_annotation
+            and kind.annotate is CoreQuantizer.annotate
+            and kind.validate is CoreQuantizer.validate
+        )
 
     def transform_for_annotation(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         crossing = Crossing(model)

@@ -38,5 +38,5 @@ class DerivedObserverOrFakeQuantize(ObserverBase):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
 
-    def calculate_qparams(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def calculate_qparams(self, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         return self.derive_qparams_fn(self.obs_or_fqs)

@@ -55,14 +55,14 @@ def _extract_node_source_debug_info(node: Node) -> NodeSourceDebugInfo | None:
 
 
 def generate_numeric_debug_handle(ep: ExportedProgram) -> None:
-    """Numbers the nodes, under ``node.meta["custom"]["numeric_debug_handle"]``, from the largest number there is."""
+    """Numbers the nodes, under ``node.meta["custom"]["numeric_debug_handle"]``: from 1, or from the largest number there is."""
     if not isinstance(ep, ExportedProgram):
         raise ValueError(f"an ExportedProgram expected, found {type(ep).__name__}")
-    largest = -1
+    largest = 0
 
     def find(node: Node) -> None:
         nonlocal largest
-        largest = max(largest, node.meta.get(CUSTOM_KEY, {}).get(NUMERIC_DEBUG_HANDLE_KEY, -1))
+        largest = max(largest, node.meta.get(CUSTOM_KEY, {}).get(NUMERIC_DEBUG_HANDLE_KEY, 0))
 
     def number(node: Node) -> None:
         nonlocal largest
@@ -173,7 +173,7 @@ def extract_results_from_loggers(model: GraphModule) -> Results:
 
 
 def _innermost(stack: Any) -> str:
-    return str(list(stack.values())[-1][0]) if stack else ""
+    return str(list(stack.values())[-1][0]) if stack else str(stack)
 
 
 def compare_results(ref_results: Results, actual_results: Results) -> dict[NodeSourceDebugInfo, NodeAccuracySummary]:

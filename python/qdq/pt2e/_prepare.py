@@ -13,6 +13,7 @@ from ._bridge.annotations import carry_annotations, put_annotations
 from ._bridge.graphs import Crossing
 from ._bridge.metadata import ANNOTATION_KEY
 from ._bridge.observers import ModuleObserver
+from ._core_quantizer import CoreQuantizer
 from ._derived import DerivedObserverOrFakeQuantize
 from .observer import FixedQParamsObserver
 
@@ -23,7 +24,7 @@ class AskOnTheWay(qdq.Quantizer):
     """The core's view of a Quantizer that annotates fx graphs.
 
     When prepare has folded the batch norms, the graph goes back to fx, the quantizer annotates it there, and it comes to the
-    core again with its annotations.
+    core again with its annotations. A quantizer of the core's annotates where the graph is.
     """
 
     def __init__(self, crossing: Crossing, quantizer: specs.Quantizer, is_qat: bool) -> None:
@@ -36,6 +37,9 @@ class AskOnTheWay(qdq.Quantizer):
         return type(self._quantizer).__name__
 
     def transform_for_annotation(self, program: qdq.Program) -> None:
+        if isinstance(self._quantizer, CoreQuantizer) and self._quantizer.annotates_in_core():
+            self._annotate_in_core(program, self._quantizer)
+            return
         model = self.crossing.gm
         if self.crossing.put_back(program.graph, program.attributes):
             model.recompile()
@@ -46,8 +50,16 @@ class AskOnTheWay(qdq.Quantizer):
         carry_annotations(self.crossing)
         program._replace_with(self.crossing.program)
 
+    def _annotate_in_core(self, program: qdq.Program, quantizer: CoreQuantizer) -> None:
+        """What the general way does, without a trip to fx and back."""
+        core = quantizer._core_quantizer(carry_annotations(self.crossing))
+        core.transform_for_annotation(program)
+        core.annotate(program)
+        self.crossing.put_back(program.graph, program.attributes)
+        put_annotations(self.crossing, quantizer._annotation)
+
     def annotate(self, program: qdq.Program) -> None:
-        """Done in transform_for_annotation, on the fx graph."""
+        """Done in transform_for_annotation."""
 
     def prepare_obs_or_fq_callback(self, program: qdq.Program, observers: Places) -> Places:
         if self._is_qat:  # convolutions with batch norms have another form than when they were annotated

@@ -218,10 +218,13 @@ class FusedMovingAvgObsFakeQuantize(FakeQuantize):
         self.is_symmetric_quant = self.qscheme in _SYMMETRIC
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        observer = self.activation_post_process
+        # Of each step of training, so without the way that attributes of modules take.
+        observer = self._modules["activation_post_process"]
+        observer._pull()
+        own, seen = self._buffers, observer._buffers
         result = torch.fused_moving_avg_obs_fake_quant(
-            X, self.observer_enabled, self.fake_quant_enabled, observer.min_val, observer.max_val, self.scale,
-            self.zero_point, observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
+            X, own["observer_enabled"], own["fake_quant_enabled"], seen["min_val"], seen["max_val"], own["scale"],
+            own["zero_point"], observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
             self.is_per_channel, self.is_symmetric_quant,
         )  # fmt: skip
         observer._written()

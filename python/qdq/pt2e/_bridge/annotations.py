@@ -152,6 +152,7 @@ class SpecsFromCore:
             return specs.FixedQParamsQuantizationSpec(scale=spec.scale, zero_point=spec.zero_point, **common)
         if isinstance(spec, qdq.DerivedQuantizationSpec):
             places = [self._place(place) for place in spec.derived_from]
+            assert spec.derive_qparams_fn is not None  # the core's own have none that Python could call, and are not made here
             return specs.DerivedQuantizationSpec(places, spec.derive_qparams_fn, ch_axis=spec.ch_axis, **common)
         build = spec.observer_or_fake_quant_ctr.build
         if isinstance(build, ModuleBuild):

@@ -54,7 +54,12 @@ class ArgumentTable:
             return Operator(target_text(value))
         # Slices, named tuples and the like: nodes inside become dependencies, the rest is kept here.
         inner: list[torch.fx.Node] = []
-        torch.fx.map_arg(value, lambda node: inner.append(node) or node)
+
+        def keep(node: torch.fx.Node) -> torch.fx.Node:
+            inner.append(node)
+            return node
+
+        torch.fx.map_arg(value, keep)
         self._values.append(value)
         return [Opaque(_OPAQUE, str(len(self._values) - 1)), *(node_of[node] for node in inner)]
 
@@ -70,8 +75,8 @@ class ArgumentTable:
             items = [self.to_torch(item, was, fx_of) for item, was in zip(value, olds)]
             return tuple(items) if isinstance(old, tuple) else items
         if isinstance(value, dict):
-            olds = old if isinstance(old, dict) else {}
-            return {key: self.to_torch(item, olds.get(key), fx_of) for key, item in value.items()}
+            old_items = old if isinstance(old, dict) else {}
+            return {key: self.to_torch(item, old_items.get(key), fx_of) for key, item in value.items()}
         if isinstance(value, DType):
             return torch_dtype(value)
         if isinstance(value, Operator):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from qdq import Attribute, AttributeKind, Graph, InputKind, InputSpec, Node, OutputKind, OutputSpec, Program
 
@@ -94,7 +95,9 @@ class Crossing:
         if target in self._tensors:
             return True
         value = get_attribute(self.gm, target)
-        if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
+        if not isinstance(value, torch.Tensor) or is_traceable_wrapper_subclass(value):
+            return False  # a wrapper of other tensors has no bytes of its own
+        if value.layout is not torch.strided:
             return False
         owner = get_attribute(self.gm, target.rpartition(".")[0])
         is_buffer = target.rpartition(".")[2] in owner._buffers
@@ -192,7 +195,9 @@ class Crossing:
 
     def _update(self, node: Node, fx_node: torch.fx.Node) -> None:
         if node.op == "output":
-            results = self._torch_argument(node.args[0][0], fx_node.args[0])
+            (wrapped,) = node.args
+            assert isinstance(wrapped, list)
+            results = self._torch_argument(wrapped[0], fx_node.args[0])
             if results != fx_node.args[0]:
                 fx_node.args = (results,)
                 self._changed = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 import qdq
+from qdq import typing
 
 from .dtypes import core_dtype, core_qscheme, torch_dtype, torch_qscheme
 from .tensors import core_tensor
@@ -31,7 +33,7 @@ class ModuleObserver(qdq.Observer):
         )
         self.module = module
 
-    def observe(self, value: qdq.Tensor) -> None:
+    def observe(self, value: typing.ArrayLike) -> None:
         raise RuntimeError("an observer module observes when torch runs it")
 
     def has_observed(self) -> bool:
@@ -98,7 +100,12 @@ def core_granularity(granularity: Any) -> Any:
     return kind(*vars(granularity).values())
 
 
-_CONVERT = {"dtype": torch_dtype, "qscheme": torch_qscheme, "scale_dtype": torch_dtype, "zero_point_dtype": torch_dtype}
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "dtype": torch_dtype,
+    "qscheme": torch_qscheme,
+    "scale_dtype": torch_dtype,
+    "zero_point_dtype": torch_dtype,
+}
 
 
 def options_as_arguments(options: qdq.ObserverOptions) -> dict[str, Any]:

@@ -52,6 +52,10 @@ def target_from_text(text: str) -> Any:
         namespace, *names = text.split(".")
         if namespace == "quantized_decomposed":
             importlib.import_module("torch.ao.quantization.fx._decomposed")  # defines these operators
+        if namespace == "torchao":
+            from .._ops import define_affine_ops
+
+            define_affine_ops()
         roots = {"operator": operator, "_operator": operator, "math": math, "torch": torch, "higher_order": torch.ops.higher_order}
         target: Any = roots.get(namespace) or getattr(torch.ops, namespace)
         try:
