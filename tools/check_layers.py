@@ -25,6 +25,7 @@ PUBLIC = {
     "export_utils": "graph",
     "observer": "observers",
     "affine": "observers",
+    "fake_quantize": "observers",
     "annotation": "spec",
     "quantizer": "spec",
     "quantizers": "spec",

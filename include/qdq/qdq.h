@@ -6,6 +6,7 @@
 #include "qdq/executor.h"
 #include "qdq/explain.h"
 #include "qdq/export_utils.h"
+#include "qdq/fake_quantize.h"
 #include "qdq/graph.h"
 #include "qdq/graph_text.h"
 #include "qdq/images.h"

@@ -58,6 +58,9 @@ struct ArrayLike {
   Tensor tensor;
 };
 
+// "fast", "simulated" or "reference"; threads: 0 for all cores. Throws InvalidArgumentError for other names.
+ExecutorOptions executor_options(std::string_view executor, int threads);
+
 nb::object argument_to_python(const Argument& argument);
 Argument argument_from_python(nb::handle source);  // throws TypeError
 

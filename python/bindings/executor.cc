@@ -10,25 +10,28 @@ std::vector<Tensor> tensors_of(const std::vector<ArrayLike>& arrays) {
   return tensors;
 }
 
-ExecutorOptions options_of(std::string_view executor, int threads) {
+}  // namespace
+
+ExecutorOptions executor_options(std::string_view executor, int threads) {
   ExecutorOptions options;
   options.threads = threads;
   if (executor == "reference")
     options.kind = ExecutorOptions::Kind::reference;
+  else if (executor == "simulated")
+    options.simulate_quantization = true;
   else if (executor != "fast")
-    throw InvalidArgumentError("executor: 'fast' or 'reference' expected, found '" + std::string(executor) + "'");
+    throw InvalidArgumentError("executor: 'fast', 'simulated' or 'reference' expected, found '" +
+                               std::string(executor) + "'");
   return options;
 }
-
-}  // namespace
 
 void bind_executor(nb::module_& m) {
   nb::class_<Executor>(m, "Session", R"(A program ready to run: kernels chosen, memory planned.
 
-Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'reference' is the readable
-interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.)")
+Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'simulated' computes quantized ops in float
+between dequantize and quantize, as torch does, 'reference' is the readable interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.)")
       .def(nb::new_([](const Program& program, std::string_view executor, int threads) -> std::shared_ptr<Executor> {
-             return make_executor(program, options_of(executor, threads));
+             return make_executor(program, executor_options(executor, threads));
            }),
            "program"_a, "executor"_a = "fast", "threads"_a = 0, nb::keep_alive<0, 1>())
       .def(

@@ -115,10 +115,7 @@ void bind_quantize(nb::module_& m) {
       .def(
           "set_executor",
           [](Prepared& self, std::string_view executor, int threads) {
-            ExecutorOptions options;
-            options.threads = threads;
-            if (executor == "reference") options.kind = ExecutorOptions::Kind::reference;
-            self.get().set_executor(options);
+            self.get().set_executor(executor_options(executor, threads));
           },
           "executor"_a = "fast", "threads"_a = 0, "Which executor calibrates. Call it before the first calibration.")
       .def(

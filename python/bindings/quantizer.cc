@@ -73,7 +73,10 @@ pairs. prepare calls them in this order. `program` is valid during the call only
             self.prepare_obs_or_fq_callback(program, observers);
             return observers;
           },
-          "program"_a, "observers"_a);
+          "program"_a, "observers"_a,
+          nb::sig("def prepare_obs_or_fq_callback(self, program: Program, "
+                  "observers: collections.abc.Sequence[tuple[Node | tuple[Node, Node], Observer | None]]) -> "
+                  "list[tuple[Node | tuple[Node, Node], Observer | None]]"));
   nb::class_<ComposableQuantizer, Quantizer>(m, "ComposableQuantizer",
                                              "Several quantizers as one: the first to annotate a node keeps it.")
       .def(nb::init<std::vector<std::shared_ptr<Quantizer>>>(), "quantizers"_a);

@@ -731,6 +731,21 @@ class AffineConfig:
     def block_size(self) -> list[int] | None:
         """Of the newest value; None before the first."""
 
+class _AffineQParams:
+    """
+    How the blocks of a tensor are quantized; quantized values lie within the bounds.
+    """
+
+    def __init__(self, block_size: Sequence[int], scale: qdq.typing.ArrayLike, zero_point: qdq.typing.ArrayLike | None, quant_min: float, quant_max: float, zero_point_domain: ZeroPointDomain) -> None: ...
+
+def _fake_quantize_affine(input: qdq.typing.ArrayLike, qparams: _AffineQParams) -> tuple[Tensor, Tensor]:
+    """
+    The quantized and dequantized values, and a mask of those that a gradient goes through.
+    """
+
+def _fake_quantize_affine_backward(gradient: qdq.typing.ArrayLike, inside: qdq.typing.ArrayLike, qparams: _AffineQParams) -> Tensor:
+    """The gradient of the input."""
+
 def block_size_of(granularity: PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock, shape: Sequence[int]) -> list[int]:
     """
     The size of a block in each dimension. Raises InvalidArgumentError where blocks do not divide the shape.
@@ -1092,7 +1107,7 @@ class Quantizer:
 
     def validate(self, program: Program) -> None: ...
 
-    def prepare_obs_or_fq_callback(self, program: Program, observers: Sequence[tuple[Node | tuple[Node, Node], Observer]]) -> list[tuple[Node | tuple[Node, Node], Observer]]: ...
+    def prepare_obs_or_fq_callback(self, program: Program, observers: Sequence[tuple[Node | tuple[Node, Node], Observer | None]]) -> list[tuple[Node | tuple[Node, Node], Observer | None]]: ...
 
 class ComposableQuantizer(Quantizer):
     """Several quantizers as one: the first to annotate a node keeps it."""
@@ -1276,8 +1291,8 @@ class Session:
     """
     A program ready to run: kernels chosen, memory planned.
 
-    Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'reference' is the readable
-    interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.
+    Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'simulated' computes quantized ops in float
+    between dequantize and quantize, as torch does, 'reference' is the readable interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.
     """
 
     def __init__(self, program: Program, executor: str = 'fast', threads: int = 0) -> None: ...

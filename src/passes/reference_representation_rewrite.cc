@@ -1,6 +1,7 @@
 #include "passes/reference_representation_rewrite.h"
 
 #include <array>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ struct Rewrite {
   bool needs_bias = false;  // the input "b" is a node
 };
 
-constexpr std::array<Rewrite, 10> kRewrites = {{
+constexpr std::array<Rewrite, 12> kRewrites = {{
     {"dynamic linear",
      R"(graph(x, xl, xh, eps, w, ws, wz, wl, wh, b) {
   %qparams = quantized_decomposed.choose_qparams.tensor(%x, %xl, %xh, %eps, i8)
@@ -57,6 +58,36 @@ constexpr std::array<Rewrite, 10> kRewrites = {{
   return (%to_4)
 })",
      true},
+    {"int4 linear",
+     R"(graph(x, xblock, eps, w, wblock, ws, wz, b) {
+  %qparams = "torchao.choose_qparams_affine.default|torchao.choose_qparams_affine"(%x, _, %xblock, i8, _, _, %eps, ...)
+  %s = operator.getitem(%qparams, 0)
+  %z = operator.getitem(%qparams, 1)
+  %q = "torchao.quantize_affine.default|torchao.quantize_affine"(%x, %xblock, %s, %z, i8, ...)
+  %dq = "torchao.dequantize_affine.default|torchao.dequantize_affine"(%q, %xblock, %s, %z, i8, ...)
+  %dw = "torchao.dequantize_affine.default|torchao.dequantize_affine"(%w, %wblock, %ws, %wz, i8, -8, 7, ...)
+  %y = aten.linear.default(%dq, %dw, %b)
+  return (%y)
+})",
+     R"(graph(x, op_eps, w, wblock, ws, wz, b) {
+  %reference_dqlinear_int4 = torchao.reference_dqlinear_int4.default(%x, %op_eps, %w, %ws, %wz, %b, %wblock)
+  return (%reference_dqlinear_int4)
+})"},
+    {"int4 linear without bias",
+     R"(graph(x, xblock, eps, w, wblock, ws, wz) {
+  %qparams = "torchao.choose_qparams_affine.default|torchao.choose_qparams_affine"(%x, _, %xblock, i8, _, _, %eps, ...)
+  %s = operator.getitem(%qparams, 0)
+  %z = operator.getitem(%qparams, 1)
+  %q = "torchao.quantize_affine.default|torchao.quantize_affine"(%x, %xblock, %s, %z, i8, ...)
+  %dq = "torchao.dequantize_affine.default|torchao.dequantize_affine"(%q, %xblock, %s, %z, i8, ...)
+  %dw = "torchao.dequantize_affine.default|torchao.dequantize_affine"(%w, %wblock, %ws, %wz, i8, -8, 7, ...)
+  %y = aten.linear.default(%dq, %dw)
+  return (%y)
+})",
+     R"(graph(x, op_eps, w, wblock, ws, wz) {
+  %reference_dqlinear_int4 = torchao.reference_dqlinear_int4.default(%x, %op_eps, %w, %ws, %wz, none, %wblock)
+  return (%reference_dqlinear_int4)
+})"},
     {"linear",
      R"(graph(x, xs, xz, xl, xh, w, ws, wz, wl, wh, b, ys, yz, yl, yh) {
   %dx = quantized_decomposed.dequantize_per_tensor.default(%x, %xs, %xz, %xl, %xh, i8)
@@ -247,6 +278,8 @@ constexpr std::array<Rewrite, 10> kRewrites = {{
 })"},
 }};
 
+constexpr float kFloatEps = std::numeric_limits<float>::epsilon();
+
 }  // namespace
 
 int reference_representation_rewrite(Graph& graph) {
@@ -256,7 +289,9 @@ int reference_representation_rewrite(Graph& graph) {
   for (const Rewrite& rewrite : kRewrites) {
     const Pattern pattern(rewrite.pattern, as_written);
     const Replacement replacement(rewrite.replacement);
-    const auto guard = [&](const Match& match, Replacement::Values&) {
+    const auto guard = [&](const Match& match, Replacement::Values& values) {
+      if (match.inputs.contains("eps"))  // the op wants a number where choose_qparams_affine has a default
+        values["op_eps"] = match.input("eps").is_none() ? Argument(double{kFloatEps}) : match.input("eps");
       if (rewrite.needs_bias && !match.input("b").node()) return NoMatch(std::string(rewrite.name) + " without bias");
       if (Node* reader = first_reader(*match.anchor)) graph.move_before(*match.anchor, *reader);
       return NoMatch();

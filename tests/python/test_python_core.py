@@ -89,6 +89,25 @@ def test_the_executors_agree(program, batches):
     np.testing.assert_allclose(fast.numpy(), reference.numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_simulated_quantization_is_what_the_reference_computes(program, batches):
+    quantized = qdq.quantize(program, "xnnpack", batches)
+    run = {executor: qdq.Session(quantized, executor).run([batches[0]])[0].numpy() for executor in ("simulated", "reference")}
+    # Where a float sum lies between two steps, either may be taken.
+    step = np.diff(np.unique(run["reference"])).min()
+    assert np.abs(run["simulated"] - run["reference"]).max() <= 2 * step + 1e-6
+    assert (run["simulated"] == run["reference"]).mean() >= 0.8
+
+
+def test_an_executor_that_is_not_there_is_refused(program):
+    expected = "'fast', 'simulated' or 'reference' expected, found 'gpu'"
+    with pytest.raises(qdq.InvalidArgumentError, match=expected):
+        qdq.Session(program, "gpu")
+    prepared = qdq.prepare(program, qdq.XnnpackQuantizer())
+    with pytest.raises(qdq.InvalidArgumentError, match=expected):
+        prepared.set_executor("gpu")
+    prepared.set_executor("simulated")
+
+
 def test_workers_and_progress_change_nothing(program, batches):
     alone, together = (qdq.prepare(program, qdq.XnnpackQuantizer()) for _ in range(2))
     done = []

@@ -41,7 +41,7 @@ def mypy(path, folder):
 
 
 def test_the_package_type_checks(tmp_path):
-    done = mypy(ROOT / "python" / "qdq" / "__init__.py", tmp_path)
+    done = mypy(ROOT / "python" / "qdq", tmp_path)
     assert done.returncode == 0, done.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -61,7 +62,9 @@ class AskOnTheWay(qdq.Quantizer):
     def annotate(self, program: qdq.Program) -> None:
         """Done in transform_for_annotation."""
 
-    def prepare_obs_or_fq_callback(self, program: qdq.Program, observers: Places) -> Places:
+    def prepare_obs_or_fq_callback(
+        self, program: qdq.Program, observers: Sequence[tuple[Any, qdq.Observer | None]]
+    ) -> Places:
         if self._is_qat:  # convolutions with batch norms have another form than when they were annotated
             self.crossing.put_back(program.graph, program.attributes)
             put_annotations(self.crossing)
@@ -86,7 +89,7 @@ class AskOnTheWay(qdq.Quantizer):
 class _Modules:
     """The module of each observer that the core chose: one module for one observer."""
 
-    def __init__(self, crossing: Crossing, observers: Places, is_qat: bool) -> None:
+    def __init__(self, crossing: Crossing, observers: Sequence[tuple[Any, qdq.Observer | None]], is_qat: bool) -> None:
         self._crossing = crossing
         self._is_qat = is_qat
         self._observer_at = dict(observers)

@@ -47,6 +47,39 @@ TEST(X86Quantizer, FusesAnAdditionWithTheFirstConvolution) {
             "linear by linear: flatten=HistogramObserver l=PerChannelMinMaxObserver\n");
 }
 
+Program convolution_batch_norm_relu() {
+  return parse_program(R"(
+attribute @w: parameter f32[2, 1, 1, 1]
+attribute @g: parameter f32[2]
+attribute @m: buffer f32[2]
+graph(x: f32[1, 1, 4, 4]) {
+  %w: f32[2, 1, 1, 1] = get_attr @w
+  %g: f32[2] = get_attr @g
+  %m: f32[2] = get_attr @m
+  %conv: f32[1, 2, 4, 4] = aten.conv2d.default(%x, %w)
+  %bn: f32[1, 2, 4, 4] = aten.batch_norm.default(%conv, %g, none, %m, %g, true, 0.1, 1e-05, true)
+  %relu: f32[1, 2, 4, 4] = aten.relu.default(%bn)
+  return (%relu)
+})");
+}
+
+TEST(X86Quantizer, ForTrainingABatchNormBelongsToItsConvolutionAndTheLastOpHasAnOutput) {
+  Program program = convolution_batch_norm_relu();
+  QuantizationConfig config = x86_config();
+  config.is_qat = true;
+  X86Quantizer().set_global(config).annotate(program);
+  EXPECT_EQ(annotations(program),
+            "conv by conv_bn_relu: x=HistogramObserver w=PerChannelMinMaxObserver\n"
+            "relu by conv_bn_relu: -> HistogramObserver\n");
+  EXPECT_TRUE(program.graph().find("bn")->annotation->annotated);
+}
+
+TEST(X86Quantizer, ASettingWithoutConfigurationKeepsTheBatchNormInFloatToo) {
+  Program program = convolution_batch_norm_relu();
+  X86Quantizer().set_function_type("aten.conv2d.default", std::nullopt).annotate(program);
+  EXPECT_EQ(program.graph().find("bn")->annotation->why_not, "excluded by set_function_type('aten.conv2d.default')");
+}
+
 TEST(X86Quantizer, ASettingWithoutConfigurationExcludes) {
   Program program = residual();
   X86Quantizer().set_global(x86_config()).set_function_type("aten.max_pool2d.default", std::nullopt).annotate(program);

@@ -34,6 +34,39 @@ TEST(XnnpackQuantizer, FusesConvolutionAndReluAndPropagatesOverPooling) {
             "pool by propagate: relu=shared(relu) -> shared(relu)\n");
 }
 
+Program convolution_batch_norm_relu() {
+  return parse_program(R"(
+attribute @w: parameter f32[2, 1, 1, 1]
+attribute @g: parameter f32[2]
+attribute @m: buffer f32[2]
+graph(x: f32[1, 1, 4, 4]) {
+  %w: f32[2, 1, 1, 1] = get_attr @w
+  %g: f32[2] = get_attr @g
+  %m: f32[2] = get_attr @m
+  %conv: f32[1, 2, 4, 4] = aten.conv2d.default(%x, %w)
+  %bn: f32[1, 2, 4, 4] = aten.batch_norm.default(%conv, %g, none, %m, %g, true, 0.1, 1e-05, true)
+  %relu: f32[1, 2, 4, 4] = aten.relu.default(%bn)
+  return (%relu)
+})");
+}
+
+TEST(XnnpackQuantizer, ForTrainingABatchNormBelongsToItsConvolution) {
+  Program program = convolution_batch_norm_relu();
+  QuantizationConfig config = per_channel();
+  config.is_qat = true;
+  XnnpackQuantizer().set_global(config).annotate(program);
+  EXPECT_EQ(annotations(program),
+            "conv by conv_bn_relu: x=HistogramObserver w=PerChannelMinMaxObserver\n"
+            "relu by conv_bn_relu: -> HistogramObserver\n");
+}
+
+TEST(XnnpackQuantizer, WithoutTrainingABatchNormThatStayedIsAnOpOfItsOwn) {
+  Program program = convolution_batch_norm_relu();
+  XnnpackQuantizer().set_global(per_channel()).annotate(program);
+  EXPECT_EQ(annotations(program),
+            "conv by conv: x=HistogramObserver w=PerChannelMinMaxObserver -> HistogramObserver\n");
+}
+
 TEST(XnnpackQuantizer, DoesNotFuseWhenOthersReadTheConvolution) {
   Program program = convolution_relu();
   Graph& graph = program.graph();
@@ -121,7 +154,8 @@ TEST(Annotators, UnknownNamesListTheKnownOnes) {
     op_to_annotator("convolution");
     FAIL();
   } catch (const InvalidArgumentError& error) {
-    EXPECT_NE(std::string(error.what()).find("there are conv_bn_relu, conv_bn, conv_transpose_bn_relu,"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("there are conv_bn_relu, conv_bn, conv_transpose_bn_relu,"),
+              std::string::npos);
   }
 }
 

@@ -117,5 +117,82 @@ TEST(Pipelines, TwoBodiesOfOneNameAreRefused) {
   }
 }
 
+// Input and weight of a convolution; the output of a relu shares the observer of the weight, if asked for.
+class TrainingQuantizer : public Quantizer {
+ public:
+  explicit TrainingQuantizer(bool relu_shares_weight) : relu_shares_weight_(relu_shares_weight) {}
+  std::string name() const override { return "training"; }
+  void annotate(Program& program) override {
+    QuantizationSpec spec;
+    spec.observer_or_fake_quant_ctr = min_max_observer();
+    Node* conv = program.graph().find("conv1d");
+    annotation_of(*conv).set_input_qspec(*conv->input(0), spec);
+    annotation_of(*conv).set_input_qspec(*conv->input(1), spec);
+    Node* relu = program.graph().find("relu");
+    if (relu_shares_weight_) annotation_of(*relu).output_qspec = SharedQuantizationSpec{{*conv->input(1), *conv}};
+  }
+
+ private:
+  bool relu_shares_weight_;
+};
+
+constexpr const char* kConvBatchNorm = R"(attribute @w: parameter f32[1, 1, 1] = [3.0]
+attribute @gamma: parameter f32[1] = [4.0]
+attribute @beta: parameter f32[1] = [1.0]
+attribute @mean: buffer f32[1] = [0.5]
+attribute @var: buffer f32[1] = [3.0]
+graph(x: f32[1, 1, 4]) {
+  %w: f32[1, 1, 1] = get_attr @w
+  %gamma: f32[1] = get_attr @gamma
+  %beta: f32[1] = get_attr @beta
+  %mean: f32[1] = get_attr @mean
+  %var: f32[1] = get_attr @var
+  %conv1d: f32[1, 1, 4] = aten.conv1d.default(%x, %w)
+  %batch_norm: f32[1, 1, 4] = aten.batch_norm.default(%conv1d, %gamma, %beta, %mean, %var, true, 0.1, 1.0, true)
+  %relu: f32[1, 1, 4] = aten.relu.default(%batch_norm)
+  return (%relu)
+}
+)";
+
+TEST(Pipelines, ForTrainingTheWeightIsObservedAsItWillBeFolded) {
+  TrainingQuantizer quantizer(false);
+  const PreparedProgram prepared = prepare_qat(parse_program(kConvBatchNorm), quantizer);
+  const Graph& graph = prepared.program().graph();
+  const Node* conv = graph.find("conv1d_1");
+  ASSERT_NE(conv, nullptr);
+  EXPECT_EQ(conv->input(0)->kind(), NodeKind::call_module);
+  ASSERT_EQ(conv->input(1)->kind(), NodeKind::call_module);
+  EXPECT_EQ(conv->input(1)->input(0)->name(), "mul");
+  EXPECT_EQ(prepared.observers().size(), 2u);
+}
+
+TEST(Pipelines, SharingWithAWeightFollowsItToTheScaledWeight) {
+  TrainingQuantizer quantizer(true);
+  const PreparedProgram prepared = prepare_qat(parse_program(kConvBatchNorm), quantizer);
+  const Graph& graph = prepared.program().graph();
+  const Node* of_weight = graph.find("conv1d_1")->input(1);
+  const Node* of_relu = graph.output_node()->arg(0).list()->front().node();
+  ASSERT_EQ(of_relu->kind(), NodeKind::call_module);
+  EXPECT_EQ(prepared.observers().at(of_relu->target()), prepared.observers().at(of_weight->target()));
+}
+
+// k = 4 / sqrt(3 + 1) = 2; the scale is that of w * k = 6; w' = 6 and b' = (0 - 0.5) * 2 + 1 = 0.
+TEST(Pipelines, ConvertFoldsWhatTrainedAsOne) {
+  TrainingQuantizer quantizer(false);
+  PreparedProgram prepared = prepare_qat(parse_program(kConvBatchNorm), quantizer);
+  for (const auto& [target, observer] : prepared.observers())
+    observer->observe(Tensor::from<float>({target == "activation_post_process_1" ? 6.0f : 2.0f}, {1}));
+  ConvertOptions options;
+  options.fold_quantize = false;
+  const Program converted = convert(std::move(prepared), options);
+  const Node* conv = converted.graph().find("conv1d_2");
+  ASSERT_NE(conv, nullptr);
+  EXPECT_EQ(conv->input(1)->target(), "quantized_decomposed.dequantize_per_tensor.default");
+  EXPECT_FLOAT_EQ(static_cast<float>(conv->input(1)->arg(1).to_double()), 6.0f / 255);
+  EXPECT_EQ(converted.attributes.tensor("w").item(), 6.0);
+  EXPECT_EQ(converted.attributes.tensor("w_bias").item(), 0.0);
+  EXPECT_EQ(converted.graph().find("batch_norm"), nullptr);
+}
+
 }  // namespace
 }  // namespace qdq
