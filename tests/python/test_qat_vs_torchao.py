@@ -296,3 +296,52 @@ def test_metadata_is_carried_as_in_torchao():
     assert metadata(mine) == metadata(expected)
     mine(*batch), expected(*batch)
     assert metadata(ours.convert_pt2e(mine)) == metadata(theirs.convert_pt2e(expected))
+
+
+def learned_quantizer(quantizer, learnable, observer):
+    """Input and weight of every convolution with scales that are learned."""
+
+    def spec(inner, qscheme, **options):
+        constructor = learnable.LearnableFakeQuantize.with_args(
+            observer=inner, quant_min=-127, quant_max=127, use_grad_scaling=True
+        )
+        return quantizer.QuantizationSpec(
+            torch.int8, constructor, quant_min=-127, quant_max=127, qscheme=qscheme, **options
+        )
+
+    activation = spec(observer.MinMaxObserver, torch.per_tensor_affine)
+    weight = spec(observer.MinMaxObserver, torch.per_tensor_symmetric)
+
+    class LearnedQuantizer(quantizer.Quantizer):
+        def annotate(self, model):
+            for node in model.graph.nodes:
+                if node.target is torch.ops.aten.conv2d.default:
+                    inputs = {node.args[0]: activation, node.args[1]: weight}
+                    node.meta["quantization_annotation"] = quantizer.QuantizationAnnotation(inputs, _annotated=True)
+            return model
+
+        def validate(self, model):
+            pass
+
+    return LearnedQuantizer()
+
+
+def test_learned_scales_train_and_convert_as_in_torchao():
+    import qdq.pt2e.quantizer as our_quantizer
+    import torchao.quantization.pt2e.quantizer as their_quantizer
+    from qdq.pt2e import learnable_fake_quantize as our_learnable, observer as our_observer
+    from torchao.quantization.pt2e import learnable_fake_quantize as their_learnable, observer as their_observer
+
+    torch.manual_seed(0)
+    batches = batches_of((3, 11, 9))
+    mine, expected = prepared_by_both(
+        Block("conv2d", True, True),
+        batches[0],
+        learned_quantizer(our_quantizer, our_learnable, our_observer),
+        learned_quantizer(their_quantizer, their_learnable, their_observer),
+    )
+    for model, learnable in ((mine, our_learnable), (expected, their_learnable)):
+        model(*batches[0])  # the observers see values before the scales are learned
+        model.apply(learnable.enable_range_learning)
+    assert_same_training(mine, expected, batches)
+    assert_same_conversion(mine, expected, batches[0])
