@@ -1,5 +1,7 @@
 """Quantization-aware training through qdq.pt2e."""
 
+import copy
+
 import pytest
 import torch
 from qdq.pt2e.fake_quantize import FakeQuantizeBase
@@ -77,7 +79,19 @@ def test_every_new_node_says_where_it_comes_from_and_what_its_value_is():
         node = call(prepared, name)
         assert node.meta["nn_module_stack"] if name != "aten.zeros_like" else "from_node" in node.meta, name
         assert isinstance(node.meta["val"], torch.Tensor), name
+        assert node.meta["val"].grad_fn is None, name
     assert call(prepared, "aten.reshape").meta["val"].shape == (4, 1, 1, 1)
+
+
+def test_a_model_in_training_can_be_copied_and_its_state_loaded():
+    model, inputs = capture(*convolution_and_batch_norm())
+    prepared = prepare_qat_pt2e(model, quantizer())
+    twin = copy.deepcopy(prepared)
+    prepared(*inputs)
+    prepared(*inputs)
+    twin.load_state_dict(prepared.state_dict())
+    assert torch.equal(twin(*inputs), prepared(*inputs))
+    assert torch.equal(convert_pt2e(twin)(*inputs), convert_pt2e(prepared)(*inputs))
 
 
 def test_the_batch_dimension_stays_free():

@@ -1,5 +1,7 @@
 """qdq.pt2e against torchao.quantization.pt2e, live: graphs, names, numbers."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -109,6 +111,16 @@ def test_metadata_comes_through():
     (relu,) = (node for node in prepared.graph.nodes if node.target == torch.ops.aten.relu.default)
     (observer,) = relu.users
     assert observer.meta["from_node"] is relu.meta["from_node"]
+
+
+def test_a_copy_of_a_prepared_model_converts_as_the_original():
+    from pt2e_flow import assert_same_module, capture
+    from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    prepared = prepare_pt2e(capture(Small().eval(), IMAGES[0]), xnnpack(our_xnnpack))
+    prepared(*IMAGES[0])
+    twin = copy.deepcopy(prepared)
+    assert_same_module(convert_pt2e(twin), convert_pt2e(prepared))
 
 
 def test_train_and_eval_of_a_prepared_model_say_what_to_call():

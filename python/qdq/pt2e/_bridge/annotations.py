@@ -74,9 +74,9 @@ class SpecsToCore:
     def _place(self, place: Any) -> Any:
         assert self._crossing is not None
         if isinstance(place, torch.fx.Node):
-            return self._crossing.core_of[place]
+            return self._crossing.core_node(place)
         producer, consumer = place
-        return (self._crossing.core_of[producer], self._crossing.core_of[consumer])
+        return (self._crossing.core_node(producer), self._crossing.core_node(consumer))
 
     def _convert(self, spec: Any) -> Any:
         if isinstance(spec, specs.SharedQuantizationSpec):
@@ -117,7 +117,7 @@ def carry_annotations(crossing: Crossing) -> SpecsToCore:
                     f"the annotation of '{node.name}': a torch.fx.Node expected as key of input_qspec_map, "
                     f"found {type(producer).__name__}"
                 )
-            entries.append((crossing.core_of[producer], to_core(spec)))
+            entries.append((crossing.core_node(producer), to_core(spec)))
         carried.input_qspec_map = entries
         carried.output_qspec = to_core(annotation.output_qspec)
         core.annotation = carried

@@ -109,6 +109,18 @@ class Crossing:
         self._tensors[target] = (0 if tensor.is_meta else tensor.data_ptr, tuple(tensor.shape))
         return True
 
+    def core_node(self, node: torch.fx.Node) -> Node:
+        """The core's node. A copied graph has annotations that name the nodes of its original: they are found by name.
+
+        Raises ValueError for a node that is not in the graph.
+        """
+        core = self.core_of.get(node)
+        if core is None and node.graph is not self.gm.graph:
+            core = self.program.graph.find(node.name)
+        if core is None:
+            raise ValueError(f"an annotation names '{node.name}', which is not in the graph")
+        return core
+
     def set_meta(self, node: torch.fx.Node, key: str, value: Any) -> None:
         """Gives a core node metadata that the fx node does not have."""
         self.core_of[node].meta[key] = self._meta.text(key, value)
@@ -187,7 +199,7 @@ class Crossing:
             fx_node.meta["val"] = mode.from_tensor(get_attribute(self.gm, fx_node.target), static_shapes=True)
         elif fx_node.op == "call_function" and all("val" in node.meta for node in fx_node.all_input_nodes):
             args, kwargs = torch.fx.map_arg((fx_node.args, fx_node.kwargs), lambda node: node.meta["val"])
-            with mode:
+            with mode, torch.no_grad():
                 fx_node.meta["val"] = fx_node.target(*args, **kwargs)
 
     def _torch_argument(self, argument: Any, old: Any) -> Any:
