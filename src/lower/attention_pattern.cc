@@ -1,6 +1,7 @@
 #include "lower/attention_pattern.h"
 
 #include "lower/int8_chain.h"
+#include "lower/int8_weight.h"
 #include "ops/schema.h"
 
 namespace qdq::lower {
@@ -9,13 +10,23 @@ namespace {
 constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
 constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
+// The number that a node's second operand is: a literal, or a constant of one element.
+std::optional<double> number_behind(const Node& node, const Shared& shared) {
+  const auto call = literals_of(node);
+  if (!call) return std::nullopt;
+  if (call->has("other")) return call->number("other");
+  const Attribute* constant = attribute_behind(node.input(1), shared);
+  const bool is_number = constant && constant->value.defined() && constant->value.numel() == 1;
+  return is_number && constant->value.dtype() == DType::float32 ? std::optional(constant->value.item()) : std::nullopt;
+}
+
 // Multiplies or divides its first operand by a number: the factor.
-std::optional<double> factor_of(const Node& node) {
+std::optional<double> factor_of(const Node& node, const Shared& shared) {
   const bool multiplies = node.is("aten.mul.Tensor") || node.is("aten.mul.Scalar");
   const bool divides = node.is("aten.div.Tensor") || node.is("aten.div.Scalar");
-  const auto call = multiplies || divides ? literals_of(node) : std::nullopt;
-  if (!call || !call->has("other") || (divides && call->number("other") == 0)) return std::nullopt;
-  return divides ? 1.0 / call->number("other") : call->number("other");
+  const auto number = multiplies || divides ? number_behind(node, shared) : std::nullopt;
+  if (!number || (divides && *number == 0)) return std::nullopt;
+  return divides ? 1.0 / *number : *number;
 }
 
 // The mask that an addition adds to its first operand, or null.
@@ -58,7 +69,7 @@ std::optional<AttentionPattern> find_attention(const Node& scores, const Shared&
     const Node& user = *node->users()[0];
     if (user.input(0) != node) return std::nullopt;
     const bool takes_scores = !has_softmax && !pattern.mask;
-    if (const auto factor = factor_of(user); factor && takes_scores) {
+    if (const auto factor = factor_of(user, shared); factor && takes_scores) {
       pattern.scale *= *factor;
     } else if (const Node* mask = mask_of(user); mask && mask != node && takes_scores) {
       pattern.mask = mask;

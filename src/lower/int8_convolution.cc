@@ -69,6 +69,7 @@ bool Int8Lowering::defers(const Node& node) const {
     return false;
   const auto users = node.users();
   return std::all_of(users.begin(), users.end(), [&](const Node* user) {
+    if (user->is("aten.embedding.default") && user->input(0) == &node) return true;
     const bool multiplies = user->target().starts_with("aten.conv") || user->is("aten.linear.default");
     return user->kind() == NodeKind::call_function && multiplies && user->args().size() > 1 &&
            user->input(0) != &node && user->arg(1).node() == &node;

@@ -5,6 +5,7 @@
 
 #include "lower/kernel_list.h"
 #include "lower/reference_step.h"
+#include "lower/weight_only.h"
 #include "ops/pool.h"
 #include "ops/schema.h"
 #include "ops/shapes.h"
@@ -118,6 +119,7 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   if (target == "quantized_decomposed.dequantize_per_tensor.default") return lower_dequantize(call);
   if (target.starts_with("aten.conv")) return lower_convolution(call);
   if (target == "aten.linear.default") return lower_linear(call);
+  if (target == "aten.embedding.default") return lower_quantized_embedding(call, emitter_);
   if (target == "aten.matmul.default" || target == "aten.bmm.default" || target == "aten.mm.default")
     return lower_matmul(call);
   if (target == "aten.add.Tensor" || target == "aten.add_.Tensor") return lower_addition(call);
@@ -125,6 +127,8 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   if (target.starts_with("aten.avg_pool") || target.starts_with("aten.adaptive_avg_pool") || target == "aten.mean.dim")
     return lower_average(call);
   if (target == "aten.cat.default") return lower_cat(call);
+  if (target == "aten.layer_norm.default") return lower_layer_norm(call);
+  if (target == "aten.softmax.int" || target == "aten._softmax.default") return lower_softmax(call);
   if (std::find(kUnary.begin(), kUnary.end(), target) != kUnary.end()) return lower_unary(call);
   return std::nullopt;
 }
@@ -236,26 +240,53 @@ std::optional<std::pair<Window, Shape>> average_window(const Call& call, const S
 
 }  // namespace
 
+namespace {
+
+// A mean over neighbouring dimensions in front of others, such as the positions of [batch, positions, width], as an average over
+// `bytes` seen as [N, C, reduced] with the others as channels; nothing for other means.
+std::optional<Tensor> as_channels_behind(const Call& call, const Tensor& bytes) {
+  const Shape dims = reduced_dims(call, "dim", bytes.dim());
+  if (dims.empty() || dims.back() == bytes.dim() - 1 || !bytes.is_contiguous()) return std::nullopt;
+  for (std::size_t i = 1; i < dims.size(); ++i)
+    if (dims[i] != dims[i - 1] + 1) return std::nullopt;
+  const Shape& sizes = bytes.sizes();
+  const auto at = [&](std::int64_t d) { return sizes.begin() + static_cast<std::ptrdiff_t>(d); };
+  const std::int64_t reduced = numel(Shape(at(dims.front()), at(dims.back() + 1)));
+  const std::int64_t channels = numel(Shape(at(dims.back() + 1), sizes.end()));
+  const std::int64_t batch = numel(Shape(sizes.begin(), at(dims.front())));
+  return bytes.as_strided({batch, channels, reduced}, {reduced * channels, 1, channels}, bytes.storage_offset());
+}
+
+}  // namespace
+
 std::optional<Value> Int8Lowering::lower_average(const Call& call) {
   const auto value = emitter_.on_grid(call.tensor("self"));
   if (!value) return std::nullopt;
   const auto chain = find_int8_chain(call.node(), emitter_.shared());
   if (!chain) return refuse(call, "its result is not quantized");
-  const auto window = average_window(call, value->bytes.sizes());
-  if (!window || value->bytes.numel() == 0) return refuse(call, "its windows differ in size");
+  if (value->bytes.numel() == 0) return refuse(call, "it is empty");
+  Tensor bytes = value->bytes;
+  auto window = average_window(call, bytes.sizes());
+  const auto channels = call.schema().target == "aten.mean.dim" ? as_channels_behind(call, bytes) : std::nullopt;
+  if (!window && channels) {
+    bytes = *channels;
+    window =
+        std::pair(Window{{bytes.size(2)}, {bytes.size(2)}, {0}, {1}, false}, Shape{bytes.size(0), bytes.size(1), 1});
+  }
+  if (!window) return refuse(call, "its windows differ in size");
   const std::int64_t taps = numel(window->first.kernel);
   if (taps > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
   const Shape result = call.schema().infer(call).at(0).tensor()->sizes();
-  return postpone(*chain, result, [this, value = *value, chain = *chain, window = *window, taps, result] {
+  return postpone(*chain, result, [this, bytes, grid = value->grid, chain = *chain, window = *window, taps, result] {
     const Tensor out = allocate_bytes_channels_last(window.second, emitter_);
     emitter_.emit(runtime::int8::average_pooling_step(
-        emitter_.name(), runtime::int8::kernels(), {channels_innermost(value.bytes, emitter_), out, window.first},
-        {value.grid.zero_point, integer::average_multiplier(value.grid, taps, chain.grid),
+        emitter_.name(), runtime::int8::kernels(), {channels_innermost(bytes, emitter_), out, window.first},
+        {grid.zero_point, integer::average_multiplier(grid, taps, chain.grid),
          static_cast<float>(chain.grid.zero_point), integer::low_level(chain.bounds, chain.grid),
          integer::high_level(chain.bounds, chain.grid)}));
-    // mean without keepdim drops dimensions of size 1.
+    // A mean's result has one element for each channel, whatever its dimensions are.
     const Tensor shaped =
-        result == out.sizes() ? out : out.as_strided(result, {out.strides()[0], 1}, out.storage_offset());
+        result == out.sizes() ? out : out.as_strided(result, contiguous_strides(result), out.storage_offset());
     return chain_value(chain, shaped);
   });
 }

@@ -10,6 +10,7 @@
 #include "ops/call.h"
 #include "runtime/int8/convolution.h"
 #include "runtime/int8/dynamic.h"
+#include "runtime/int8/rows.h"
 
 namespace qdq::lower {
 
@@ -23,6 +24,7 @@ namespace qdq::lower {
 //     dequantize -> matmul -> softmax -> quantize -> dequantize -> matmul -> quantize      int8:attention
 //     dequantize -> max_pool                                      int8:max_pool, still dequantized
 //     dequantize -> sigmoid -> quantize                           int8:table
+//     dequantize -> layer_norm | softmax -> quantize              int8:layer_norm, int8:softmax; either edge may be float
 //
 // An op that is followed by such a chain is emitted when its quantize node is reached: then all its operands are known. What does
 // not fit runs in float, with a note that says why.
@@ -52,6 +54,10 @@ class Int8Lowering {
   std::optional<Value> lower_average(const Call& call);
   std::optional<Value> lower_cat(const Call& call);
   std::optional<Value> lower_unary(const Call& call);
+  std::optional<Value> lower_layer_norm(const Call& call);
+  std::optional<Value> lower_softmax(const Call& call);
+  std::optional<Value> lower_rows(const Call& call, const Tensor& input, std::int64_t n,
+                                  std::function<void(const runtime::int8::Rows&, const runtime::int8::Rows&)> emit);
 
   // Attention between its two products.
   struct PendingAttention {

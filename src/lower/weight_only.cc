@@ -7,6 +7,7 @@
 #include "ops/schema.h"
 #include "ops/shapes.h"
 #include "runtime/onednn/weight_only.h"
+#include "runtime/rows.h"
 
 namespace qdq::lower {
 namespace {
@@ -83,6 +84,36 @@ std::optional<Value> lower_weight_only_linear(const Call& call, Emitter& emitter
   linear.dst = result.as_strided({rows[0], values.size(0)}, {values.size(0), 1}, 0);
   emitter.emit(runtime::onednn::weight_only_linear_step(emitter.name(), linear));
   return Value(result);
+}
+
+std::optional<Value> lower_quantized_embedding(const Call& call, Emitter& emitter) {
+  const Node* dequantize = call.node().input(0);
+  const Tensor& index = call.tensor("indices");
+  if (!dequantize || !dequantize->is("quantized_decomposed.dequantize_per_channel.default") ||
+      (index.dtype() != DType::int64 && index.dtype() != DType::int32))
+    return std::nullopt;
+  const Call table = bind(*dequantize, *find_schema(dequantize->target()), [&](const Node& node) {
+    const Attribute* attribute = attribute_behind(&node, emitter.shared());
+    return attribute ? Value(attribute->value) : Value();
+  });
+  if (!table.has("input") || !table.has("scales")) return std::nullopt;
+  const Tensor& values = table.tensor("input");
+  const Tensor& scales = table.tensor("scales");
+  const Tensor zero_points = table.optional_tensor("zero_points");
+  const bool is_bytes = values.dtype() == DType::int8 || values.dtype() == DType::uint8;
+  const bool has_zero_points = zero_points.defined();
+  if (!is_bytes || !is_matrix_of_rows(values) || !is_float(scales) || scales.numel() != values.size(0) ||
+      table.dim("axis", 2) != 0 || table.dtype("out_dtype", DType::float32) != DType::float32 ||
+      (has_zero_points && zero_points.numel() != values.size(0)))
+    return std::nullopt;
+  Shape sizes = index.sizes();
+  sizes.push_back(values.size(1));
+  const Tensor out = emitter.allocate(DType::float32, sizes);
+  emitter.emit(runtime::quantized_embedding_step(
+      emitter.name(),
+      {values, scales.contiguous(), has_zero_points ? zero_points.to(DType::float32).contiguous() : Tensor()}, index,
+      out));
+  return Value(out);
 }
 
 }  // namespace qdq::lower

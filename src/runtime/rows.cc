@@ -124,23 +124,58 @@ Step sum_step(std::string name, const Tensor& a, const Tensor& out_expanded, flo
   return step;
 }
 
+namespace {
+
+// Calls fn(row of the table, place in the result) for every index. Throws InvalidArgumentError for one that is no row.
+template <typename Fn>
+void for_each_index(const std::string& name, const Tensor& index, std::int64_t rows, Fn&& fn) {
+  const Tensor indices = index.to(DType::int64).contiguous();
+  const auto* at = indices.data<std::int64_t>();
+  for (std::int64_t i = 0; i < indices.numel(); ++i) {
+    if (at[i] < 0 || at[i] >= rows)
+      throw InvalidArgumentError("[run] '" + name + "': index " + std::to_string(at[i]) + " into an embedding of " +
+                                 std::to_string(rows) + " rows");
+    fn(at[i], i);
+  }
+}
+
+template <typename T>
+Kernel quantized_embedding_kernel(const std::string& name, std::span<const Tensor> operands) {
+  return [name, table = operands[0], scales = operands[1], zero_points = operands.size() == 5 ? operands[3] : Tensor(),
+          index = operands[2], out = operands.back()] {
+    const std::int64_t width = table.size(1);
+    for_each_index(name, index, table.size(0), [&](std::int64_t row, std::int64_t place) {
+      const T* from = table.data<T>() + row * width;
+      float* to = out.data<float>() + place * width;
+      const float scale = scales.data<float>()[row];
+      const float zero_point = zero_points.defined() ? zero_points.data<float>()[row] : 0.0f;
+      for (std::int64_t i = 0; i < width; ++i) to[i] = (static_cast<float>(from[i]) - zero_point) * scale;
+    });
+  };
+}
+
+}  // namespace
+
 Step embedding_step(std::string name, const Tensor& table, const Tensor& index, const Tensor& out) {
   Step step{name, "embedding", {table, index}, {out}, nullptr};
   step.bind = [name](std::span<const Tensor> operands) -> Kernel {
     return [table = operands[0], index = operands[1], out = operands[2], name] {
-      const std::int64_t rows = table.size(0);
       const std::int64_t width = table.size(1);
-      const Tensor indices = index.to(DType::int64).contiguous();
-      const auto* at = indices.data<std::int64_t>();
-      const auto* from = table.data<float>();
-      auto* to = out.data<float>();
-      for (std::int64_t i = 0; i < indices.numel(); ++i) {
-        if (at[i] < 0 || at[i] >= rows)
-          throw InvalidArgumentError("[run] '" + name + "': index " + std::to_string(at[i]) + " into an embedding of " +
-                                     std::to_string(rows) + " rows");
-        std::memcpy(to + i * width, from + at[i] * table.strides()[0], static_cast<std::size_t>(width) * sizeof(float));
-      }
+      for_each_index(name, index, table.size(0), [&](std::int64_t row, std::int64_t place) {
+        std::memcpy(out.data<float>() + place * width, table.data<float>() + row * table.strides()[0],
+                    static_cast<std::size_t>(width) * sizeof(float));
+      });
     };
+  };
+  return step;
+}
+
+Step quantized_embedding_step(std::string name, const QuantizedTable& table, const Tensor& index, const Tensor& out) {
+  Step step{name, "quantized_embedding", {table.values, table.scales, index}, {out}, nullptr};
+  if (table.zero_points.defined()) step.reads.push_back(table.zero_points);
+  step.bind = [name](std::span<const Tensor> operands) -> Kernel {
+    return operands[0].dtype() == DType::int8 ? quantized_embedding_kernel<std::int8_t>(name, operands)
+                                              : quantized_embedding_kernel<std::uint8_t>(name, operands);
   };
   return step;
 }

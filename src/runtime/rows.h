@@ -16,4 +16,12 @@ Step sum_step(std::string name, const Tensor& a, const Tensor& out_expanded, flo
 // out[i, :] = table[index[i], :]; index int64 or int32. Throws InvalidArgumentError, naming the step, for an index outside the table.
 Step embedding_step(std::string name, const Tensor& table, const Tensor& index, const Tensor& out);
 
+// Rows that become floats when they are read: (values - zero_points) * scales.
+struct QuantizedTable {
+  Tensor values;       // int8 or uint8 [rows, width], contiguous
+  Tensor scales;       // float32 [rows], contiguous
+  Tensor zero_points;  // float32 [rows], contiguous, or undefined for zeros
+};
+Step quantized_embedding_step(std::string name, const QuantizedTable& table, const Tensor& index, const Tensor& out);
+
 }  // namespace qdq::runtime

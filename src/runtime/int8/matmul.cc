@@ -33,7 +33,7 @@ std::byte* element_at(const Tensor& t, std::int64_t offset) {
 std::int64_t matrices_of(const Tensor& t) { return t.numel() / (t.size(-1) * t.size(-2)); }
 
 // Rows that can be read in whole groups of 4 bytes.
-class Rows {
+class PaddedRows {
  public:
   void point_to(const std::uint8_t* first, std::int64_t stride, std::int64_t count, std::int64_t depth) {
     const std::int64_t padded = (depth + 3) / 4 * 4;
@@ -75,7 +75,7 @@ void for_each_stretch(std::int64_t matrices, std::int64_t rows, Fn&& fn) {
 
 struct AttentionScratch {
   PackedColumns keys, values;
-  Rows queries, probabilities;
+  PaddedRows queries, probabilities;
   std::vector<float> scores, mask;
   std::vector<std::uint8_t> bytes;
 };
@@ -130,7 +130,7 @@ Step matmul_step(std::string name, const Kernels& kernels, const Matmul& matmul)
       for_each_stretch(matrices_of(dst), dst.size(-2),
                        [&](std::int64_t matrix, std::int64_t first, std::int64_t count) {
                          static thread_local PackedColumns packed;
-                         static thread_local Rows rows;
+                         static thread_local PaddedRows rows;
                          pack(packed, kernels, b, matrix, matmul.b.zero_point, matmul.a.zero_point);
                          rows.point_to(matrix_at(a, matrix) + first * stride(a, 2), stride(a, 2), count, a.size(-1));
                          packed.multiply(rows.data(), count, matmul.rescale,

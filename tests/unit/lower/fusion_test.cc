@@ -151,7 +151,8 @@ Node& spelled_out_attention(TestProgram& t, const Shape& sizes, Node& mask) {
   Node& key = t.g.call_function("aten.transpose.int", {t.input("key", sizes), -2, -1});
   Node& value = t.input("value", sizes);
   Node& scores = t.g.call_function("aten.matmul.default", {query, key});
-  Node& scaled = t.g.call_function("aten.mul.Tensor", {scores, 0.5});
+  Node& half = t.weight("half", Tensor::full(DType::float32, {}, 0.5));
+  Node& scaled = t.g.call_function("aten.mul.Tensor", {scores, half});
   Node& masked = t.g.call_function("aten.add.Tensor", {scaled, mask});
   Node& dropout =
       t.g.call_function("aten.dropout.default", {t.g.call_function("aten.softmax.int", {masked, -1}), 0.1, false});

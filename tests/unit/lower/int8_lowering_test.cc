@@ -314,6 +314,26 @@ TEST(WeightOnly, LinearLayersKeepTheirWeightsInInt8) {
   }
 }
 
+TEST(WeightOnly, EmbeddingsReadTheirTableAsBytes) {
+  for (const DType dtype : {DType::int8, DType::uint8}) {
+    TestProgram t;
+    Node& index = t.input("index", {2, 3}, DType::int64);
+    const Tensor table = Tensor::empty(dtype, {9, 7});
+    for (std::int64_t i = 0; i < table.numel(); ++i)
+      reinterpret_cast<std::uint8_t*>(table.raw_data())[i] = static_cast<std::uint8_t>(i * 5);
+    const std::int64_t low = dtype == DType::int8 ? -128 : 0;
+    Node& rows =
+        t.g.call_function("quantized_decomposed.dequantize_per_channel.default",
+                          {t.weight("table", table), t.weight("s", random_tensor({9}, 3, 0.01f, 0.1f)),
+                           t.weight("z", random_tensor({9}, 4, 0.0f, 100.0f)), 0, low, low + 255, Argument(dtype)});
+    t.output({&t.g.call_function("aten.embedding.default", {rows, index})});
+    const Tensor input = Tensor::from<std::int64_t>({8, 0, 3, 3, 1, 7}, {2, 3});
+    EXPECT_EQ(step_kinds(t.program, {input}), Kinds{"quantized_embedding"});
+    expect_like_reference(t.program, {input}, 0.0);
+    EXPECT_THROW(make_fast_executor(t.program, 1)->run({Tensor::full(DType::int64, {2, 3}, 9)}), InvalidArgumentError);
+  }
+}
+
 TEST(WeightOnly, WeightsPerChannelToo) {
   TestProgram t;
   Node& x = t.input("x", {2, 50});
@@ -325,6 +345,35 @@ TEST(WeightOnly, WeightsPerChannelToo) {
   const Tensor input = random_tensor({2, 50}, 5);
   EXPECT_EQ(step_kinds(t.program, {input}), Kinds{"weight_only_linear"});
   expect_like_reference(t.program, {input});
+}
+
+TEST_P(Int8Lowering, MeansOverPositions) {
+  Node& x = t.input("x", {2, 5, 24});
+  Node& mean = t.g.call_function("aten.mean.dim", {through(x, kIn), P::ints({1})});
+  t.output({&quantize(mean, kOut)});
+  const Tensor input = random_tensor({2, 5, 24}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  const Tensor turned = input.permute(std::array<std::int64_t, 3>{0, 2, 1}).contiguous();
+  const Tensor wanted =
+      integer::average_pool(quantized(turned, kIn), {{5}, {5}, {0}, {1}, false}, true, {2, 24, 1}, result(kOut));
+  EXPECT_TRUE(bit_equal(run(input), wanted.reshape({2, 24})));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, LayerNormAndSoftmaxHaveBytesAtTheirEdges) {
+  Node& x = t.input("x", {2, 5, 24});
+  Node &gamma = t.weight("gamma", random_tensor({24}, 1)), &beta = t.weight("beta", random_tensor({24}, 2));
+  Node& norm = t.g.call_function("aten.layer_norm.default", {x, P::ints({24}), gamma, beta, 1e-5});
+  Node& softmax = t.g.call_function("aten.softmax.int", {through(norm, {0.03, 120}), -1});
+  Node& last = t.g.call_function("aten.layer_norm.default", {through(softmax, {1.0 / 255, 0}), P::ints({24})});
+  t.output({&last});
+  const Tensor input = random_tensor({2, 5, 24}, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "quantize"), 0);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  const auto simulated = make_fast_executor(t.program, 1, false);
+  EXPECT_TRUE(bit_equal(run(input), simulated->run({input})[0]));
 }
 
 TEST_P(Int8Lowering, SumsOfTwoQuantizedValues) {

@@ -162,16 +162,31 @@ std::int32_t sum(const std::uint8_t* a, std::int64_t n) {
   return total;
 }
 
+constexpr std::int64_t kLanes = 16;
+
 void range(const float* a, std::int64_t n, float* low, float* high) {
-  float least = *low, greatest = *high;
-  std::int32_t nans = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    least = a[i] < least ? a[i] : least;
-    greatest = a[i] > greatest ? a[i] : greatest;
-    nans |= a[i] != a[i];
+  float least[kLanes], greatest[kLanes];
+  std::int32_t nans[kLanes] = {};
+  for (std::int64_t l = 0; l < kLanes; ++l) {
+    least[l] = *low;
+    greatest[l] = *high;
   }
-  *low = nans ? __builtin_nanf("") : least;
-  *high = nans ? __builtin_nanf("") : greatest;
+  const auto widen = [&](std::int64_t l, float x) {
+    least[l] = x < least[l] ? x : least[l];
+    greatest[l] = x > greatest[l] ? x : greatest[l];
+    nans[l] |= x != x;
+  };
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::int64_t l = 0; l < kLanes; ++l) widen(l, a[i + l]);
+  for (; i < n; ++i) widen(0, a[i]);
+  for (std::int64_t l = 1; l < kLanes; ++l) {
+    widen(0, least[l]);
+    widen(0, greatest[l]);
+    nans[0] |= nans[l];
+  }
+  *low = nans[0] ? __builtin_nanf("") : least[0];
+  *high = nans[0] ? __builtin_nanf("") : greatest[0];
 }
 
 void quantize(std::uint8_t* out, const float* a, std::int64_t n, double inverse_scale, double zero_point, double low,
@@ -186,8 +201,6 @@ void quantize(std::uint8_t* out, const float* a, std::int64_t n, double inverse_
 }
 
 #ifndef QDQ_HAS_OWN_FUNCTIONS
-constexpr std::int64_t kLanes = 16;
-
 float largest_of(const float* values, std::int64_t n) {
   constexpr float kLowest = -__builtin_inff();
   float lanes[kLanes];
