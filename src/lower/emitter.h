@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "lower/alias.h"
+#include "ops/alias.h"
 #include "ops/call.h"
 #include "qdq/executor.h"
 #include "qdq/program.h"

@@ -1,11 +1,11 @@
-#include "lower/alias.h"
+#include "ops/alias.h"
 
 #include <algorithm>
 #include <array>
 
 #include "ops/schema.h"
 
-namespace qdq::lower {
+namespace qdq {
 namespace {
 
 // Ops that torch's schemas do not call views but that return their input when there is nothing to do.
@@ -85,4 +85,4 @@ const Node* AliasAnalysis::root(const Node& node) const {
   return found == roots_.end() ? &node : found->second;
 }
 
-}  // namespace qdq::lower
+}  // namespace qdq

@@ -5,7 +5,7 @@
 
 #include "qdq/graph.h"
 
-namespace qdq::lower {
+namespace qdq {
 
 // Which values share memory because of views, in-place ops and observers, and which memory is written after its making.
 // Found on the graph alone, without sizes; when in doubt (reshape, contiguous, dropout) two values count as sharing.
@@ -31,4 +31,4 @@ class AliasAnalysis {
   std::unordered_map<const Node*, Memory> memory_;
 };
 
-}  // namespace qdq::lower
+}  // namespace qdq
