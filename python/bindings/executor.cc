@@ -33,7 +33,7 @@ between dequantize and quantize, as torch does, 'reference' is the readable inte
       .def(nb::new_([](const Program& program, std::string_view executor, int threads) -> std::shared_ptr<Executor> {
              return make_executor(program, executor_options(executor, threads));
            }),
-           "program"_a, "executor"_a = "fast", "threads"_a = 0, nb::keep_alive<0, 1>())
+           "program"_a, "executor"_a = "fast", "threads"_a = 0, nb::keep_alive<0, 2>())  // 1 is the class
       .def(
           "run",
           [](Executor& self, const std::vector<ArrayLike>& inputs) {

@@ -47,6 +47,11 @@ def test_a_node_outlives_its_program():
     assert node.graph.nodes[0] is node
 
 
+def test_a_session_keeps_its_program(batches):
+    session = qdq.Session(qdq.load(network()), executor="reference")
+    assert session.run([batches[0]])[0].shape == (2, 10)
+
+
 def test_the_text_reads_back(program):
     again = qdq.parse_program(program.text(attributes=True, metadata=True, passthrough=True, data="all"))
     assert str(again) == str(program)
