@@ -73,7 +73,8 @@ FUZZ_SEEDS_tensor_files := tests/fuzz/corpus/tensor_files
 FUZZ_SEEDS_images := tests/fuzz/corpus/images
 FUZZ_SEEDS_graph_text := tests/fuzz/corpus/graph_text tests/golden/passes
 FUZZ_SEEDS_statistics := tests/fuzz/corpus/statistics
-FUZZERS := pt2_reader tensor_files images graph_text statistics
+FUZZ_SEEDS_onnx_reader := tests/fuzz/corpus/onnx_reader
+FUZZERS := pt2_reader onnx_reader tensor_files images graph_text statistics
 
 fuzz:  ## Fuzz the readers, each for SECONDS_EACH seconds
 	@tools/install_dependencies.sh fuzz

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -20,10 +21,18 @@ struct LoadOptions {
 // read, and InvalidArgumentError for an unknown extension.
 Program load(const std::filesystem::path& path, const LoadOptions& options = {});
 
+// How a program is written as ONNX; other formats have no options.
+struct SaveOptions {
+  std::int64_t opset = 21;  // 13 to 23
+  // Activations in int8 are written as uint8 with a zero point that is higher by 128: the same numbers, and what x86
+  // kernels multiply. True writes int8, which ONNX Runtime 1.32 cannot load where a linear of rank 3 with a bias follows.
+  bool keep_int8 = false;
+};
+
 // Writes a program; the extension says the format. The file appears when it is complete: on an error the old one, if
-// any, is still there. Throws IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the
-// node, for a graph that the format cannot express.
-void save(const Program& program, const std::filesystem::path& path);
+// any, is still there. Throws IoError, InvalidArgumentError for an unknown extension or option, and FormatError, which
+// names the node, for a graph that the format cannot express.
+void save(const Program& program, const std::filesystem::path& path, const SaveOptions& options = {});
 
 struct MemoryTensor {
   std::string name;

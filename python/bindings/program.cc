@@ -151,14 +151,22 @@ void bind_program(nb::module_& m) {
         return load(path, {.verify_weights = verify_weights});
       },
       "path"_a, "verify_weights"_a = false, nb::call_guard<nb::gil_scoped_release>(),
-      R"(Reads a program; the extension says the format (.pt2 is what torch.export.save writes).
+      R"(Reads a program; the extension says the format (.pt2 is what torch.export.save writes, .onnx is ONNX).
 
 Weights are mapped from the file. verify_weights: compare their checksums, which reads them all.
 Raises IoError when the file cannot be opened, FormatError when it is damaged, InvalidArgumentError for an unknown
 extension.)");
-  m.def("save", &save, "program"_a, "path"_a, nb::call_guard<nb::gil_scoped_release>(),
-        R"(Writes a program; the extension says the format. The file appears when it is complete.
+  m.def(
+      "save",
+      [](const Program& saved, const std::filesystem::path& path, std::int64_t opset, bool keep_int8) {
+        save(saved, path, {.opset = opset, .keep_int8 = keep_int8});
+      },
+      "program"_a, "path"_a, nb::kw_only(), "opset"_a = SaveOptions().opset, "keep_int8"_a = false,
+      nb::call_guard<nb::gil_scoped_release>(),
+      R"(Writes a program; the extension says the format. The file appears when it is complete.
 
+opset, keep_int8: of ONNX files. The version of its operators, 13 to 23; and whether activations in int8 stay int8. By
+default they become uint8 with a zero point higher by 128: the same numbers, for kernels that want them so.
 Raises IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the node, for a graph that the
 format cannot express.)");
   m.def(

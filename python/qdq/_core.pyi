@@ -618,17 +618,19 @@ class Program:
 
 def load(path: str | os.PathLike, verify_weights: bool = False) -> Program:
     """
-    Reads a program; the extension says the format (.pt2 is what torch.export.save writes).
+    Reads a program; the extension says the format (.pt2 is what torch.export.save writes, .onnx is ONNX).
 
     Weights are mapped from the file. verify_weights: compare their checksums, which reads them all.
     Raises IoError when the file cannot be opened, FormatError when it is damaged, InvalidArgumentError for an unknown
     extension.
     """
 
-def save(program: Program, path: str | os.PathLike) -> None:
+def save(program: Program, path: str | os.PathLike, *, opset: int = 21, keep_int8: bool = False) -> None:
     """
     Writes a program; the extension says the format. The file appears when it is complete.
 
+    opset, keep_int8: of ONNX files. The version of its operators, 13 to 23; and whether activations in int8 stay int8. By
+    default they become uint8 with a zero point higher by 128: the same numbers, for kernels that want them so.
     Raises IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the node, for a graph that the
     format cannot express.
     """

@@ -295,8 +295,8 @@ void add_bench(CLI::App& app) {
                   "\n"
                   "Programs given with --vs run in turn, in one process, on the same inputs: what else the machine\n"
                   "does meets both. Step times of --per-op are medians of up to 20 runs of their own.");
-  command.add_option("model", options->model, "Program to measure")->required()->type_name("MODEL.pt2");
-  CLI::Option* other = command.add_option("--vs", options->other, "A program to compare with")->type_name("OTHER.pt2");
+  command.add_option("model", options->model, "Program to measure")->required()->type_name("MODEL");
+  CLI::Option* other = command.add_option("--vs", options->other, "A program to compare with")->type_name("OTHER");
   command.add_option("--vs-threads", options->other_threads, "Compare with the same program on so many threads")
       ->check(CLI::Range(1, 1 << 16))
       ->excludes(other)

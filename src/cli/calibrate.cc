@@ -227,7 +227,9 @@ void add_calibrate(CLI::App& app) {
       "\n"
       "Data is found as for 'qdq quantize --calibrate'. Checkpoints are in a file beside the output,\n"
       "STATS.safetensors.checkpoint, which goes away at the end.");
-  command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
+  command.add_option("model", options->model, "Program saved by torch.export.save, or .onnx")
+      ->required()
+      ->type_name("MODEL");
   command.add_option("-d,--data", options->data.path, "Typical inputs, from which the ranges are learned")
       ->required()
       ->type_name("DATA");

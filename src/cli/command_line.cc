@@ -11,10 +11,10 @@ namespace {
 
 // A value called "MODEL.pt2" is a file with that extension; these are named without one because there are several.
 std::vector<std::string> extensions_of(const std::string& value) {
-  static const std::map<std::string, std::vector<std::string>> several = {{"DATA", {"npy", "npz", "safetensors"}},
-                                                                          {"FILE", {"npy", "npz", "safetensors"}},
-                                                                          {"MODEL", {"pt2", "graph"}},
-                                                                          {"OUT", {"pt2", "graph"}}};
+  static const std::map<std::string, std::vector<std::string>> several = {
+      {"DATA", {"npy", "npz", "safetensors"}}, {"FILE", {"npy", "npz", "safetensors"}},
+      {"MODEL", {"pt2", "onnx", "graph"}},     {"OTHER", {"pt2", "onnx", "graph"}},
+      {"REFERENCE", {"pt2", "onnx", "graph"}}, {"OUT", {"pt2", "onnx", "graph"}}};
   if (const auto found = several.find(value); found != several.end()) return found->second;
   const std::size_t dot = value.find('.');
   return dot == std::string::npos ? std::vector<std::string>() : std::vector{value.substr(dot + 1)};

@@ -135,8 +135,8 @@ void add_compare(CLI::App& app) {
                   "those of the simulated int8 program (--executor simulated), outputs those of 'qdq run'.");
   command.add_option("reference", options->reference_model, "The program that is right by definition")
       ->required()
-      ->type_name("REFERENCE.pt2");
-  command.add_option("model", options->model, "The program to judge")->required()->type_name("MODEL.pt2");
+      ->type_name("REFERENCE");
+  command.add_option("model", options->model, "The program to judge")->required()->type_name("MODEL");
   command.add_option("-i,--input", options->data.path, "Samples: a .npy, .npz or .safetensors, or a folder")
       ->required()
       ->type_name("DATA");

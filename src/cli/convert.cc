@@ -55,13 +55,11 @@ void add_convert(CLI::App& app) {
       "\n"
       "The two together write the same bytes as 'qdq quantize'. Statistics of another program, or of\n"
       "a calibration that has not ended, are refused.");
-  command.add_option("model", options->model, "The program that was calibrated")->required()->type_name("MODEL.pt2");
+  command.add_option("model", options->model, "The program that was calibrated")->required()->type_name("MODEL");
   command.add_option("--statistics", options->statistics, "What 'qdq calibrate' or 'qdq merge' wrote")
       ->required()
       ->type_name("STATS.safetensors");
-  command.add_option("-o,--output", options->output, "Where the quantized program goes")
-      ->required()
-      ->type_name("OUT.pt2");
+  command.add_option("-o,--output", options->output, "Where the quantized program goes")->required()->type_name("OUT");
   add_convert_options(command, options->convert);
   add_json_option(command, options->json);
   command.add_flag("-q,--quiet", options->quiet, "No summary");

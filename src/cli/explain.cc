@@ -256,7 +256,7 @@ void add_explain(CLI::App& app) {
       "Several scales or zero points, one for each channel, are shown as the least and the greatest;\n"
       "--json has all of them. An op without a rule that takes nothing but quantized values counts as\n"
       "quantized, as in the other commands' summaries.");
-  command.add_option("model", options->model, "Program to explain")->required()->type_name("MODEL.pt2");
+  command.add_option("model", options->model, "Program to explain")->required()->type_name("MODEL");
   command
       .add_option("--node", options->nodes,
                   "Only ops whose name, target or module path matches (* and ? as in a shell); may be repeated")

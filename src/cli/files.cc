@@ -8,9 +8,9 @@
 
 namespace qdq::cli {
 
-void save_program(const Program& program, const std::string& path) {
+void save_program(const Program& program, const std::string& path, const SaveOptions& options) {
   const HoldSignals hold;
-  save(program, path);
+  save(program, path, options);
 }
 
 void save_arrays(const std::string& path, const Arrays& arrays) {

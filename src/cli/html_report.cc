@@ -76,8 +76,8 @@ void add_report(CLI::App& app) {
       "sorted, filtered or opened can be sent to somebody.");
   command.add_option("reference", options->reference_model, "The program in float")
       ->required()
-      ->type_name("REFERENCE.pt2");
-  command.add_option("model", options->model, "What was made of it")->required()->type_name("MODEL.pt2");
+      ->type_name("REFERENCE");
+  command.add_option("model", options->model, "What was made of it")->required()->type_name("MODEL");
   command.add_option("-o,--output", options->output, "Where the page goes")->required()->type_name("OUT.html");
   command
       .add_option("-i,--input", options->data.path,

@@ -149,7 +149,7 @@ void add_inspect(CLI::App& app) {
       "  qdq inspect net.int8.pt2 --graph | less\n"
       "      every node, one a line\n"
       "  qdq inspect net.pt2 --json | jq .signature\n");
-  command.add_option("model", options->model, "Program to look at")->required()->type_name("MODEL.pt2");
+  command.add_option("model", options->model, "Program to look at")->required()->type_name("MODEL");
   CLI::Option* graph = command.add_flag("--graph", options->graph, "The graph as text instead of the summary");
   CLI::Option* full =
       command.add_flag("--full", options->full, "The same with tensors, stack traces, module paths and all metadata");

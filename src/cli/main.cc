@@ -51,6 +51,7 @@ int main(int argc, char** argv) {
   qdq::cli::add_compare(app);
   qdq::cli::add_inspect(app);
   qdq::cli::add_explain(app);
+  qdq::cli::add_export(app);
   qdq::cli::add_report(app);
   qdq::cli::add_bench(app);
   qdq::cli::add_pass(app);

@@ -83,7 +83,7 @@ void pass(const Options& options) {
   if (options.list) return list_passes(options.json);
   if (options.model.empty()) throw UsageError("MODEL is missing: the program to change (or --list)");
   if (options.passes.empty()) throw UsageError("--pass is missing: the name of a pass; 'qdq pass --list' lists them");
-  if (!options.output.empty()) check_program_output(options.output, {".pt2", ".graph"});
+  if (!options.output.empty()) check_program_output(options.output, {".pt2", ".onnx", ".graph"});
   const PassManager manager = manager_of(options.passes);
   Program program = load(options.model);
   const TextOptions form = options.full ? TextOptions::full() : TextOptions::with_attributes();
@@ -113,11 +113,11 @@ void add_pass(CLI::App& app) {
                   "\n"
                   "Passes run in the order in which they are given; the graph is verified after each. Without -o and\n"
                   "--diff the graph goes to standard output, as text that 'qdq' reads again from a .graph file.");
-  command.add_option("model", options->model, "Program to change: .pt2, or a graph as text")->type_name("MODEL");
+  command.add_option("model", options->model, "Program to change: .pt2, .onnx, or a graph as text")->type_name("MODEL");
   with_known_values(command.add_option("-p,--pass", options->passes, "A pass to run; may be repeated"), pass_names())
       ->type_name("PASS")
       ->allow_extra_args(false);
-  command.add_option("-o,--output", options->output, "Where the result goes: .pt2 or .graph")->type_name("OUT");
+  command.add_option("-o,--output", options->output, "Where the result goes: .pt2, .onnx or .graph")->type_name("OUT");
   command.add_flag("--list", options->list, "List the passes");
   command.add_flag("--diff", options->diff, "Show the lines of the graph that changed");
   command.add_flag("--full", options->full, "Show stack traces, module paths and all other metadata too");

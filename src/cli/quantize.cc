@@ -121,12 +121,12 @@ void add_quantize(CLI::App& app) {
       "standard input, one for each batch. Arrays are found by the names of the program's inputs\n"
       "('qdq inspect' lists them), or else taken in order; the first dimension counts the samples. A few\n"
       "hundred typical samples are enough.");
-  command.add_option("model", options->model, "Program saved by torch.export.save")->required()->type_name("MODEL.pt2");
+  command.add_option("model", options->model, "Program saved by torch.export.save, or .onnx")
+      ->required()
+      ->type_name("MODEL");
   command.add_option("-c,--calibrate", options->data.path, "Typical inputs, from which the ranges are learned")
       ->type_name("DATA");
-  command.add_option("-o,--output", options->output, "Where the quantized program goes")
-      ->required()
-      ->type_name("OUT.pt2");
+  command.add_option("-o,--output", options->output, "Where the quantized program goes")->required()->type_name("OUT");
   command
       .add_option("--report", options->report,
                   "Also write an HTML page: what became of each op, where accuracy is lost, histograms and ranges")

@@ -73,7 +73,7 @@ void add_run(CLI::App& app) {
       "\n"
       "Inputs are found as for 'qdq quantize --calibrate'. Outputs are named after the ops that\n"
       "make them; those of all batches are put together along the first dimension.");
-  command.add_option("model", options->model, "Program to run")->required()->type_name("MODEL.pt2");
+  command.add_option("model", options->model, "Program to run")->required()->type_name("MODEL");
   command.add_option("-i,--input", options->data.path, "Samples: a .npy, .npz or .safetensors, or a folder")
       ->required()
       ->type_name("DATA");

@@ -39,7 +39,7 @@ void add_executor_options(CLI::App& command, RunOptions& options);  // those of 
 void add_json_option(CLI::App& command, bool& json);
 
 // Each throws UsageError for a file that could not be written at the end: before the work and not after it.
-void check_program_output(const std::string& path, const std::vector<std::string>& extensions = {".pt2"});
+void check_program_output(const std::string& path, const std::vector<std::string>& extensions = {".pt2", ".onnx"});
 void check_statistics_output(const std::string& path);
 void check_array_output(const std::string& path, std::size_t arrays);
 void check_output(const std::string& path);  // any kind of file

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "formats/archive/atomic_file.h"
+#include "formats/onnx/onnx.h"
 #include "formats/pt2/pt2.h"
 #include "formats/tensors/tensor_files.h"
 #include "formats/text/text.h"
@@ -15,10 +16,18 @@ namespace {
 struct ProgramFormat {
   std::string_view extension;
   Program (*load)(const std::filesystem::path&, const LoadOptions&);
-  void (*save)(const Program&, const std::filesystem::path&);
+  void (*save)(const Program&, const std::filesystem::path&, const SaveOptions&);
 };
-constexpr std::array<ProgramFormat, 2> kProgramFormats = {
-    {{".pt2", load_pt2, save_pt2}, {".graph", load_text, save_text}}};
+
+// Of a format without options.
+template <void (*kSave)(const Program&, const std::filesystem::path&)>
+void save_plainly(const Program& program, const std::filesystem::path& path, const SaveOptions&) {
+  kSave(program, path);
+}
+
+constexpr std::array<ProgramFormat, 3> kProgramFormats = {{{".pt2", load_pt2, save_plainly<save_pt2>},
+                                                           {".onnx", load_onnx, save_onnx},
+                                                           {".graph", load_text, save_plainly<save_text>}}};
 
 struct TensorFormat {
   std::string_view extension;
@@ -48,8 +57,8 @@ Program load(const std::filesystem::path& path, const LoadOptions& options) {
   return format_of(kProgramFormats, path).load(path, options);
 }
 
-void save(const Program& program, const std::filesystem::path& path) {
-  format_of(kProgramFormats, path).save(program, path);
+void save(const Program& program, const std::filesystem::path& path, const SaveOptions& options) {
+  format_of(kProgramFormats, path).save(program, path, options);
 }
 
 std::vector<NamedTensor> load_tensors(const std::filesystem::path& path, const LoadOptions& options) {

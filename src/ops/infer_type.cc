@@ -10,7 +10,7 @@ namespace qdq {
 namespace {
 
 // Stand-ins are primes times a number that strides, halvings and heads divide.
-constexpr std::int64_t kUnit = 64 * 3;  // small, for products of several have to fit 63 bits
+constexpr std::int64_t kUnit = 64 * 3;    // small, for products of several have to fit 63 bits
 constexpr std::size_t kFirstPrime = 4;    // 11
 constexpr std::size_t kSecondPrime = 11;  // 37
 

@@ -9,7 +9,6 @@ import pytest
 from tools import ROOT, tool
 
 
-
 def load_tool(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -19,6 +18,7 @@ def load_tool(name):
 
 gen_op_table = load_tool("gen_op_table")
 gen_python_api = load_tool("gen_python_api")
+gen_onnx_table = load_tool("gen_onnx_table")
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "src" / "README.md"])
 
@@ -38,6 +38,11 @@ def test_the_page_of_the_python_api_has_every_public_name(module):
     public = importlib.import_module(module).__all__
     modules = {"export_utils", "graph_utils", "observer", "quantizer", "utils", "typing"}  # they have sections of their own
     assert [name for name in public if name not in modules and not re.search(rf"\b{name}\b", section)] == []
+
+
+def test_the_onnx_tables_are_current():
+    expected = gen_onnx_table.generate(tool("run_program"))
+    assert gen_onnx_table.DOCUMENT.read_text() == expected, "stale: run tools/gen_onnx_table.py"
 
 
 def test_the_op_table_finds_every_row_of_the_kernel_tables():

@@ -1,0 +1,27 @@
+#pragma once
+#include "formats/onnx/read/importer.h"
+
+namespace qdq::onnx {
+
+// The sliding windows of a convolution or pooling, one entry per spatial dimension.
+struct Windows {
+  Shape kernel;
+  Shape stride;
+  Shape dilation;
+  Shape before;  // padding
+  Shape after;
+
+  bool is_symmetric() const { return before == after; }
+  // What the op itself may pad: all of it, or nothing when padded() has done it.
+  Shape symmetric_padding() const { return is_symmetric() ? before : Shape(before.size(), 0); }
+};
+
+// Reads strides, dilations, pads and auto_pad. Refuses auto_pad where it depends on sizes that are not known.
+Windows windows_of(const In& in, Shape kernel);
+
+// Input 0 with the padding that an op with one number per dimension cannot do; itself when it can.
+Node& padded(const In& in, const Windows& windows, double value);
+// Input 0 with all of the padding.
+Node& with_padding(const In& in, const Windows& windows, double value);
+
+}  // namespace qdq::onnx

@@ -1,0 +1,57 @@
+"""What other runtimes make of our quantized files: they recognise the patterns, so that convolutions and products of matrices are in
+integers and no dequantize is left beside them."""
+
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+import onnx_runs  # noqa: E402
+import qdq  # noqa: E402
+from test_onnx_recipes import exported, on_reference, quantized  # noqa: E402
+from test_recipes import RECIPES  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+IN_INTEGERS = [r for r in RECIPES if r.name in ("mobilenet_v2", "resnet_cifar", "minilm_plain")]
+FLOAT_PRODUCTS = {"Conv", "FusedConv", "Gemm", "FusedGemm"}
+
+
+def sqnr(found, expected):
+    noise = ((found.astype(np.float64) - expected) ** 2).sum()
+    return 10 * np.log10((expected.astype(np.float64) ** 2).sum() / max(noise, 1e-30))
+
+
+@pytest.mark.parametrize("entry", IN_INTEGERS, ids=[r.name for r in IN_INTEGERS])
+def test_onnxruntime_runs_the_products_in_integers(entry, tmp_path):
+    program, samples = exported(entry, tmp_path)
+    program = quantized(program, samples)
+    qdq.save(program, tmp_path / "int8.onnx")
+    onnx_runs.session(tmp_path / "int8.onnx", optimized=True, save_to=tmp_path / "optimized.onnx")
+    nodes = onnx.load(tmp_path / "optimized.onnx").graph.node
+    ops = [node.op_type for node in nodes]
+    dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    assert not [node.name for node in nodes if node.op_type in FLOAT_PRODUCTS and dequantized & set(node.input)]
+    quantized_products = sum(op.startswith(("QLinearConv", "QGemm", "QLinearMatMul", "MatMulInteger")) for op in ops)
+    products = sum(str(node.target).startswith(("aten.conv2d", "aten.linear")) for node in program.graph.nodes)
+    assert quantized_products >= products, ops
+    assert not FLOAT_PRODUCTS & set(ops)
+    found = onnx_runs.run(tmp_path / "int8.onnx", samples, optimized=True)
+    assert sqnr(found[0], on_reference(program, samples)[0]) > 20
+
+
+@pytest.mark.parametrize("entry", IN_INTEGERS, ids=[r.name for r in IN_INTEGERS])
+def test_openvino_runs_the_products_in_integers(entry, tmp_path):
+    openvino = pytest.importorskip("openvino", reason="OpenVINO is in the benchmarks' environment (requirements/bench.txt)")
+    program, samples = exported(entry, tmp_path)
+    program = quantized(program, samples)
+    qdq.save(program, tmp_path / "int8.onnx")
+    compiled = openvino.Core().compile_model(str(tmp_path / "int8.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    told = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops()]
+    kinds = [(info["layerType"].value, info["runtimePrecision"].value) for info in told]
+    products = [precision for kind, precision in kinds if kind in ("Convolution", "FullyConnected")]
+    assert products and set(products) <= {"i8", "u8"}, kinds
+    found = compiled([np.asarray(sample) for sample in samples])
+    assert sqnr(found[0], on_reference(program, samples)[0]) > 15
