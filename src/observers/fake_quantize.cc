@@ -41,13 +41,15 @@ class BlockRuns {
     std::size_t last = sizes_.size() - 1;
     std::int64_t length = block_[last];
     while (last > 0 && block_[last] == sizes_[last]) length *= block_[--last];
-    std::vector<std::int64_t> index(last + 1, 0);  // of the piece: element in all but the last of these, block in that
-    for (std::int64_t offset = 0; offset < total; offset += length) {
-      std::int64_t block = index[last] * blocks_[last];
+    const std::int64_t pieces = sizes_[last] / block_[last];
+    std::vector<std::int64_t> index(last, 0);  // of the dimensions before `last`
+    for (std::int64_t offset = 0; offset < total;) {
+      std::int64_t block = 0;
       for (std::size_t d = 0; d < last; ++d) block += index[d] / block_[d] * blocks_[d];
-      fn(block, offset, length);
-      for (std::size_t d = last + 1; d-- > 0;) {
-        if (++index[d] < (d == last ? sizes_[d] / block_[d] : sizes_[d])) break;
+      for (std::int64_t piece = 0; piece < pieces; ++piece, block += blocks_[last], offset += length)
+        fn(block, offset, length);
+      for (std::size_t d = last; d-- > 0;) {
+        if (++index[d] < sizes_[d]) break;
         index[d] = 0;
       }
     }
