@@ -141,6 +141,12 @@ TEST_F(OnnxReader, RefusesGraphsThatDoNotRunFromTopToBottom) {
   expect_has(refusal(model(parts)), "no node has the result 'y'");
 }
 
+TEST_F(OnnxReader, WritesOutNamesThatAreNoTextInMessages) {
+  ModelParts parts = relu();
+  parts.nodes = {node("Hard\xFFmax\n", {"x"}, {"y"})};
+  expect_has(refusal(model(parts)), "node 'y' (Hard\\xffmax\\x0a, opset 21): the operator is not read");
+}
+
 TEST_F(OnnxReader, RefusesOperatorsThatItDoesNotKnowAndSaysWhere) {
   ModelParts parts = relu();
   parts.nodes = {node("Hardmax", {"x"}, {"y"})};

@@ -1,5 +1,7 @@
 #include "formats/onnx/read/importer.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -261,7 +263,7 @@ std::size_t Importer::uses(std::string_view name) const {
 
 Node& Importer::call(const InNode& reader, std::string_view target, Argument::List args, Argument::Dict kwargs) {
   Node& node = graph().call_function(target, std::move(args), std::move(kwargs));
-  if (const std::string_view trace = reader.remark(kStackTrace); !trace.empty())
+  if (const std::string_view trace = reader.remark(kStackTrace); !trace.empty() && simdjson::validate_utf8(trace))
     node.meta.set("stack_trace", std::string(trace));
   if (auto type = inference_.checked_type_of(node)) node.type = std::move(*type);
   return node;

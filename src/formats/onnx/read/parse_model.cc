@@ -1,5 +1,7 @@
 // Protobuf to the structures of model.h. protozero walks a message without recursion of its own and without allocating;
 // what we allocate is proportional to the bytes that ask for it.
+#include <simdjson.h>
+
 #include <protozero/pbf_message.hpp>
 
 #include "formats/onnx/read/model.h"
@@ -283,8 +285,22 @@ std::string_view InNode::remark(std::string_view wanted) const {
   return "";
 }
 
+// Names in messages come from the file: what is no UTF-8 is written out, so that every reader of the message can show it.
 FormatError InModel::error(std::size_t offset, const std::string& what) const {
-  return FormatError("[load] " + file->path().string() + ": at byte " + std::to_string(offset) + ": " + what);
+  const bool is_text = simdjson::validate_utf8(what);
+  std::string shown;
+  for (const char c : what) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && (byte < 0x7F || (byte >= 0x80 && is_text))) {
+      shown += c;
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    shown += "\\x";
+    shown += digits[byte / 16];
+    shown += digits[byte % 16];
+  }
+  return FormatError("[load] " + file->path().string() + ": at byte " + std::to_string(offset) + ": " + shown);
 }
 
 InModel parse_model(std::shared_ptr<MappedFile> file) {
