@@ -203,9 +203,13 @@ def make_engines(task, build, wanted):
     engines = {"ours": Ours(task, build)}
     for label in wanted:
         try:
-            engines[label] = PEERS[label](task)
+            engine = PEERS[label](task)
+            engine.measure(3)
+            engines[label] = engine
         except ImportError as error:
             print(f"{label} is not installed: {error.name}")
+        except RuntimeError as error:
+            print(f"{label} does not run {task.name}: {error}")
     return engines
 
 
@@ -214,8 +218,7 @@ def compare(task, goal, options):
     with torch.no_grad():
         engines = make_engines(task, options.build.resolve(), options.peers.split(","))
         times = {label: [] for label in engines}
-        for engine in engines.values():
-            engine.measure(3)
+        engines["ours"].measure(3)
         for _ in range(options.rounds):
             for label, engine in engines.items():
                 times[label] += engine.measure(options.runs if task.batch == 1 else max(1, options.runs // task.batch))
