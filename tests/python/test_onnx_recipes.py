@@ -108,3 +108,22 @@ def test_round_trip_keeps_the_quantized_program(entry, tmp_path):
     qdq.save(again, tmp_path / "again.pt2")
     for got, want in zip(on_reference(qdq.load(tmp_path / "again.pt2"), samples), on_reference(program, samples), strict=True):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * max(1.0, np.abs(want).max()))
+
+
+def dynamic():
+    quantizer = qdq.XnnpackQuantizer()
+    quantizer.set_global(qdq.symmetric_config(per_channel=True, is_dynamic=True))
+    return quantizer
+
+
+@pytest.mark.parametrize("quantizer", [dynamic, qdq.WeightOnlyQuantizer], ids=["dynamic", "weight_only"])
+def test_quantization_that_needs_no_data(quantizer, tmp_path):
+    entry = next(r for r in RECIPES if r.arguments == ("vit",) and r.name == "digits_nets")
+    program, samples = exported(entry, tmp_path)
+    program = qdq.convert(qdq.prepare(program, quantizer()))
+    model = saved(program, tmp_path / "int8.onnx")
+    assert any(node.op_type == "DequantizeLinear" for node in model.graph.node)
+    expected = on_reference(program, samples)
+    check_close(onnx_runs.run(model, samples), expected)
+    again = qdq.load(tmp_path / "int8.onnx")
+    check_close(on_reference(again, samples), expected)

@@ -74,10 +74,10 @@ Node& per_tensor(const In& in, const Quantized& q) {
     return finished(in, "per_tensor.default",
                     {in.tensor(0), scale->to(DType::float64).item(), zero_point - q.shift, q.low, q.high, q.dtype});
   }
-  if (q.shift != 0) in.refuse("a computed zero point with a remark about another dtype");
-  Node& computed_zero = in.has(2) ? in.call("aten.to.dtype", {in.tensor(2), DType::int64})
-                                  : in.attribute("zero_point", Tensor::full(DType::int64, {}, 0));
-  return finished(in, "per_tensor.tensor", {in.tensor(0), in.tensor(1), computed_zero, q.low, q.high, q.dtype});
+  Node* computed_zero = in.has(2) ? &in.call("aten.to.dtype", {in.tensor(2), DType::int64})
+                                  : &in.attribute("zero_point", Tensor::full(DType::int64, {}, 0));
+  if (q.shift != 0) computed_zero = &in.call("aten.sub.Scalar", {*computed_zero, q.shift});
+  return finished(in, "per_tensor.tensor", {in.tensor(0), in.tensor(1), *computed_zero, q.low, q.high, q.dtype});
 }
 
 Tensor zero_points_of(const In& in, const Quantized& q, const Shape& sizes) {
