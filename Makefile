@@ -16,7 +16,7 @@ DEMO_PYTHON := .venv-demo/bin/python
 BENCH_PYTHON := .venv-bench/bin/python
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
-.PHONY: help deps build test demo demo-mobilenet bench bench-peers asan tsan fuzz coverage format lint install clean
+.PHONY: help deps build test demo demo-mobilenet bench bench-peers wheel asan tsan fuzz coverage format lint install clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,14 @@ bench-peers: deps $(BENCH_PYTHON)  ## Int8 inference beside other runtimes; fail
 	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
 	cmake --build --preset release -j $(JOBS) --target qdq_program bench_int8_peers
 	$(BENCH_PYTHON) benchmarks/int8_peers.py
+
+wheel: deps  ## Build the wheel in build/dist and try it in a virtual environment without torch
+	rm -rf build/dist
+	$(PYTHON) -m pip wheel -q --no-deps -w build/dist -C cmake.define.QDQ_ONEDNN_ROOT=$(CURDIR)/$(dir $(ONEDNN)) .
+	$(PYTHON) -m venv --clear build/try-wheel
+	build/try-wheel/bin/pip install -q build/dist/qdq-*.whl
+	build/try-wheel/bin/qdq --version
+	build/try-wheel/bin/python tools/try_wheel.py
 
 asan tsan: deps
 	cmake --preset $@
