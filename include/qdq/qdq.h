@@ -1,7 +1,9 @@
 #pragma once
 // Everything that the library promises.
+#include "qdq/accuracy.h"
 #include "qdq/annotation_report.h"
 #include "qdq/data.h"
+#include "qdq/diagnose.h"
 #include "qdq/error.h"
 #include "qdq/executor.h"
 #include "qdq/explain.h"

@@ -21,8 +21,9 @@ struct QuantizerOptions {
   bool reduce_range = false;                        // x86: activations of 7 bits
   std::optional<std::string> observer = {};         // of static activations: "HistogramObserver", "MinMaxObserver" ...
   std::optional<std::string> weight_observer = {};  // one that knows the weights' scheme: "MSEObserver" ...
-  std::int64_t weight_bits = 8;                     // weight_only
+  std::int64_t weight_bits = 8;                     // 2 to 8
   std::optional<std::int64_t> group_size = {};      // weight_only: a scale for each run of so many inputs
+  std::optional<double> least_scale = {};           // that an observer may choose; empty: the backend's, 2^-12 mostly
   bool observe_masks = false;                       // as PyTorch does
   std::vector<std::string> also = {};     // x86, arm, xpu: ops that are quantized on request: "aten.matmul.default"
   std::vector<std::string> exclude = {};  // patterns (pattern_filter) of nodes that stay in float

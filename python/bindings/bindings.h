@@ -35,6 +35,8 @@ void bind_annotation(nb::module_& m);
 void bind_quantizer(nb::module_& m);
 void bind_quantizers(nb::module_& m);
 void bind_quantize(nb::module_& m);
+void bind_accuracy(nb::module_& m);
+void bind_diagnose(nb::module_& m);
 void bind_passes(nb::module_& m);
 void bind_executor(nb::module_& m);
 

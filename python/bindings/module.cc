@@ -19,4 +19,6 @@ NB_MODULE(_core, m) {
   bind_passes(m);
   bind_executor(m);
   bind_quantize(m);
+  bind_accuracy(m);
+  bind_diagnose(m);
 }

@@ -3,29 +3,9 @@
 #include <chrono>
 #include <future>
 
-#include "bindings.h"
+#include "prepared.h"
 
 namespace qdq::python {
-namespace {
-
-// A prepared program until it is converted. convert() consumes the C++ object, the Python one stays and says so.
-class Prepared {
- public:
-  explicit Prepared(PreparedProgram prepared) : prepared_(std::move(prepared)) {}
-
-  PreparedProgram& get() {
-    if (!prepared_) throw InvalidArgumentError("this prepared program was converted; prepare the program again");
-    return *prepared_;
-  }
-  PreparedProgram take() {
-    PreparedProgram taken = std::move(get());
-    prepared_.reset();
-    return taken;
-  }
-
- private:
-  std::optional<PreparedProgram> prepared_;
-};
 
 std::vector<Tensor> tensors_of(nb::handle batch) {
   std::vector<Tensor> tensors;
@@ -36,6 +16,8 @@ std::vector<Tensor> tensors_of(nb::handle batch) {
   }
   return tensors;
 }
+
+namespace {
 
 // The batches of a Python iterator. Ctrl-C stops at the next batch.
 NextBatch batches_of(const nb::object& iterator, const std::atomic<bool>& stop) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Sized
-from typing import Any
+from typing import Any, Literal
 
 from . import _core
 from ._progress import ProgressBar
@@ -38,17 +38,26 @@ def quantize(
     quantizer: _core.Quantizer | str,
     batches: Iterable[Any],
     *,
+    accuracy: Literal["fast", "balanced", "best"] = "fast",
     fold_quantize: bool = True,
     workers: int = 1,
     progress: bool | Callable[[int], None] = False,
 ) -> _core.Program:
     """prepare, calibrate and convert in one call. `program` stays as it is.
 
-    quantizer: a Quantizer, or a name that quantizer_by_name knows. The rest as in calibrate() and convert().
+    quantizer: a Quantizer, or a name that quantizer_by_name knows, which gets what the preset asks for (scales per channel).
+    accuracy: which algorithms win accuracy back, as `qdq quantize --accuracy`; beyond "fast" the batches are kept in memory.
+    The rest as in calibrate() and convert().
     """
-    chosen = _core.quantizer_by_name(quantizer) if isinstance(quantizer, str) else quantizer
-    prepared = _core.prepare(program, chosen)
-    calibrate(prepared, batches, workers=workers, progress=progress)
+    chosen = _core._quantizer_for(quantizer, accuracy) if isinstance(quantizer, str) else quantizer
+    if accuracy == "fast":
+        prepared = _core.prepare(program, chosen)
+        calibrate(prepared, batches, workers=workers, progress=progress)
+        return _core.convert(prepared, fold_quantize)
+    kept = list(batches)
+    prepared = _core._prepare_improved(program, chosen, accuracy, kept)
+    calibrate(prepared, kept, workers=workers, progress=progress)
+    _core._improve(prepared, accuracy, kept)
     return _core.convert(prepared, fold_quantize)
 
 

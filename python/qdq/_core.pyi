@@ -1265,7 +1265,7 @@ class WeightOnlyQuantizer(Quantizer):
 
     def __init__(self, bits: int = 8, group_size: int | None = None) -> None: ...
 
-def quantizer_by_name(name: str, *, per_channel: bool | None = None, is_dynamic: bool = False, reduce_range: bool = False, observer: str | None = None, weight_bits: int = 8, group_size: int | None = None, observe_masks: bool = False, also: Sequence[str] = [], exclude: Sequence[str] = []) -> Quantizer:
+def quantizer_by_name(name: str, *, per_channel: bool | None = None, is_dynamic: bool = False, reduce_range: bool = False, observer: str | None = None, weight_observer: str | None = None, weight_bits: int = 8, group_size: int | None = None, least_scale: float | None = None, observe_masks: bool = False, also: Sequence[str] = [], exclude: Sequence[str] = []) -> Quantizer:
     """
     'xnnpack', 'x86', 'arm', 'xpu', 'embedding', 'weight_only', or several as 'embedding,x86'.
 
@@ -1397,3 +1397,218 @@ class QuantizationSummary:
 
 def summarize_quantization(program: Program) -> QuantizationSummary:
     """How many calls of each op are quantized and how many are in float."""
+
+def _quantizer_for(name: str, preset: str) -> Quantizer:
+    """The quantizer of that name as a preset wants it."""
+
+def _prepare_improved(program: Program, quantizer: Quantizer, preset: str, batches: Iterable) -> PreparedProgram:
+    """prepare() with what a preset does before calibration."""
+
+def _improve(prepared: PreparedProgram, preset: str, batches: Iterable) -> None:
+    """What a preset does between calibration and convert()."""
+
+class SkippedLayer:
+    """A layer that an algorithm left alone."""
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+class AccuracyReport:
+    """What an accuracy algorithm did."""
+
+    @property
+    def changed(self) -> int:
+        """Layers, or pairs of layers."""
+
+    @property
+    def skipped(self) -> list[SkippedLayer]:
+        """In graph order."""
+
+def equalize_layers(program: Program, split_relu6: bool = False) -> AccuracyReport:
+    """
+    Scales neighbouring layers against each other so that their weights use their ranges equally; changes `program`.
+
+    Cross-layer equalization (Nagel et al. 2019). Needs no data; call it before prepare. The program computes the same.
+    split_relu6: a ReLU6 between two layers becomes a ReLU and a minimum per channel; False leaves such pairs alone.
+    """
+
+def absorb_high_biases(program: Program, batches: Iterable) -> AccuracyReport:
+    """
+    Moves what lifts a layer's values off zero into the bias of the next layer; changes `program`.
+
+    High-bias absorption (Nagel et al. 2019), on the means and deviations measured on `batches`. Call it before prepare.
+    """
+
+def smooth_quant(program: Program, quantizer: Quantizer, batches: Iterable) -> AccuracyReport:
+    """
+    Divides what linears read by a factor per channel that their weights take over; changes `program`.
+
+    SmoothQuant (Xiao et al. 2022). The strength is chosen for each group of linears that read one value. Call it before
+    prepare, with the quantizer that prepare gets. The program computes the same.
+    """
+
+def observe_behind_clamps(prepared: PreparedProgram) -> AccuracyReport:
+    """
+    Lets the observer behind a relu, hardtanh or clamp see the value alone where the op in front has the same one.
+
+    Call it before calibration. What the clamp cuts off takes no part of the range any more.
+    """
+
+def widen_activations(prepared: PreparedProgram, batches: Iterable, least_sqnr_db: float = 18.0) -> AccuracyReport:
+    """
+    Gives 16 bits to the activations of a calibrated program whose values have less than that SQNR with 8.
+    """
+
+def correct_biases(prepared: PreparedProgram, batches: Iterable, kind: str = 'fast') -> AccuracyReport:
+    """
+    Takes what quantized weights shift the mean of each channel by out of the biases of a calibrated program.
+
+    Bias correction (Nagel et al. 2019). kind: 'fast', each layer on the float program's values, or 'full', layer by layer on
+    what the quantized layers before it make. Raises InvalidArgumentError for batches that do not fit the program.
+    """
+
+def adaround(prepared: PreparedProgram, batches: Iterable, iterations: int = 1000, regularizer: float = 1.0) -> AccuracyReport:
+    """
+    Learns for each weight of a calibrated program whether it is rounded up or down, layer by layer.
+
+    Adaptive rounding (Nagel et al. 2020). The rounded weights take the place of the float ones; convert() finds their integers
+    again. regularizer: beside a loss in which rounding one weight the other way costs about 1.
+    """
+
+def gptq(prepared: PreparedProgram, batches: Iterable, damping: float = 0.01) -> AccuracyReport:
+    """
+    Rounds the weights of a calibrated program one after the other, each making up for those before it.
+
+    GPTQ (Frantar et al. 2022), layer by layer. damping: added to the diagonal of the inputs' second moments, relative to its
+    mean.
+    """
+
+class ErrorStats:
+    """How far values are from their reference, gathered over batches."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def max_abs(self) -> float:
+        """The largest absolute difference."""
+
+    @property
+    def mse(self) -> float:
+        """The mean squared difference."""
+
+    @property
+    def mean_error(self) -> float:
+        """The mean of value - reference."""
+
+    @property
+    def sqnr_db(self) -> float:
+        """10 log10(sum of squares / sum of squared differences)."""
+
+    @property
+    def cosine(self) -> float:
+        """Of the angle between the two as vectors."""
+
+class TensorDiagnosis:
+    """What quantizing one tensor costs."""
+
+    @property
+    def node(self) -> str:
+        """The node that makes the value."""
+
+    @property
+    def observer(self) -> str:
+        """The class that chose the range."""
+
+    @property
+    def is_weight(self) -> bool: ...
+
+    @property
+    def added(self) -> ErrorStats:
+        """The float program's value, quantized, against itself."""
+
+    @property
+    def inherited(self) -> ErrorStats | None:
+        """
+        The quantized program's value, before it is quantized, against the float program's.
+        """
+
+    @property
+    def clipped(self) -> float:
+        """The share of the float values outside of the range."""
+
+class OpDiagnosis:
+    """What keeping one op in float would bring."""
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def op(self) -> str: ...
+
+    @property
+    def own_sqnr_db(self) -> float:
+        """Of its value, with what quantizes its inputs, on float inputs."""
+
+    @property
+    def gain_db(self) -> float:
+        """By which the SQNR of the program's outputs rises with it in float."""
+
+class Diagnosis:
+    @property
+    def sqnr_db(self) -> float:
+        """Of the program's outputs."""
+
+    @property
+    def tensors(self) -> list[TensorDiagnosis]:
+        """What adds most first."""
+
+    @property
+    def ops(self) -> list[OpDiagnosis]:
+        """Those that were tried in float, what brings most first."""
+
+    @property
+    def exclude(self) -> list[str]:
+        """The ops that bring 0.5 dB or more."""
+
+def diagnose(program: Program, quantizer: Quantizer, batches: Iterable, *, accuracy: str = 'fast', ops: int = 8) -> Diagnosis:
+    """
+    Quantizes a program and shows where its accuracy is lost. `program` stays as it is.
+
+    accuracy: the preset that it is quantized with. ops: how many are tried in float, each at the price of a calibration.
+    """
+
+class MixedPrecision:
+    """A program with the fewest ops in float that a score allows."""
+
+    @property
+    def program(self) -> Program:
+        """Quantized."""
+
+    @property
+    def in_float(self) -> list[str]:
+        """The ops that the search left in float, the most sensitive first."""
+
+    @property
+    def float_score(self) -> float: ...
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def evaluations(self) -> int: ...
+
+    @property
+    def reached(self) -> bool:
+        """score >= float_score - max_drop"""
+
+def quantize_within_drop(program: Program, quantizer: Quantizer, batches: Iterable, evaluate: Callable[[object], float], max_drop: float, *, accuracy: str = 'fast', start: Callable[[int], None] | None = None) -> MixedPrecision:
+    """
+    Quantizes as much of a program as max_drop allows. `program` stays as it is.
+
+    evaluate: from a program to a number, higher is better. max_drop: in its units. start: called before the first
+    evaluation with the most that there can be.
+    """

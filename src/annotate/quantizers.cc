@@ -21,6 +21,26 @@ void set_observer(QuantizationConfig& config, const QuantizerOptions& options, s
           observer_by_name(*options.observer).with_args((*role)->observer_or_fake_quant_ctr.defaults());
 }
 
+// For all roles. After their observers are settled.
+void set_least_scale(QuantizationConfig& config, const QuantizerOptions& options, std::string_view quantizer) {
+  if (!options.least_scale) return;
+  if (!(*options.least_scale > 0)) refuse(quantizer, "a least scale above 0 expected");
+  ObserverOptions eps;
+  eps.eps = options.least_scale;
+  for (auto* role : {&config.input_activation, &config.output_activation, &config.weight})
+    if (*role) (*role)->observer_or_fake_quant_ctr = (*role)->observer_or_fake_quant_ctr.with_args(eps);
+}
+
+// Weights of fewer bits than the backend's 8, in the same dtype.
+void set_weight_bits(QuantizationConfig& config, const QuantizerOptions& options, std::string_view quantizer) {
+  if (options.weight_bits == 8) return;
+  if (options.weight_bits < 2 || options.weight_bits > 8)
+    refuse(quantizer, "weights of 2 to 8 bits expected, found " + std::to_string(options.weight_bits));
+  const std::int64_t half = std::int64_t{1} << (options.weight_bits - 1);
+  config.weight->quant_min = -half;
+  config.weight->quant_max = half - 1;
+}
+
 // The weights' observer, with the eps and bounds of the backend. After their scheme is settled: not every observer knows both.
 void set_weight_observer(QuantizationConfig& config, const QuantizerOptions& options, std::string_view quantizer) {
   if (!options.weight_observer) return;
@@ -48,7 +68,9 @@ std::unique_ptr<Quantizer> make_xnnpack(const QuantizerOptions& options) {
   QuantizationConfig config =
       symmetric_config({.per_channel = options.per_channel.value_or(false), .is_dynamic = options.is_dynamic});
   set_observer(config, options, "xnnpack");
+  set_weight_bits(config, options, "xnnpack");
   set_weight_observer(config, options, "xnnpack");
+  set_least_scale(config, options, "xnnpack");
   quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
   set_excluded(*quantizer, options);
   return quantizer;
@@ -70,7 +92,9 @@ std::unique_ptr<Quantizer> make_inductor(QuantizationConfig config, const Quanti
   auto quantizer = std::make_unique<AQuantizer>();
   set_observer(config, options, quantizer->name());
   set_per_channel(config, options);
+  set_weight_bits(config, options, quantizer->name());
   set_weight_observer(config, options, quantizer->name());
+  set_least_scale(config, options, quantizer->name());
   for (const std::string& op : options.also) quantizer->set_function_type(op, config);
   quantizer->set_global(std::move(config)).set_observe_masks(options.observe_masks);
   set_excluded(*quantizer, options);
@@ -93,6 +117,8 @@ std::unique_ptr<Quantizer> make_xpu(const QuantizerOptions& options) {
 
 std::unique_ptr<Quantizer> make_embedding(const QuantizerOptions& options) {
   if (options.per_channel == false) refuse("embedding", "a table has one scale for each row");
+  if (options.weight_bits != 8) refuse("embedding", "its tables have 8 bits");
+  if (options.least_scale) refuse("embedding", "its scales have no bound");
   auto quantizer = std::make_unique<EmbeddingQuantizer>();
   set_excluded(*quantizer, options);
   return quantizer;
@@ -101,6 +127,7 @@ std::unique_ptr<Quantizer> make_embedding(const QuantizerOptions& options) {
 std::unique_ptr<Quantizer> make_weight_only(const QuantizerOptions& options) {
   if (options.per_channel == false) refuse("weight_only", "weights have a scale for each channel or group");
   if (options.weight_observer) refuse("weight_only", "its weights have an observer of their own");
+  if (options.least_scale) refuse("weight_only", "its scales have no bound to speak of");
   auto quantizer = std::make_unique<WeightOnlyQuantizer>(
       WeightOnlyOptions{.bits = options.weight_bits, .group_size = options.group_size});
   set_excluded(*quantizer, options);

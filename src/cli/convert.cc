@@ -53,8 +53,8 @@ void add_convert(CLI::App& app) {
       "  qdq calibrate net.pt2 --data images.npz --per-channel -o stats.safetensors\n"
       "  qdq convert net.pt2 --statistics stats.safetensors -o net.int8.pt2\n"
       "\n"
-      "The two together write the same bytes as 'qdq quantize'. Statistics of another program, or of\n"
-      "a calibration that has not ended, are refused.");
+      "The two together write the same bytes as 'qdq quantize --accuracy fast'. Statistics of another\n"
+      "program, or of a calibration that has not ended, are refused.");
   command.add_option("model", options->model, "The program that was calibrated")->required()->type_name("MODEL");
   command.add_option("--statistics", options->statistics, "What 'qdq calibrate' or 'qdq merge' wrote")
       ->required()

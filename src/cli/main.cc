@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   qdq::cli::add_convert(app);
   qdq::cli::add_run(app);
   qdq::cli::add_compare(app);
+  qdq::cli::add_diagnose(app);
   qdq::cli::add_inspect(app);
   qdq::cli::add_explain(app);
   qdq::cli::add_export(app);

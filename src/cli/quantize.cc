@@ -1,19 +1,27 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
 #include <memory>
 
+#include "cli/accuracy_options.h"
 #include "cli/calibration.h"
 #include "cli/commands.h"
 #include "cli/convert_options.h"
 #include "cli/dry_run.h"
+#include "cli/evaluation.h"
 #include "cli/files.h"
 #include "cli/html_report.h"
+#include "cli/kept_feed.h"
 #include "cli/known_values.h"
 #include "cli/progress.h"
 #include "cli/quantized_summary.h"
 #include "cli/random_inputs.h"
 #include "cli/steps.h"
+#include "qdq/diagnose.h"
 #include "qdq/graph_text.h"
 #include "qdq/tune.h"
 
@@ -24,9 +32,15 @@ struct Options : CalibrationOptions {
   std::string output;
   std::string report;
   std::vector<std::string> dump_after;
+  AccuracyOptions accuracy;
+  std::string preset = "balanced";
+  EvaluationOptions evaluation;
   ConvertOptions convert;
   bool tune = false;
 };
+
+// The samples that the accuracy algorithms learn from, at most: the first ones.
+constexpr std::int64_t kAccuracySamples = 128;
 
 PassOptions pass_options(const Options& options) {
   PassOptions passes;
@@ -36,6 +50,11 @@ PassOptions pass_options(const Options& options) {
     fmt::print(stderr, "// after {}\n{}\n", pass, to_text(program));
   };
   return passes;
+}
+
+std::string duration(double seconds) {
+  return seconds < 90 ? fmt::format("{:.0f} seconds", std::ceil(seconds))
+                      : fmt::format("{:.0f} minutes", std::ceil(seconds / 60));
 }
 
 std::int64_t calibrate(PreparedProgram& prepared, Feed& feed, const Options& options) {
@@ -54,20 +73,72 @@ std::int64_t calibrate(PreparedProgram& prepared, Feed& feed, const Options& opt
   return samples;
 }
 
-void quantize(const Options& options) {
+// Searches for the ops that must stay in float.
+void quantize_within(const Options& options) {
+  Steps steps;
+  const Program program = steps.measure("load", [&] { return load(options.model); });
+  const auto quantizer = make_quantizer(options.quantizer, program, options.model);
+  if (options.data.path.empty()) throw UsageError("--calibrate is missing: --max-drop quantizes with data");
+  KeptFeed feed(open_feed(program, options.data, options));
+  const CalibrationBatches& batches = feed.first(std::numeric_limits<std::int64_t>::max());
+  const Evaluation evaluation(program, options.evaluation, options);
+  const auto announce = [&](int evaluations) {
+    if (!options.quiet)
+      fmt::print(stderr, "qdq: note: {} evaluations at most, each after a calibration of its own\n", evaluations);
+  };
+  MixedPrecision found = steps.measure("search", [&] {
+    return quantize_within_drop(
+        program, *quantizer, batches, [&](const Program& tried) { return evaluation.score(tried); },
+        {.max_drop = *options.evaluation.max_drop, .accuracy = options.accuracy, .executor = options.executor()},
+        announce);
+  });
+  if (!found.reached)
+    throw InvalidArgumentError(
+        fmt::format("{} falls from {:.3f} to {:.3f} at best, by more than {}: nothing was written",
+                    options.evaluation.metric, found.float_score, found.score, *options.evaluation.max_drop));
+  steps.measure("save", [&] { save_program(found.program, options.output); });
+  if (options.quiet && !options.json) return;
+  print_quantized(options.model, options.output, found.program,
+                  feed.samples_between(0, static_cast<std::int64_t>(batches.size())), steps, {}, options.json);
+  if (options.json) return;
+  fmt::print("\n{} {:.3f} in float, {:.3f} quantized, after {} evaluations; in float stay:\n",
+             options.evaluation.metric, found.float_score, found.score, found.evaluations);
+  for (const std::string& node : found.in_float) fmt::print("  {}\n", node);
+  if (found.in_float.empty()) fmt::print("  none\n");
+}
+
+void quantize(Options options) {
   check_program_output(options.output);
   if (!options.report.empty()) check_program_output(options.report, {".html"});
+  apply_preset(*accuracy_preset_from_text(options.preset), options.quantizer.quantizer, !options.data.path.empty(),
+               options.quantizer, options.accuracy);
+  if (options.evaluation.max_drop) {
+    if (!options.report.empty()) throw UsageError("--report describes one quantization, --max-drop makes many");
+    if (options.dry_run || options.tune || !options.quantizer.disabled_passes.empty() || !options.dump_after.empty())
+      throw UsageError("--max-drop does without --dry-run, --tune, --disable-pass and --dump-after");
+    quantize_within(options);
+    return;
+  }
   if (options.dry_run && options.data.is_stream()) throw UsageError("--dry-run cannot look ahead on standard input");
   if (!options.report.empty() && options.data.is_stream())
     throw UsageError("--report runs the samples a second time, which standard input cannot give");
   Steps steps;
   Program program = steps.measure("load", [&] { return load(options.model); });
   const auto quantizer = make_quantizer(options.quantizer, program, options.model);
-  std::unique_ptr<Feed> feed;
-  if (!options.data.path.empty()) feed = open_feed(program, options.data, options);
+  std::unique_ptr<KeptFeed> feed;
+  if (!options.data.path.empty()) feed = std::make_unique<KeptFeed>(open_feed(program, options.data, options));
+  if (!feed && options.accuracy.needs_data())
+    throw UsageError("--calibrate is missing: the accuracy algorithms learn from data");
   const PassOptions passes = pass_options(options);
+  const auto batches = [&] {
+    return options.accuracy.needs_data() ? feed->first(kAccuracySamples) : CalibrationBatches{};
+  };
+  std::vector<AccuracyReport> improved;
+  if (!options.dry_run)
+    improved = improve_before_prepare(program, *quantizer, options.accuracy, batches(), options.executor());
   PreparedProgram prepared = steps.measure("prepare", [&] { return prepare(std::move(program), *quantizer, passes); });
   print_warnings(prepared);
+  std::ranges::move(improve_before_calibrate(prepared, options.accuracy), std::back_inserter(improved));
   if (!feed && needs_calibration(prepared))
     throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
   if (options.dry_run) {
@@ -77,6 +148,11 @@ void quantize(const Options& options) {
   }
   std::int64_t samples = 0;
   if (feed) samples = steps.measure("calibrate", [&] { return calibrate(prepared, *feed, options); });
+  if (options.accuracy.rounding == AccuracyOptions::Rounding::adaround && !options.quiet)
+    fmt::print(stderr, "qdq: note: AdaRound will take about {}\n",
+               duration(estimate_adaround_seconds(prepared, {.executor = options.executor()})));
+  std::ranges::move(improve_before_convert(prepared, options.accuracy, batches(), options.executor()),
+                    std::back_inserter(improved));
   ConvertOptions convert_options = options.convert;
   convert_options.passes = passes;
   std::vector<ObservedTensor> observed;
@@ -93,7 +169,7 @@ void quantize(const Options& options) {
                   options);
     });
   if (!options.quiet || options.json)
-    print_quantized(options.model, options.output, converted, samples, steps, tuned, options.json);
+    print_quantized(options.model, options.output, converted, samples, steps, tuned, options.json, improved);
 }
 
 }  // namespace
@@ -143,6 +219,15 @@ void add_quantize(CLI::App& app) {
       "--tune", options->tune,
       "Time each quantized region in int8 and in float on this machine, let float have those where it is faster, "
       "and say which");
+  command
+      .add_option(
+          "--accuracy", options->preset,
+          "fast: what the quantizer says alone. balanced (the default): scales per channel, ranges behind clamps, "
+          "fast bias correction. best: SmoothQuant and AdaRound as well, which may take minutes")
+      ->check(CLI::IsMember({"fast", "balanced", "best"}))
+      ->type_name("PRESET");
+  add_accuracy_options(command, options->accuracy);
+  add_evaluation_options(command, options->evaluation);
   add_convert_options(command, options->convert);
   add_calibration_options(command, *options);
   command.callback([options] { quantize(*options); });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/accuracy_options.h"
 #include "cli/files.h"
 #include "cli/report.h"
 #include "cli/table.h"
@@ -60,7 +61,8 @@ void print_tuned(const std::vector<TunedRegion>& tuned) {
 }  // namespace
 
 void print_quantized(const std::string& model, const std::string& output, const Program& quantized,
-                     std::int64_t samples, const Steps& steps, const std::vector<TunedRegion>& tuned, bool json) {
+                     std::int64_t samples, const Steps& steps, const std::vector<TunedRegion>& tuned, bool json,
+                     const std::vector<AccuracyReport>& improved) {
   warn_of_coarse_tensors(quantized);
   const QuantizationSummary summary = summarize_quantization(quantized);
   const std::int64_t before = file_size(model);
@@ -73,6 +75,7 @@ void print_quantized(const std::string& model, const std::string& output, const 
                    {"samples", samples},
                    {"quantized", summary.quantized()},
                    {"in_float", summary.in_float()},
+                   {"accuracy", accuracy_json(improved)},
                    {"ops", ops_json(summary)},
                    {"steps", steps_json(steps.costs())}};
     if (!tuned.empty()) report["tuned"] = tuned_json(tuned);
@@ -82,6 +85,7 @@ void print_quantized(const std::string& model, const std::string& output, const 
   fmt::print("{}: {} of {} ops quantized", output, summary.quantized(), summary.quantized() + summary.in_float());
   if (samples > 0) fmt::print(", calibrated on {} samples", grouped(samples));
   fmt::print("\n\n{}\n", ops_table(summary));
+  if (!improved.empty()) fmt::print("{}\n", accuracy_text(improved));
   fmt::print("  {} bytes before, {} bytes after ({})\n\n", grouped(before), grouped(after),
              percent(static_cast<double>(after), static_cast<double>(before)));
   fmt::print("{}", steps_table(steps.costs()));

@@ -4,14 +4,16 @@
 #include <vector>
 
 #include "cli/steps.h"
+#include "qdq/accuracy.h"
 #include "qdq/quantize.h"
 #include "qdq/tune.h"
 
 namespace qdq::cli {
 
 // The summary of the commands that write a quantized program, on standard output. `samples`: 0 when there was no data;
-// `tuned`: empty when nothing was timed.
+// `tuned`: empty when nothing was timed; `improved`: what the accuracy algorithms did.
 void print_quantized(const std::string& model, const std::string& output, const Program& quantized,
-                     std::int64_t samples, const Steps& steps, const std::vector<TunedRegion>& tuned, bool json);
+                     std::int64_t samples, const Steps& steps, const std::vector<TunedRegion>& tuned, bool json,
+                     const std::vector<AccuracyReport>& improved = {});
 
 }  // namespace qdq::cli

@@ -22,6 +22,7 @@ void for_each_option(Options& options, Visit&& visit) {
   visit("weight_observer", options.weight_observer);
   visit("weight_bits", options.weight_bits);
   visit("group_size", options.group_size);
+  visit("least_scale", options.least_scale);
   visit("observe_masks", options.observe_masks);
   visit("also", options.also);
   visit("exclude", options.exclude);
@@ -88,6 +89,17 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
       ->check(CLI::IsMember({"int8", "int4"}))
       ->excludes("--quantizer")
       ->type_name("DTYPE");
+  command
+      .add_option(
+          "--weight-bits", options.weight_bits,
+          "Bits of a weight, 2 to 8 (default: 8); they are stored in int8. Fewer than 8 need --adaround or --gptq")
+      ->check(CLI::Range(2, 8))
+      ->type_name("N");
+  command
+      .add_option("--least-scale", options.least_scale,
+                  "The smallest scale that an observer may choose (default: the backend's, 2^-12 for most)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("X");
   command
       .add_option("--group-size", options.group_size,
                   "With --weight-only: a scale for each run of N inputs of a weight")

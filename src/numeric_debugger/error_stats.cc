@@ -25,11 +25,14 @@ void ErrorStats::add(const Tensor& reference, const Tensor& value) {
     value_squared_ += v * v;
     product_ += r * v;
     error_squared_ += error * error;
+    error_ -= error;
   }
   count_ += n;
 }
 
 double ErrorStats::mse() const { return count_ == 0 ? 0 : error_squared_ / static_cast<double>(count_); }
+
+double ErrorStats::mean_error() const { return count_ == 0 ? 0 : error_ / static_cast<double>(count_); }
 
 double ErrorStats::sqnr_db() const {
   if (error_squared_ == 0) return std::numeric_limits<double>::infinity();

@@ -92,7 +92,7 @@ def quantize(folder, exported, inputs, *options):
     torch.export.save(exported, folder / "float.pt2")
     np.savez(folder / "x.npz", **inputs)
     done = subprocess.run(
-        [tool("qdq"), "quantize", folder / "float.pt2", "--calibrate", folder / "x.npz", "--json", "-q"]
+        [tool("qdq"), "quantize", folder / "float.pt2", "--calibrate", folder / "x.npz", "--json", "-q", "--accuracy", "fast"]
         + ["-o", folder / "int8.pt2", "--batch", str(len(next(iter(inputs.values())))), *options],
         check=True,
         capture_output=True,

@@ -1,5 +1,6 @@
 """`import qdq`: the core in Python, without torch."""
 
+import gc
 import subprocess
 import sys
 
@@ -226,3 +227,10 @@ def test_ctrl_c_stops_calibration(program, batches):
 def test_it_saves_what_it_loads(program, tmp_path):
     qdq.save(program, tmp_path / "again.pt2")
     assert str(qdq.load(tmp_path / "again.pt2")) == str(program)
+
+
+def test_a_session_keeps_its_program(batches):
+    session = qdq.Session(qdq.load(network()))
+    gc.collect()
+    expected = qdq.run(qdq.load(network()), [batches[0]])[0].numpy()
+    np.testing.assert_array_equal(session.run([batches[0]])[0].numpy(), expected)

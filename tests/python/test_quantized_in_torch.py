@@ -31,7 +31,7 @@ def quantize_and_run(folder, exported, calibration, inputs, *options):
     np.savez(folder / "inputs.npz", x=inputs)
     qdq = tool("qdq")
     subprocess.run(
-        [qdq, "quantize", folder / "float.pt2", "--calibrate", folder / "calibration.npz", "--per-channel", "-q"]
+        [qdq, "quantize", folder / "float.pt2", "--calibrate", folder / "calibration.npz", "--per-channel", "-q", "--accuracy", "fast"]
         + ["-o", folder / "int8.pt2", *options],
         check=True,
     )

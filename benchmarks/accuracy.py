@@ -1,0 +1,316 @@
+"""What quantization costs in accuracy: ours with each preset beside torchao, ONNX Runtime and NNCF, on the same data.
+
+For each model: the metric in float and quantized, how often the prediction is the float one, the SQNR of the outputs in
+dB, how many ops are quantized, and the seconds that quantizing took.
+
+    python benchmarks/accuracy.py [--model mobilenet ...] [--tool ours:balanced --tool nncf ...]
+
+A tool is ours, with a preset or with any options of `qdq quantize` ("ours:--accuracy fast --bias-correction full"), or one of
+torchao-xnnpack, torchao-x86, onnxruntime, nncf. All calibrate on the same 64 samples, weights per channel.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+
+import numpy as np
+import recipes
+import torch
+
+sys.path.insert(0, str(recipes.ROOT / "build" / "release" / "python"))
+
+QDQ = recipes.ROOT / "build" / "release" / "qdq"
+CALIBRATION = 64
+DEFAULT_TOOLS = ["ours:fast", "ours:balanced", "ours:best", "torchao-xnnpack", "torchao-x86", "onnxruntime", "nncf"]
+
+
+class Task:
+    """A model with its data. Inputs are tuples of tensors whose first dimension counts samples."""
+
+    batch = 8
+    metric = "top-1"
+    scale = 100.0
+
+    def evaluate(self, run):
+        """Runs the model on the evaluation data: the outputs, in batches of `batch`."""
+        outputs = []
+        for at in range(0, len(self.inputs[0]), self.batch):
+            outputs.append(run(tuple(x[at : at + self.batch] for x in self.inputs))[0])
+        return np.concatenate(outputs)
+
+    def score(self, outputs):
+        return self.scale * float(np.mean(self.predictions(outputs) == self.labels))
+
+    def predictions(self, outputs):
+        return outputs.argmax(-1)
+
+
+class MobileNet(Task):
+    def __init__(self):
+        self.module, images, labels = recipes.mobilenet()
+        self.inputs, self.labels = (images,), labels.numpy()
+        self.calibration = (images[:: len(images) // CALIBRATION][:CALIBRATION],)
+
+
+class ResNet56(Task):
+    batch = 50
+
+    def __init__(self):
+        recipe = recipes.recipe("resnet_cifar")
+        self.module = recipe.load(56)[0]
+        batches = list(recipe.data())
+        self.inputs, self.labels = (torch.cat([x for x, _ in batches]),), torch.cat([y for _, y in batches]).numpy()
+        self.calibration = (self.inputs[0][:: len(self.labels) // CALIBRATION][:CALIBRATION],)
+
+
+class MiniLM(Task):
+    """Sentence embeddings; the metric is the rank correlation of their cosines with human scores."""
+
+    batch = 50
+    metric = "Spearman"
+
+    def __init__(self, pairs=300):
+        recipe = recipes.recipe("minilm_plain")
+        self.module = recipe.load()[0]
+        first, second, self.labels = recipe.pairs(n=pairs)
+        self.inputs = recipe.encode(first + second, 64)
+        step = len(self.inputs[0]) // CALIBRATION
+        self.calibration = tuple(x[::step][:CALIBRATION] for x in self.inputs)
+
+    def score(self, outputs):
+        from scipy.stats import spearmanr
+
+        half = len(outputs) // 2
+        return self.scale * float(spearmanr((outputs[:half] * outputs[half:]).sum(1), self.labels).statistic)
+
+    def predictions(self, outputs):
+        return None
+
+
+class TinyGpt(Task):
+    batch = 16
+    metric = "bits/byte"
+
+    def __init__(self):
+        recipe = recipes.recipe("tiny_gpt")
+        self.module = recipe.load()[0]
+        batches = list(recipe.data())
+        self.inputs, self.labels = (torch.cat([x for x, _ in batches]),), torch.cat([y for _, y in batches]).numpy()
+        text, _ = recipe.corpus()
+        length = self.inputs[0].shape[1]
+        starts = np.linspace(0, len(text) - length - 1, CALIBRATION).astype(int)
+        self.calibration = (torch.stack([text[at : at + length] for at in starts]),)
+
+    def score(self, outputs):
+        logits, labels = torch.from_numpy(outputs), torch.from_numpy(self.labels)
+        return float(torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)) / np.log(2))
+
+
+class Silero(Task):
+    """Voice activity in frames of streams; the state of a frame is the input of the next."""
+
+    metric = "frames"
+    batch = 8
+
+    def __init__(self):
+        recipe = recipes.recipe("silero_vad16k")
+        self.module = recipe.load()[0]
+        self.waves, labels = zip(*recipe.data(8))
+        self.labels = np.array(labels, dtype=object).T  # [frames, streams]
+        frames = self.frames([wave for wave, _ in recipe.data(4, seed=1)])
+        calibration = []
+        h = c = torch.zeros(4, 128)
+        with torch.no_grad():
+            for x in frames:
+                calibration.append((x, h, c))
+                _, h, c = self.module(x, h, c)
+        columns = [torch.cat(column) for column in zip(*calibration)]
+        step = len(columns[0]) // CALIBRATION
+        self.calibration = tuple(x[::step][:CALIBRATION] for x in columns)
+
+    @staticmethod
+    def frames(waves):
+        waves = torch.from_numpy(np.stack(waves))
+        padded = torch.cat([torch.zeros(len(waves), 64), waves], 1)
+        return [padded[:, at : at + 576] for at in range(0, waves.shape[1] - 511, 512)]
+
+    def evaluate(self, run):
+        h = c = np.zeros((len(self.waves), 128), np.float32)
+        outputs = []
+        for x in self.frames(self.waves):
+            speech, h, c = run((x, torch.from_numpy(h), torch.from_numpy(c)))
+            outputs.append(speech[:, 0])
+        return np.stack(outputs)
+
+    def score(self, outputs):
+        known = np.vectorize(lambda label: label is not None)(self.labels)
+        return self.scale * float(np.mean((outputs > 0.5)[known] == self.labels[known].astype(bool)))
+
+    def predictions(self, outputs):
+        return outputs > 0.5
+
+
+TASKS = {"mobilenet": MobileNet, "resnet56": ResNet56, "minilm": MiniLM, "tiny_gpt": TinyGpt, "silero": Silero}
+
+
+def to_numpy(outputs):
+    outputs = outputs if isinstance(outputs, (tuple, list)) else [outputs]
+    return [x.numpy() for x in outputs]
+
+
+def export(task, name):
+    batch = torch.export.Dim("batch", min=1, max=1024)
+    example = tuple(x[:2].clone() for x in task.calibration)
+    with torch.no_grad():
+        exported = torch.export.export(task.module, example, dynamic_shapes=tuple({0: batch} for _ in example))
+    path = recipes.CACHE / f"accuracy_{name}.pt2"
+    recipes.CACHE.mkdir(parents=True, exist_ok=True)
+    torch.export.save(exported, path)
+    return exported, path
+
+
+def quantize_ours(task, name, arguments):
+    import qdq
+
+    _, path = export(task, name)
+    data = recipes.save_npz(f"accuracy_{name}", {f"x{i}": x for i, x in enumerate(task.calibration)})
+    output = recipes.CACHE / f"accuracy_{name}.int8.pt2"
+    command = [QDQ, "quantize", path, "--calibrate", data, "--batch", "8", "--json", "-q", "-o", output]
+    result = subprocess.run([str(x) for x in command + arguments], check=True, capture_output=True, text=True)
+    summary = json.loads(result.stdout)
+    seconds = sum(step["seconds"] for step in summary["steps"]) + sum(r["seconds"] for r in summary["accuracy"])
+    program = qdq.load(output)
+    session = qdq.Session(program)
+    return lambda inputs: to_numpy(session.run(inputs)), f"{summary['quantized']}/{summary['quantized'] + summary['in_float']}", seconds
+
+
+def batches_of(arrays, batch):
+    return [tuple(x[at : at + batch] for x in arrays) for at in range(0, len(arrays[0]), batch)]
+
+
+def quantize_torchao(task, name, backend):
+    from torchao.quantization.pt2e import quantizer as quantizers
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
+
+    exported, _ = export(task, name)
+    start = time.process_time()
+    if backend == "xnnpack":
+        quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    else:
+        from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+
+        quantizer = quantizers.x86_inductor_quantizer.X86InductorQuantizer()
+        quantizer.set_global(x86.get_default_x86_inductor_quantization_config())
+    with torch.no_grad():
+        prepared = prepare_pt2e(exported.module(), quantizer)
+        for batch in batches_of(task.calibration, 8):
+            prepared(*batch)
+        converted = convert_pt2e(prepared)
+    seconds = time.process_time() - start
+    weighted = sum("dequantize" in str(node.target) for node in converted.graph.nodes)
+
+    def run(inputs):
+        with torch.no_grad():
+            return to_numpy(converted(*inputs))
+
+    return run, f"{weighted} dq", seconds
+
+
+def onnx_file(task, name):
+    from peers import export_onnx
+
+    path = recipes.CACHE / f"accuracy_{name}.onnx"
+    names = export_onnx(task.module, tuple(x[:8].clone() for x in task.calibration), path)
+    return path, names
+
+
+def quantize_onnxruntime(task, name):
+    import onnxruntime
+    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    path, names = onnx_file(task, name)
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.items = iter([{n: x.numpy() for n, x in zip(names, b)} for b in batches_of(task.calibration, 8)])
+
+        def get_next(self):
+            return next(self.items, None)
+
+    output = path.with_suffix(".int8.onnx")
+    start = time.process_time()
+    quantize_static(path, output, Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax)  # fmt: skip
+    seconds = time.process_time() - start
+    session = onnxruntime.InferenceSession(str(output), providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(None, {n: x.numpy() for n, x in zip(names, inputs)}), "", seconds
+
+
+def quantize_nncf(task, name):
+    import nncf
+    import openvino
+
+    path, names = onnx_file(task, name)
+    items = [{n: x.numpy() for n, x in zip(names, b)} for b in batches_of(task.calibration, 8)]
+    kind = nncf.ModelType.TRANSFORMER if name in ("minilm", "tiny_gpt") else None
+    start = time.process_time()
+    quantized = nncf.quantize(openvino.Core().read_model(path), nncf.Dataset(items), subset_size=len(items), model_type=kind)
+    seconds = time.process_time() - start
+    count = sum(op.get_type_name() == "FakeQuantize" for op in quantized.get_ops())
+    compiled = openvino.compile_model(quantized, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return lambda inputs: list(compiled([x.numpy() for x in inputs]).values()), f"{count} fq", seconds
+
+
+def quantize(task, name, tool):
+    kind, _, options = tool.partition(":")
+    if kind == "ours":
+        arguments = shlex.split(options) if options.startswith("-") else ["--accuracy", options]
+        return quantize_ours(task, name, arguments)
+    if kind.startswith("torchao-"):
+        return quantize_torchao(task, name, kind.removeprefix("torchao-"))
+    return {"onnxruntime": quantize_onnxruntime, "nncf": quantize_nncf}[kind](task, name)
+
+
+def row(task, outputs, reference):
+    error = np.square(outputs.astype(np.float64) - reference).sum()
+    sqnr = 10 * np.log10(np.square(reference.astype(np.float64)).sum() / error) if error else np.inf
+    predictions = task.predictions(outputs)
+    agreement = "" if predictions is None else f"{100 * np.mean(predictions == task.predictions(reference)):.2f}"
+    return f"{task.score(outputs):9.3f} {agreement:>7} {sqnr:7.2f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", action="append", choices=TASKS)
+    parser.add_argument("--tool", action="append")
+    parser.add_argument("--pairs", type=int, default=1500, help="of sentences that MiniLM is judged by")
+    options = parser.parse_args()
+    for name in options.model or TASKS:
+        task = TASKS[name](options.pairs) if name == "minilm" else TASKS[name]()
+        cache = recipes.CACHE / f"accuracy_{name}_{len(getattr(task, 'inputs', [[]])[0])}.npy"
+
+        def run_float(inputs):
+            with torch.no_grad():
+                return to_numpy(task.module(*inputs))
+
+        reference = np.load(cache) if cache.exists() else task.evaluate(run_float)
+        recipes.CACHE.mkdir(parents=True, exist_ok=True)
+        np.save(cache, reference)
+        print(f"\n{name}, {task.metric}; float {task.score(reference):.3f}", flush=True)
+        print(f"{'':44} {'metric':>9} {'agree %':>7} {'SQNR dB':>7} {'quantized':>10} {'seconds':>8}")
+        for tool in options.tool or DEFAULT_TOOLS:
+            try:
+                run, count, seconds = quantize(task, name, tool)
+                print(f"{tool:44} {row(task, task.evaluate(run), reference)} {count:>10} {seconds:8.1f}", flush=True)
+            except subprocess.CalledProcessError as error:
+                print(f"{tool:44} {error.stderr.strip()}")
+            except ImportError as error:
+                print(f"{tool:44} not installed: {error.name}")
+
+
+if __name__ == "__main__":
+    main()

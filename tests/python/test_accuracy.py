@@ -1,0 +1,151 @@
+"""The accuracy algorithms from Python, on a network with data."""
+
+import numpy as np
+import pytest
+
+import qdq
+from conftest import network
+
+
+@pytest.fixture(scope="module")
+def program():
+    return qdq.load(network())
+
+
+@pytest.fixture(scope="module")
+def batches():
+    return [np.random.default_rng(i).random((8, 1, 28, 28), dtype=np.float32) for i in range(4)]
+
+
+def prepared(program, batches, **options):
+    result = qdq.prepare(program, qdq.quantizer_by_name("xnnpack", **options))
+    qdq.calibrate(result, batches)
+    return result
+
+
+def sqnr(program, converted, batches):
+    expected = np.concatenate([qdq.run(program, [batch])[0].numpy() for batch in batches])
+    found = np.concatenate([qdq.run(converted, [batch])[0].numpy() for batch in batches])
+    return 10 * np.log10(np.square(expected).sum() / np.square(expected - found).sum())
+
+
+def plain(program, batches, **options):
+    return sqnr(program, qdq.convert(prepared(program, batches, **options)), batches)
+
+
+@pytest.mark.parametrize(("name", "split_relu6"), [("fmnist_resnet", False), ("fmnist_mbv2", True)])
+def test_equalization_computes_the_same(batches, name, split_relu6):
+    program = qdq.load(network(name))
+    expected = qdq.run(program, [batches[0]])[0].numpy()
+    report = qdq.equalize_layers(program, split_relu6)
+    assert report.changed > 0
+    np.testing.assert_allclose(qdq.run(program, [batches[0]])[0].numpy(), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["fast", "full"])
+def test_bias_correction_helps(program, batches, kind):
+    corrected = prepared(program, batches, weight_bits=4)
+    assert qdq.correct_biases(corrected, batches, kind).changed > 0
+    assert sqnr(program, qdq.convert(corrected), batches) > plain(program, batches, weight_bits=4)
+
+
+@pytest.mark.parametrize("algorithm", [qdq.adaround, qdq.gptq])
+def test_rounding_by_data_helps_weights_of_4_bits(program, batches, algorithm):
+    rounded = prepared(program, batches, weight_bits=4, per_channel=True)
+    report = algorithm(rounded, batches)
+    assert report.changed > 0
+    assert sqnr(program, qdq.convert(rounded), batches) > plain(program, batches, weight_bits=4, per_channel=True) + 3
+
+
+def test_rounding_gives_the_same_twice(program, batches):
+    texts = []
+    for _ in range(2):
+        rounded = prepared(program, batches, weight_bits=4, per_channel=True)
+        qdq.adaround(rounded, batches, iterations=20)
+        texts.append(qdq.convert(rounded).text(attributes=True, data="all"))
+    assert texts[0] == texts[1]
+
+
+def test_rounded_weights_stay_on_their_grid(program, batches):
+    rounded = prepared(program, batches, weight_bits=4, per_channel=True)
+    qdq.gptq(rounded, batches)
+    converted = qdq.convert(rounded)
+    quantized = [a.value.numpy() for a in converted.attributes if a.value.dtype is qdq.DType.int8]
+    assert quantized
+    for weight in quantized:
+        assert weight.min() >= -8 and weight.max() <= 7
+
+
+def test_an_own_quantizer_profits_as_well(program, batches):
+    class Mine(qdq.Quantizer):
+        def annotate(self, program):
+            spec = qdq.QuantizationSpec(
+                qdq.DType.int8, qdq.ObserverFactory("MinMaxObserver"), quant_min=-8, quant_max=7, qscheme=qdq.QScheme.per_tensor_symmetric
+            )
+            for node in program.graph.nodes:
+                if node.target in ("aten.conv2d.default", "aten.linear.default"):
+                    qdq.annotation_of(node).input_qspec_map = [(node.args[1], spec)]
+
+    before = qdq.convert(qdq.prepare(program, Mine()))
+    corrected = qdq.prepare(program, Mine())
+    assert qdq.correct_biases(corrected, batches, "full").changed > 0
+    assert sqnr(program, qdq.convert(corrected), batches) > sqnr(program, before, batches)
+
+
+def test_errors_say_what_was_expected(program, batches):
+    with pytest.raises(qdq.InvalidArgumentError, match="'fast' or 'full' expected, found 'slow'"):
+        qdq.correct_biases(prepared(program, batches), batches, "slow")
+    with pytest.raises(qdq.InvalidArgumentError, match="one or more batches expected"):
+        qdq.gptq(prepared(program, batches), [])
+
+
+@pytest.mark.parametrize("accuracy", ["balanced", "best"])
+def test_presets_win_accuracy_back(program, batches, accuracy):
+    improved = qdq.quantize(program, "xnnpack", batches, accuracy=accuracy)
+    assert sqnr(program, improved, batches) > sqnr(program, qdq.quantize(program, "xnnpack", batches), batches) + 1
+
+
+def test_the_diagnosis_names_what_is_wrong(program, batches):
+    class OneBadRange(qdq.Quantizer):
+        """8 bits everywhere but at the input of one convolution, which has 2."""
+
+        def annotate(self, program):
+            for node in program.graph.nodes:
+                if node.target not in ("aten.conv2d.default", "aten.linear.default"):
+                    continue
+                low, high = (-2, 1) if node.name == "conv2d_3" else (-128, 127)
+                spec = qdq.QuantizationSpec(
+                    qdq.DType.int8,
+                    qdq.ObserverFactory("MinMaxObserver"),
+                    quant_min=low,
+                    quant_max=high,
+                    qscheme=qdq.QScheme.per_tensor_affine,
+                )
+                qdq.annotation_of(node).input_qspec_map = [(node.args[0], spec)]
+
+    found = qdq.diagnose(program, OneBadRange(), batches, ops=3)
+    bad = next(node for node in program.graph.nodes if node.name == "conv2d_3")
+    assert found.tensors[0].node == bad.args[0].name
+    assert found.tensors[0].added.sqnr_db < found.tensors[1].added.sqnr_db - 6
+    assert found.ops[0].node == "conv2d_3" and found.ops[0].gain_db > 3
+    assert found.exclude[0] == "conv2d_3"
+    assert len(found.ops) == 3
+
+
+def test_mixed_precision_keeps_the_fewest_ops_in_float(program, batches):
+    scores, bounds = [], []
+    expected = np.concatenate([qdq.run(program, [batch])[0].numpy() for batch in batches])
+
+    def evaluate(tried):
+        found = np.concatenate([qdq.run(tried, [batch])[0].numpy() for batch in batches])
+        error = np.square(expected - found).sum()
+        scores.append(min(100.0, 10 * np.log10(np.square(expected).sum() / error)) if error else 100.0)
+        return scores[-1]
+
+    quantizer = qdq.quantizer_by_name("xnnpack", weight_bits=4)
+    found = qdq.quantize_within_drop(program, quantizer, batches, evaluate, 75, start=bounds.append)
+    assert found.reached and found.score >= 25 > scores[1]
+    assert 0 < len(found.in_float) < 30
+    assert found.evaluations == len(scores) <= bounds[0]
+    summary = qdq.summarize_quantization(found.program)
+    assert summary.ops["aten.conv2d.default"].quantized > 0
