@@ -192,8 +192,11 @@ class ExecuTorch(InProcess):
             torch.export.export(convert_pt2e(graph), first), partitioner=[XnnpackPartitioner()]
         ).to_executorch()
         portable_lib._unsafe_reset_threadpool(task.threads)
-        self.method = Runtime.get().load_program(program.buffer).load_method("forward")
-        self.run = lambda: self.method.execute(first)
+        # The method reads the program, and the program its buffer: both must live on.
+        self.buffer = program.buffer
+        self.program = Runtime.get().load_program(self.buffer)
+        method = self.program.load_method("forward")
+        self.run = lambda: method.execute(first)
 
 
 PEERS = {"onnxruntime": OnnxRuntime, "openvino": OpenVinoFloat32, "openvino-bf16": OpenVino, "executorch": ExecuTorch}
