@@ -82,7 +82,7 @@ AccuracyReport smooth_quant(Program& program, Quantizer& quantizer, const Calibr
 AccuracyReport observe_behind_clamps(PreparedProgram& prepared);
 
 struct WidenOptions {
-  double least_sqnr_db = 18;  // of an activation, quantized, against itself, in the first batches
+  double least_sqnr_db = 20;  // of an activation, quantized, against itself, in the first batches
   ExecutorOptions executor = {};
 };
 // Gives 16 bits to the activations that 8 cannot hold: those whose values, quantized with the range that was found, have

@@ -1457,7 +1457,7 @@ def observe_behind_clamps(prepared: PreparedProgram) -> AccuracyReport:
     Call it before calibration. What the clamp cuts off takes no part of the range any more.
     """
 
-def widen_activations(prepared: PreparedProgram, batches: Iterable, least_sqnr_db: float = 18.0) -> AccuracyReport:
+def widen_activations(prepared: PreparedProgram, batches: Iterable, least_sqnr_db: float = 20.0) -> AccuracyReport:
     """
     Gives 16 bits to the activations of a calibrated program whose values have less than that SQNR with 8.
     """

@@ -42,7 +42,8 @@ class Slicer {
       work.pop_back();
       for (const Node* input : node->inputs()) {
         if (inside_.contains(input) || !met_.insert(input).second) continue;
-        if (recomputed_.contains(input)) {
+        // A parameter may have been added since.
+        if (recomputed_.contains(input) || input->kind() == NodeKind::get_attr) {
           inside_.insert(input);
           work.push_back(input);
         } else {

@@ -18,7 +18,7 @@ void add_accuracy_options(CLI::App& command, AccuracyOptions& options) {
       "--smooth-quant", options.smooth_quant,
       "Divide what linears read by a factor per channel that their weights take over, found for each group");
   command.add_flag("--widen", options.widen_activations,
-                   "Give 16 bits to activations that have less than 18 dB SQNR with 8");
+                   "Give 16 bits to activations that have less than 20 dB SQNR with 8");
   command.add_flag_callback(
       "--adaround", [&options] { options.rounding = AccuracyOptions::Rounding::adaround; },
       "Learn for each weight whether it is rounded up or down: slow, for weights of 4 bits");

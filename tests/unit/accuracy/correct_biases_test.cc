@@ -86,6 +86,15 @@ TEST(CorrectBiases, FastWorksOnAProgramThatTakesOneBatchSizeOnly) {
   EXPECT_NEAR(bias(prepared, "layer"), 0.25 * 4, 1e-6);
 }
 
+TEST(Gptq, GivesTheShiftOfTheMeanToABiasWhereThereWasNone) {
+  PreparedProgram prepared = two_layers();
+  EXPECT_EQ(gptq(prepared, kBatches, {.executor = kReference}).changed, 0);  // one weight each: nearest is best
+  // x becomes 2.5, 3, 3: (2.25 - 2) E[x_q].
+  EXPECT_NEAR(bias(prepared, "first"), 0.25 * 8.5 / 3, 1e-5);
+  // 2 x_q and that bias are 5.71, 6.71, 6.71, on the grid 5.5, 6.5, 6.5: (3.25 - 3) E of them.
+  EXPECT_NEAR(bias(prepared, "second"), 10 + 0.25 * 18.5 / 3, 1e-5);
+}
+
 TEST(CorrectBiases, NeedsData) {
   PreparedProgram prepared = two_layers();
   EXPECT_THROW(correct_biases(prepared, {}), InvalidArgumentError);
