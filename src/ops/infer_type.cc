@@ -139,9 +139,10 @@ std::optional<SymInt> TypeInference::size_of(Pair sizes) {
 
 SymInt TypeInference::computed(Pair sizes) {
   const auto integer = [](std::int64_t number) { return "Integer(" + std::to_string(number) + ")"; };
-  for (const auto& [stand_ins, symbol] : sizes_) {
+  for (const auto& known : sizes_) {
+    const SymInt& symbol = known.second;
     if (!symbol.expr.starts_with("Symbol(")) continue;
-    const auto [first, second] = stand_ins;
+    const std::int64_t first = known.first.first, second = known.first.second;
     const auto hinted = [&](std::string expr, auto&& fn) {
       return SymInt::symbolic(std::move(expr), symbol.has_hint ? std::optional(fn(symbol.value)) : std::nullopt);
     };
