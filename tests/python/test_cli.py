@@ -279,7 +279,7 @@ def test_wrong_usage_exits_with_2_and_points_to_the_help(run):
         (["run", network(), "--input", IMAGES, "--output", "y.txt"], "expected a name that ends in .npy", "qdq run --help"),
         (["run", network(), "--input", IMAGES, "--output", "no/y.npy"], "there is no folder no", "qdq run --help"),
         (["run", network(), "--input", IMAGES, "--output", "y.npy", "--threads", "0"], "--threads", "qdq run --help"),
-        (["quantize", network(), "-c", IMAGES, "-o", "x.onnx"], "expected a name that ends in .pt2", "qdq quantize --help"),
+        (["quantize", network(), "-c", IMAGES, "-o", "x.txt"], "expected a name that ends in .pt2 or .onnx", "qdq quantize --help"),
         (["quantize", network(), "-c", IMAGES, "-o", "x.pt2", "--quantizer", "q"], "--quantizer", "qdq quantize --help"),
     ]:
         done = run(*arguments, code=2)

@@ -111,6 +111,6 @@ def test_pass_names_what_is_missing_or_wrong(run):
         ([], "MODEL is missing"),
         ([network()], "--pass is missing"),
         ([network(), "-p", "fuse_convbn"], "did you mean 'fuse_conv_bn'?"),
-        ([network(), "-p", "fuse_conv_bn", "-o", "x.txt"], "ends in .pt2 or .graph"),
+        ([network(), "-p", "fuse_conv_bn", "-o", "x.txt"], "ends in .pt2 or .onnx or .graph"),
     ]:
         assert message in run("pass", *arguments, code=2).stderr

@@ -11,6 +11,7 @@ import pytest
 from conftest import IMAGES, network
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+RECIPE = ("--per-channel", "--exclude", "aten.linear.*")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: tools/install_dependencies.sh test")
 
 
@@ -18,7 +19,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: tools
 def report(qdq, tmp_path_factory):
     """Of a quantized network, with errors and histograms; `aten.linear` is left in float."""
     folder = tmp_path_factory.mktemp("report")
-    command = [qdq, "quantize", network(), "--calibrate", IMAGES, "--per-channel", "--exclude", "aten.linear.*", "-q"]
+    command = [qdq, "quantize", network(), "--calibrate", IMAGES, *RECIPE, "--accuracy", "fast", "-q"]
     subprocess.run([*command, "-o", folder / "q.pt2", "--report", folder / "report.html"], check=True)
     return folder / "report.html"
 
@@ -140,8 +141,7 @@ def test_a_report_needs_no_network(report):
 
 
 def test_the_report_of_two_files_is_that_of_quantize(qdq, run, report, tmp_path):
-    recipe = ("--per-channel", "--exclude", "aten.linear.*")
-    run("calibrate", network(), "--data", IMAGES, *recipe, "-q", "-o", "s.safetensors")
+    run("calibrate", network(), "--data", IMAGES, *RECIPE, "-q", "-o", "s.safetensors")
     run("report", network(), report.parent / "q.pt2", "--input", IMAGES, "--statistics", "s.safetensors", "-q", "-o", "r.html")
     assert data_of(tmp_path / "r.html") == data_of(report)
 
