@@ -9,6 +9,7 @@
 #include "ops/pool.h"
 #include "ops/schema.h"
 #include "ops/shapes.h"
+#include "runtime/elementwise.h"
 #include "runtime/int8/elementwise.h"
 #include "runtime/int8/pooling.h"
 
@@ -133,18 +134,28 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   return std::nullopt;
 }
 
+namespace {
+
+// `bytes`, copied if they are a part of a larger value (a head of attention).
+Tensor without_gaps(const Tensor& bytes, Emitter& emitter) {
+  if (bytes.is_dense()) return bytes;
+  const Tensor copy = emitter.allocate(DType::uint8, bytes.sizes(), strides_in_order_of(bytes, bytes.sizes()));
+  emitter.emit(runtime::copy_step(emitter.name() + ".part", bytes, copy));
+  return copy;
+}
+
+}  // namespace
+
 std::optional<Value> Int8Lowering::lower_quantize(const Call& call) {
   if (const auto postponed = postponed_.find(&call.node()); postponed != postponed_.end()) return postponed->second();
   const auto to = literal_grid(call.node(), call.schema().target);
   const auto value = emitter_.on_grid(call.tensor("input"));
   if (!to || !value || emitter_.shared().aliases.is_mutated(call.node())) return std::nullopt;
-  if (value->grid == to->grid && value->dtype == to->dtype)
-    return Value(emitter_.quantized(value->bytes, value->dtype));
-  if (!value->bytes.is_dense()) return std::nullopt;
-  const Tensor out =
-      emitter_.allocate(DType::uint8, value->bytes.sizes(), strides_in_order_of(value->bytes, value->bytes.sizes()));
+  const Tensor bytes = without_gaps(value->bytes, emitter_);
+  if (value->grid == to->grid && value->dtype == to->dtype) return Value(emitter_.quantized(bytes, value->dtype));
+  const Tensor out = emitter_.allocate(DType::uint8, bytes.sizes(), strides_in_order_of(bytes, bytes.sizes()));
   emitter_.emit(
-      runtime::int8::table_step(emitter_.name(), runtime::int8::kernels(), value->bytes, out,
+      runtime::int8::table_step(emitter_.name(), runtime::int8::kernels(), bytes, out,
                                 table_of(value->grid, to->grid, to->dtype, [](const Tensor& x) { return x; })));
   return Value(emitter_.quantized(out, to->dtype));
 }

@@ -428,6 +428,17 @@ TEST_P(Int8Lowering, ViewsAndConcatenationsMoveBytes) {
   expect_like_reference(t.program, {input}, 0.0);
 }
 
+// As the heads of attention are taken out of one product: what is selected has gaps.
+TEST_P(Int8Lowering, APartOfAValueIsQuantizedWithoutItsGaps) {
+  Node& x = t.input("x", {2, 5, 24});
+  Node& heads = t.g.call_function("aten.view.default", {through(x, kIn), P::ints({2, 5, 2, 2, 6})});
+  Node& first = t.g.call_function("aten.permute.default", {heads, P::ints({2, 0, 3, 1, 4})});
+  Node& query = t.g.call_function("aten.select.int", {first, 0, 1});
+  Node& other = t.g.call_function("aten.sigmoid.default", {through(query, kIn)});
+  t.output({&quantize(other, {1.0 / 256, 0})});
+  expect_like_reference(t.program, {random_tensor({2, 5, 24}, 5, -4.0f, 4.0f)}, 0.0);
+}
+
 TEST_P(Int8Lowering, KeptAndObservedValuesExist) {
   Node& x = t.input("x", kSizes);
   const Weight w = weight({4, 8, 3, 3}, 1);
