@@ -31,6 +31,7 @@ std::shared_ptr<Storage> Storage::wrap(std::byte* data, std::size_t bytes, std::
 }
 
 Shape contiguous_strides(std::span<const std::int64_t> sizes) {
+  static_cast<void>(numel(sizes));  // refuses sizes whose strides would overflow
   Shape strides(sizes.size(), 1);
   for (std::size_t d = sizes.size(); d-- > 1;) strides[d - 1] = strides[d] * std::max<std::int64_t>(sizes[d], 1);
   return strides;

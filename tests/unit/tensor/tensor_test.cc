@@ -11,6 +11,12 @@
 namespace qdq {
 namespace {
 
+TEST(Shape, StridesThatWouldOverflowAreRefused) {
+  EXPECT_EQ(contiguous_strides(Shape{2, 0, 3}), (Shape{3, 3, 1}));
+  EXPECT_THROW(contiguous_strides(Shape{1, std::int64_t{1} << 40, std::int64_t{1} << 40}), InvalidArgumentError);
+  EXPECT_THROW(contiguous_strides(Shape{2, -1}), InvalidArgumentError);
+}
+
 TEST(Tensor, RefusesElementsBeyondItsStorage) {
   auto storage = Storage::allocate(16);
   EXPECT_NO_THROW(Tensor(storage, DType::float32, {2, 2}, {2, 1}));
