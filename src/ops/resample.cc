@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 
+#include "base/checked.h"
 #include "ops/family.h"
 #include "ops/shapes.h"
 
@@ -15,7 +17,10 @@ std::vector<Value> infer_pad(const Call& call) {
   Shape sizes = self.sizes();
   for (std::size_t i = 0; i < pad.size() / 2; ++i) {
     std::int64_t& size = sizes[sizes.size() - 1 - i];
-    size += pad[2 * i] + pad[2 * i + 1];
+    const auto padding = checked_add(pad[2 * i], pad[2 * i + 1]);
+    const auto padded = padding ? checked_add(size, *padding) : std::nullopt;
+    if (!padded) call.fail("padding " + to_string(pad) + " of sizes " + to_string(self.sizes()) + " overflows");
+    size = *padded;
     if (size < 0)
       call.fail("padding " + to_string(pad) + " crops more than sizes " + to_string(self.sizes()) + " have");
   }
@@ -41,7 +46,9 @@ std::vector<Value> infer_upsample(const Call& call) {
     } else {
       const double* factor = std::get_if<double>(&(*factors)[d].v);
       if (!factor) call.fail("scale factors must be floats");
-      sizes[d + 2] = static_cast<std::int64_t>(std::floor(static_cast<double>(sizes[d + 2]) * *factor));
+      const double size = std::floor(static_cast<double>(sizes[d + 2]) * *factor);
+      if (!(size < 0x1p62)) call.fail("a scale factor of " + std::to_string(*factor) + " is too large");
+      sizes[d + 2] = static_cast<std::int64_t>(std::max(size, 0.0));
     }
     if (sizes[d + 2] < 1 || input.sizes()[d + 2] < 1) call.fail("sizes of images must be positive");
   }
