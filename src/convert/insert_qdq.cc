@@ -5,6 +5,7 @@
 #include <charconv>
 #include <tuple>
 
+#include "graph/module_path.h"
 #include "passes/fuse_conv_bn_qat.h"
 #include "passes/qdq_ops.h"
 #include "qdq/annotation.h"
@@ -37,13 +38,7 @@ void record_observer(Node& node, const Node& value, const Observer& observer) {
 
 // "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.
 std::string scope_of(const Node& node) {
-  if (is_scaled_weight(node)) return "";  // a weight has no scope; this one has borrowed its convolution's
-  const std::string_view stack = node.meta.get("nn_module_stack");
-  const std::string_view entry = stack.substr(stack.rfind(';') + 1);
-  const auto first = entry.find(',');
-  const auto last = entry.rfind(',');
-  if (first == std::string_view::npos || first == last) return "";
-  const std::string_view path = entry.substr(first + 1, last - first - 1);
+  const std::string_view path = innermost_module_path(node);
   return std::string(path.substr(path.rfind('.') + 1));
 }
 

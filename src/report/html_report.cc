@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "formats/json/json_writer.h"
+#include "graph/module_path.h"
 #include "qdq/explain.h"
 #include "qdq/report.h"
 #include "report/page.h"
@@ -35,16 +36,6 @@ std::string html_escaped(std::string_view text) {
     }
   }
   return escaped;
-}
-
-// The module around a node, "features.0.conv", from torch.export's "key,path,type;key,path,type".
-std::string_view module_of(const Node& node) {
-  std::string_view stack = node.meta.get("nn_module_stack");
-  stack = stack.substr(stack.rfind(';') + 1);
-  const auto first = stack.find(',');
-  const auto last = stack.rfind(',');
-  if (first == std::string_view::npos || first == last) return {};
-  return stack.substr(first + 1, last - first - 1);
 }
 
 // "model.py:12 in forward": what describe() says behind the op.
@@ -104,7 +95,7 @@ class Data {
   void write_op(const ExplainedOp& op) {
     const Node& node = *op.node;
     json_.begin_object().member("name", node.name()).member("op", node.target());
-    json_.member("module", module_of(node)).member("source", source_of(node));
+    json_.member("module", innermost_module_path(node)).member("source", source_of(node));
     json_.member("quantized", op.quantized).member("rule", op.rule).member("why_not", op.why_not);
     write_tensors("inputs", op.inputs);
     write_tensors("outputs", op.outputs);
