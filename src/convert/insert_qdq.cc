@@ -38,6 +38,7 @@ void record_observer(Node& node, const Node& value, const Observer& observer) {
 
 // "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.
 std::string scope_of(const Node& node) {
+  if (is_scaled_weight(node)) return "";  // a weight has no scope; this one has borrowed its convolution's
   const std::string_view path = innermost_module_path(node);
   return std::string(path.substr(path.rfind('.') + 1));
 }
