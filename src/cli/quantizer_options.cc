@@ -4,12 +4,19 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "cli/known_values.h"
 #include "cli/usage.h"
 
 namespace qdq::cli {
 namespace {
+
+// Options that statistics files of earlier versions do not have; there they have their default.
+constexpr std::array<std::string_view, 5> kLaterKeys = {"weight_observer", "weight_bits", "group_size", "least_scale",
+                                                        "also"};
 
 // Calls visit(key, field) for every option.
 template <typename Options, typename Visit>
@@ -158,7 +165,9 @@ QuantizerOptions recipe_from_json(const Json& recipe, const std::string& where) 
     if (!form.contains(key))
       throw FormatError(fmt::format("{}: recipe.{}: this version of qdq knows no such option", where, key));
   QuantizerOptions options;
-  for_each_option(options, [&](const char* key, auto& field) {
+  for_each_option(options, [&](const std::string_view key, auto& field) {
+    const bool is_later = std::find(kLaterKeys.begin(), kLaterKeys.end(), key) != kLaterKeys.end();
+    if (is_later && !recipe.contains(key)) return;
     try {
       read(recipe.at(key), field);
     } catch (const Json::exception&) {

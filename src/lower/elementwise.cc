@@ -1,9 +1,8 @@
-#include <limits>
-
+#include "runtime/elementwise.h"
+#include "lower/fuse_post_ops.h"
 #include "lower/kernel_list.h"
 #include "ops/schema.h"
 #include "ops/shapes.h"
-#include "runtime/elementwise.h"
 
 namespace qdq::lower {
 namespace {
@@ -11,12 +10,19 @@ namespace {
 using runtime::BinaryOp;
 using runtime::UnaryOp;
 
-std::optional<Value> emit_unary(const Call& call, Emitter& emitter, UnaryOp op, double p0 = 0.0, double p1 = 0.0) {
+// Calls emit(input, result).
+template <typename Emit>
+std::optional<Value> emit_map(const Call& call, Emitter& emitter, Emit&& emit) {
   const Tensor& a = first_tensor(call);
   if (!is_float(a)) return std::nullopt;
   const Tensor out = emitter.allocate_result(DType::float32, a.sizes(), a);
-  emitter.emit(runtime::unary_step(emitter.name(), op, a, out, static_cast<float>(p0), static_cast<float>(p1)));
+  emitter.emit(emit(a, out));
   return Value(out);
+}
+
+std::optional<Value> emit_unary(const Call& call, Emitter& emitter, UnaryOp op) {
+  return emit_map(call, emitter,
+                  [&](const Tensor& a, const Tensor& out) { return runtime::unary_step(emitter.name(), op, a, out); });
 }
 
 template <UnaryOp op>
@@ -24,28 +30,12 @@ std::optional<Value> lower_unary(const Call& call, Emitter& emitter) {
   return emit_unary(call, emitter, op);
 }
 
-std::optional<Value> lower_hardtanh(const Call& call, Emitter& emitter) {
-  return emit_unary(call, emitter, UnaryOp::clamp, call.number("min_val"), call.number("max_val"));
-}
-
-std::optional<Value> lower_relu6(const Call& call, Emitter& emitter) {
-  return emit_unary(call, emitter, UnaryOp::clamp, 0.0, 6.0);
-}
-
-std::optional<Value> lower_clamp(const Call& call, Emitter& emitter) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const auto bound = [&](const char* name, double otherwise) {
-    return call.schema().find_arg(name) && call.has(name) ? call.number(name) : otherwise;
-  };
-  return emit_unary(call, emitter, UnaryOp::clamp, bound("min", -kInfinity), bound("max", kInfinity));
-}
-
-std::optional<Value> lower_leaky_relu(const Call& call, Emitter& emitter) {
-  return emit_unary(call, emitter, UnaryOp::leaky_relu, call.number("negative_slope"));
-}
-
-std::optional<Value> lower_gelu(const Call& call, Emitter& emitter) {
-  return emit_unary(call, emitter, call.string("approximate") == "tanh" ? UnaryOp::gelu_tanh : UnaryOp::gelu_erf);
+std::optional<Value> lower_activation(const Call& call, Emitter& emitter) {
+  const auto activation = activation_of(call);
+  if (!activation) return std::nullopt;
+  return emit_map(call, emitter, [&](const Tensor& a, const Tensor& out) {
+    return runtime::activation_step(emitter.name(), *activation, a, out);
+  });
 }
 
 std::optional<Value> lower_pow(const Call& call, Emitter& emitter) {
@@ -115,19 +105,19 @@ std::optional<Value> lower_rsub(const Call& call, Emitter& emitter) {
 }
 
 constexpr KernelRow kRows[] = {
-    {"aten.relu.default", lower_unary<UnaryOp::relu>},
-    {"aten.relu6.default", lower_relu6},
-    {"aten.hardtanh.default", lower_hardtanh},
-    {"aten.clamp.default", lower_clamp},
-    {"aten.clamp_min.default", lower_clamp},
-    {"aten.clamp_max.default", lower_clamp},
-    {"aten.leaky_relu.default", lower_leaky_relu},
-    {"aten.hardswish.default", lower_unary<UnaryOp::hardswish>},
-    {"aten.hardsigmoid.default", lower_unary<UnaryOp::hardsigmoid>},
-    {"aten.sigmoid.default", lower_unary<UnaryOp::sigmoid>},
-    {"aten.silu.default", lower_unary<UnaryOp::silu>},
-    {"aten.tanh.default", lower_unary<UnaryOp::tanh>},
-    {"aten.gelu.default", lower_gelu},
+    {"aten.relu.default", lower_activation},
+    {"aten.relu6.default", lower_activation},
+    {"aten.hardtanh.default", lower_activation},
+    {"aten.clamp.default", lower_activation},
+    {"aten.clamp_min.default", lower_activation},
+    {"aten.clamp_max.default", lower_activation},
+    {"aten.leaky_relu.default", lower_activation},
+    {"aten.hardswish.default", lower_activation},
+    {"aten.hardsigmoid.default", lower_activation},
+    {"aten.sigmoid.default", lower_activation},
+    {"aten.silu.default", lower_activation},
+    {"aten.tanh.default", lower_activation},
+    {"aten.gelu.default", lower_activation},
     {"aten.exp.default", lower_unary<UnaryOp::exp>},
     {"aten.erf.default", lower_unary<UnaryOp::erf>},
     {"aten.neg.default", lower_unary<UnaryOp::neg>},

@@ -20,7 +20,7 @@ std::vector<Tensor> Fusible::reads() const {
   return std::visit(
       [](const auto& o) {
         std::vector<Tensor> tensors = {o.src, o.weight, o.bias};
-        for (const auto& post_op : o.post_ops) tensors.push_back(post_op.operand);
+        for (const auto& post_op : o.post_ops) tensors.push_back(operand_of(post_op));
         std::erase_if(tensors, [](const Tensor& t) { return !t.defined(); });
         return tensors;
       },

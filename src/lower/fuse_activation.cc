@@ -1,15 +1,13 @@
+#include <limits>
+
 #include "lower/fuse_post_ops.h"
 #include "ops/schema.h"
 
 namespace qdq::lower {
 namespace {
 
-using runtime::PostOp;
-
-PostOp simple(PostOp::Kind kind) { return {kind, 0.0f, 0.0f, {}}; }
-
-PostOp clip(double low, double high) {
-  return {PostOp::Kind::clip, static_cast<float>(low), static_cast<float>(high), {}};
+Activation clamp(double low, double high) {
+  return {Activation::Kind::clamp, static_cast<float>(low), static_cast<float>(high)};
 }
 
 // `target` without the underscore of an in-place op: "aten.relu_.default" -> "aten.relu.default".
@@ -20,22 +18,28 @@ std::string functional_target(const std::string& target) {
 
 }  // namespace
 
-std::optional<PostOp> activation_of(const Call& call) {
+std::optional<Activation> activation_of(const Call& call) {
+  using Kind = Activation::Kind;
+  const auto plain = [](Kind kind) { return Activation{kind}; };
+  const auto bound = [&](const char* name, double otherwise) {
+    return call.schema().find_arg(name) && call.has(name) ? call.number(name) : otherwise;
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const std::string target = functional_target(call.schema().target);
-  if (target == "aten.relu.default") return simple(PostOp::Kind::relu);
-  if (target == "aten.relu6.default") return clip(0.0, 6.0);
-  if (target == "aten.hardtanh.default") return clip(call.number("min_val"), call.number("max_val"));
-  if (target == "aten.clamp.default" && call.has("min") && call.has("max"))
-    return clip(call.number("min"), call.number("max"));
+  if (target == "aten.relu.default") return plain(Kind::relu);
+  if (target == "aten.relu6.default") return clamp(0.0, 6.0);
+  if (target == "aten.hardtanh.default") return clamp(call.number("min_val"), call.number("max_val"));
+  if (target == "aten.clamp.default" || target == "aten.clamp_min.default" || target == "aten.clamp_max.default")
+    return clamp(bound("min", -kInfinity), bound("max", kInfinity));
   if (target == "aten.leaky_relu.default")
-    return PostOp{PostOp::Kind::leaky_relu, static_cast<float>(call.number("negative_slope")), 0.0f, {}};
-  if (target == "aten.hardswish.default") return simple(PostOp::Kind::hardswish);
-  if (target == "aten.hardsigmoid.default") return simple(PostOp::Kind::hardsigmoid);
-  if (target == "aten.sigmoid.default") return simple(PostOp::Kind::sigmoid);
-  if (target == "aten.silu.default") return simple(PostOp::Kind::silu);
-  if (target == "aten.tanh.default") return simple(PostOp::Kind::tanh);
+    return Activation{Kind::leaky_relu, static_cast<float>(call.number("negative_slope"))};
+  if (target == "aten.hardswish.default") return plain(Kind::hardswish);
+  if (target == "aten.hardsigmoid.default") return plain(Kind::hardsigmoid);
+  if (target == "aten.sigmoid.default") return plain(Kind::sigmoid);
+  if (target == "aten.silu.default") return plain(Kind::silu);
+  if (target == "aten.tanh.default") return plain(Kind::tanh);
   if (target == "aten.gelu.default")
-    return simple(call.string("approximate") == "tanh" ? PostOp::Kind::gelu_tanh : PostOp::Kind::gelu_erf);
+    return plain(call.string("approximate") == "tanh" ? Kind::gelu_tanh : Kind::gelu_erf);
   return std::nullopt;
 }
 

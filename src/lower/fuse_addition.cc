@@ -49,7 +49,8 @@ std::optional<Value> fuse_addition(const Call& call, Emitter& emitter) {
     // If the other summand is an open step too, it must not take on more: its value is read here.
     if (const Node* other_node = call.node().input(1 - side)) emitter.close(*other_node);
     emitter.materialise(*other);
-    step->post_ops().push_back({runtime::PostOp::Kind::add, 0.0f, 0.0f, in_order_of(step->dst(), *value, *other)});
+    step->post_ops().push_back(
+        runtime::ElementwisePostOp{runtime::ElementwisePostOp::Kind::add, in_order_of(step->dst(), *value, *other)});
     emitter.move_to_end(*producer, call.node());
     return Value(*value);
   }

@@ -16,7 +16,7 @@ std::optional<Value> fuse_addition(const Call& call, Emitter& emitter);
 std::optional<Value> fold_batch_norm(const Call& call, Emitter& emitter);
 
 // The activation that a call computes, if it is one.
-std::optional<runtime::PostOp> activation_of(const Call& call);
+std::optional<Activation> activation_of(const Call& call);
 
 // Why the value of `producer` must exist in memory although `reader` uses it: others see it.
 NoMatch why_not_private(const Node& producer, const Node& reader, const Emitter& emitter);

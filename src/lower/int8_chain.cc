@@ -12,30 +12,12 @@ namespace {
 constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
 constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
-std::optional<integer::Bounds> clamp_of(const Call& call) {
-  const auto activation = activation_of(call);
-  if (!activation) return std::nullopt;
-  if (activation->kind == runtime::PostOp::Kind::relu)
-    return integer::Bounds{0.0, std::numeric_limits<double>::infinity()};
-  if (activation->kind == runtime::PostOp::Kind::clip)
-    return integer::Bounds{static_cast<double>(activation->alpha), static_cast<double>(activation->beta)};
+// The bounds of an activation that only clamps.
+std::optional<integer::Bounds> bounds_of(const Activation& activation) {
+  if (activation.kind == Activation::Kind::relu) return integer::Bounds{0.0, std::numeric_limits<double>::infinity()};
+  if (activation.kind == Activation::Kind::clamp)
+    return integer::Bounds{static_cast<double>(activation.alpha), static_cast<double>(activation.beta)};
   return std::nullopt;
-}
-
-// Functions that the engine computes before it rounds.
-std::optional<Activation> function_of(runtime::PostOp::Kind kind) {
-  using Kind = runtime::PostOp::Kind;
-  switch (kind) {
-    case Kind::leaky_relu: return Activation::leaky_relu;
-    case Kind::hardswish: return Activation::hardswish;
-    case Kind::hardsigmoid: return Activation::hardsigmoid;
-    case Kind::sigmoid: return Activation::sigmoid;
-    case Kind::silu: return Activation::silu;
-    case Kind::tanh: return Activation::tanh;
-    case Kind::gelu_erf: return Activation::gelu_erf;
-    case Kind::gelu_tanh: return Activation::gelu_tanh;
-    default: return std::nullopt;
-  }
 }
 
 bool have_same_sizes(const Node& a, const Node& b) {
@@ -116,15 +98,14 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, C
       const auto call = literals_of(user);
       if (!call || user.input(0) != node) return std::nullopt;
       const auto activation = activation_of(*call);
-      if (const auto bounds = clamp_of(*call)) {
+      if (const auto bounds = activation ? bounds_of(*activation) : std::nullopt) {
         if (chain.activation) return std::nullopt;
         chain.bounds = {std::clamp(chain.bounds.low, bounds->low, bounds->high),
                         std::clamp(chain.bounds.high, bounds->low, bounds->high)};
         clamped = true;
-      } else if (const auto function = activation ? function_of(activation->kind) : std::nullopt) {
+      } else if (activation) {
         if (!wants.activation || chain.residual || clamped || chain.activation) return std::nullopt;
-        chain.activation = function;
-        chain.slope = activation->alpha;
+        chain.activation = activation;
       } else if (is_move(user)) {
         chain.moves.push_back(&user);
       } else if (!user.is("aten.dropout.default") || call->boolean("train")) {

@@ -20,7 +20,6 @@ struct Int8Chain {
   DType dtype = DType::uint8;
   integer::Bounds bounds;                // of the activations that clamp
   std::optional<Activation> activation;  // one that does not
-  float slope = 0.0f;                    // of leaky_relu
   const Node* residual = nullptr;        // the dequantize node that is added
   integer::Grid residual_grid;
   std::vector<const Node*> moves;    // in their order

@@ -53,9 +53,9 @@ std::optional<runtime::int8::ChannelRescale> rescale_of(const integer::Grid& inp
 std::optional<runtime::int8::ActivationRescale> activation_of(const std::optional<Int8Chain>& chain) {
   if (!chain || !chain->activation) return std::nullopt;
   const integer::Grid& grid = chain->grid;
-  return runtime::int8::ActivationRescale{*chain->activation,           chain->slope,
-                                          inverse_scale(grid.scale),    static_cast<float>(grid.zero_point),
-                                          static_cast<float>(grid.low), static_cast<float>(grid.high)};
+  return runtime::int8::ActivationRescale{*chain->activation, inverse_scale(grid.scale),
+                                          static_cast<float>(grid.zero_point), static_cast<float>(grid.low),
+                                          static_cast<float>(grid.high)};
 }
 
 }  // namespace

@@ -64,16 +64,19 @@ double channel_scale(const Weight& weight, std::int64_t channel) {
   return static_cast<double>(scales.data<float>()[scales.numel() == 1 ? 0 : channel]);
 }
 
-float activated(Activation activation, float x, float slope) {
-  switch (activation) {
-    case Activation::leaky_relu: return elementary::leaky_relu(x, slope);
-    case Activation::hardswish: return elementary::hardswish(x);
-    case Activation::hardsigmoid: return elementary::hardsigmoid(x);
-    case Activation::sigmoid: return elementary::sigmoid_approx(x);
-    case Activation::silu: return elementary::silu(x);
-    case Activation::tanh: return elementary::tanh_approx(x);
-    case Activation::gelu_erf: return elementary::gelu_from(kGeluErf, x);
-    case Activation::gelu_tanh: return elementary::gelu_from(kGeluTanh, x);
+float activated(const Activation& activation, float x) {
+  using Kind = Activation::Kind;
+  switch (activation.kind) {
+    case Kind::relu: return elementary::relu(x);
+    case Kind::clamp: return elementary::clamp(x, activation.alpha, activation.beta);
+    case Kind::leaky_relu: return elementary::leaky_relu(x, activation.alpha);
+    case Kind::hardswish: return elementary::hardswish(x);
+    case Kind::hardsigmoid: return elementary::hardsigmoid(x);
+    case Kind::sigmoid: return elementary::sigmoid_approx(x);
+    case Kind::silu: return elementary::silu(x);
+    case Kind::tanh: return elementary::tanh_approx(x);
+    case Kind::gelu_erf: return elementary::gelu_from(kGeluErf, x);
+    case Kind::gelu_tanh: return elementary::gelu_from(kGeluTanh, x);
   }
   throw InternalError("an activation without a formula");
 }
@@ -97,7 +100,7 @@ class Writer {
     }
     if (result_.activation) {
       const float value = rescale(sum, static_cast<float>(input_scale_ * weight_scale), static_cast<float>(bias));
-      write_byte(index, activated_byte(activated(*result_.activation, value, result_.slope), result_.grid));
+      write_byte(index, activated_byte(activated(*result_.activation, value), result_.grid));
       return;
     }
     const float multiplier = product_multiplier(input_scale_, weight_scale, result_.grid);

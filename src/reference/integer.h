@@ -27,7 +27,6 @@ struct Result {
   Grid grid;
   Bounds bounds;                              // of the activation in between
   std::optional<Activation> activation = {};  // one that does not clamp: then there are no bounds and no residual
-  float slope = 0.0f;                         // of leaky_relu
 };
 
 // `out_sizes` are those of conv_output_sizes; bias: [O] float32 or undefined; residual: of the result's sizes.

@@ -79,10 +79,16 @@ Step map_step(std::string name, std::string kind, const Tensor& a, const Tensor&
 
 }  // namespace
 
-Step unary_step(std::string name, UnaryOp op, const Tensor& a, const Tensor& out, float p0, float p1) {
+Step activation_step(std::string name, const Activation& activation, const Tensor& a, const Tensor& out) {
+  auto* const activate = kernels().activate;
+  return map_step<float, float>(std::move(name), "unary", a, out,
+                                [=](float* t, const float* f, std::int64_t n) { activate(activation, t, f, n); });
+}
+
+Step unary_step(std::string name, UnaryOp op, const Tensor& a, const Tensor& out) {
   auto* const unary = kernels().unary;
   return map_step<float, float>(std::move(name), "unary", a, out,
-                                [=](float* t, const float* f, std::int64_t n) { unary(op, t, f, n, p0, p1); });
+                                [=](float* t, const float* f, std::int64_t n) { unary(op, t, f, n); });
 }
 
 Step binary_step(std::string name, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out, float alpha) {

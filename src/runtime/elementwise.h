@@ -8,7 +8,8 @@
 // float32 unless said otherwise. An operand may be `out` itself.
 namespace qdq::runtime {
 
-Step unary_step(std::string name, UnaryOp op, const Tensor& a, const Tensor& out, float p0 = 0.0f, float p1 = 0.0f);
+Step activation_step(std::string name, const Activation& activation, const Tensor& a, const Tensor& out);
+Step unary_step(std::string name, UnaryOp op, const Tensor& a, const Tensor& out);
 Step binary_step(std::string name, BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& out,
                  float alpha = 1.0f);
 Step copy_step(std::string name, const Tensor& from, const Tensor& to);  // any dtypes

@@ -1,28 +1,25 @@
 #pragma once
+#include <variant>
+
 #include "qdq/tensor.h"
+#include "tensor/activation.h"
 
 namespace qdq::runtime {
 
-// Work done on a convolution's or matmul's results before they are stored.
-struct PostOp {
-  enum class Kind : std::uint8_t {
-    relu,
-    clip,
-    leaky_relu,
-    hardswish,
-    hardsigmoid,
-    sigmoid,
-    silu,
-    tanh,
-    gelu_erf,
-    gelu_tanh,
-    add,
-    mul,  // with `operand`, of the result's sizes
-  };
-  Kind kind = Kind::relu;
-  float alpha = 0.0f;  // clip: lower bound; leaky_relu: slope
-  float beta = 0.0f;   // clip: upper bound
+// Adds a tensor, or multiplies by one, of the result's sizes and strides.
+struct ElementwisePostOp {
+  enum class Kind : std::uint8_t { add, mul };
+  Kind kind = Kind::add;
   Tensor operand;
 };
+
+// Work done on a convolution's or matmul's results before they are stored.
+using PostOp = std::variant<Activation, ElementwisePostOp>;
+
+// The tensor that the work reads, or an undefined one.
+inline Tensor operand_of(const PostOp& post_op) {
+  const auto* elementwise = std::get_if<ElementwisePostOp>(&post_op);
+  return elementwise ? elementwise->operand : Tensor();
+}
 
 }  // namespace qdq::runtime

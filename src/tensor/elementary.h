@@ -90,13 +90,16 @@ QDQ_INLINE float tanh_approx(float x) {
 }
 
 // The activations, in PyTorch's formulas.
-QDQ_INLINE float leaky_relu(float x, float slope) { return x > 0.0f ? x : x * slope; }
-QDQ_INLINE float clamp_to_six(float x) {
-  x = x < 0.0f ? 0.0f : x;
-  return x > 6.0f ? 6.0f : x;
+// These keep NaN.
+QDQ_INLINE float relu(float x) { return x < 0.0f ? 0.0f : x; }
+QDQ_INLINE float clamp(float x, float low, float high) {
+  x = x < low ? low : x;
+  return x > high ? high : x;
 }
-QDQ_INLINE float hardswish(float x) { return x * clamp_to_six(x + 3.0f) / 6.0f; }
-QDQ_INLINE float hardsigmoid(float x) { return clamp_to_six(x + 3.0f) / 6.0f; }
+
+QDQ_INLINE float leaky_relu(float x, float slope) { return x > 0.0f ? x : x * slope; }
+QDQ_INLINE float hardswish(float x) { return x * clamp(x + 3.0f, 0.0f, 6.0f) / 6.0f; }
+QDQ_INLINE float hardsigmoid(float x) { return clamp(x + 3.0f, 0.0f, 6.0f) / 6.0f; }
 QDQ_INLINE float silu(float x) { return x / (1.0f + exp_approx(-x)); }
 QDQ_INLINE float gelu_erf(float x) { return x * 0.5f * (1.0f + erf_approx(x * 0.70710678f)); }
 QDQ_INLINE float gelu_tanh(float x) {

@@ -1,19 +1,11 @@
 #pragma once
 #include <cstdint>
 
+#include "tensor/activation.h"
+
 namespace qdq::runtime {
 
 enum class UnaryOp : std::uint8_t {
-  relu,
-  clamp,
-  leaky_relu,
-  hardswish,
-  hardsigmoid,
-  sigmoid,
-  silu,
-  tanh,
-  gelu_erf,
-  gelu_tanh,
   exp,
   erf,
   neg,
@@ -30,8 +22,8 @@ enum class BinaryOp : std::uint8_t { add, sub, mul, div, maximum, minimum };
 // no alignment; `n` counts elements. An output may be one of the inputs, not overlap one in part.
 struct Kernels {
   const char* isa;
-  // clamp: p0 = min, p1 = max. leaky_relu: p0 = slope. Others ignore them.
-  void (*unary)(UnaryOp op, float* out, const float* a, std::int64_t n, float p0, float p1);
+  void (*activate)(const Activation& activation, float* out, const float* a, std::int64_t n);
+  void (*unary)(UnaryOp op, float* out, const float* a, std::int64_t n);
   // a_step and b_step are 0 (one value for all) or 1. out = a op (alpha * b); alpha is used by add and sub.
   void (*binary)(BinaryOp op, float* out, const float* a, std::int64_t a_step, const float* b, std::int64_t b_step,
                  std::int64_t n, float alpha);

@@ -124,24 +124,25 @@ void scale_shift(float* out, const float* a, const float* scale, const float* sh
   }                                 \
   return
 
-void unary(UnaryOp op, float* out, const float* a, int64_t n, float p0, float p1) {
+void activate(const Activation& activation, float* out, const float* a, int64_t n) {
+  using Kind = Activation::Kind;
+  const float alpha = activation.alpha, beta = activation.beta;
+  switch (activation.kind) {
+    case Kind::relu: QDQ_LOOP(relu(x));
+    case Kind::clamp: QDQ_LOOP(clamp(x, alpha, beta));
+    case Kind::leaky_relu: QDQ_LOOP(leaky_relu(x, alpha));
+    case Kind::hardswish: QDQ_LOOP(hardswish(x));
+    case Kind::hardsigmoid: QDQ_LOOP(hardsigmoid(x));
+    case Kind::sigmoid: QDQ_LOOP(sigmoid_approx(x));
+    case Kind::silu: QDQ_LOOP(silu(x));
+    case Kind::tanh: QDQ_LOOP(tanh_approx(x));
+    case Kind::gelu_erf: QDQ_LOOP(gelu_erf(x));
+    case Kind::gelu_tanh: QDQ_LOOP(gelu_tanh(x));
+  }
+}
+
+void unary(UnaryOp op, float* out, const float* a, int64_t n) {
   switch (op) {
-    case UnaryOp::relu: QDQ_LOOP(x < 0.0f ? 0.0f : x);
-    case UnaryOp::clamp: {
-      for (int64_t i = 0; i < n; ++i) {
-        const float low = a[i] < p0 ? p0 : a[i];
-        out[i] = low > p1 ? p1 : low;
-      }
-      return;
-    }
-    case UnaryOp::leaky_relu: QDQ_LOOP(leaky_relu(x, p0));
-    case UnaryOp::hardswish: QDQ_LOOP(hardswish(x));
-    case UnaryOp::hardsigmoid: QDQ_LOOP(hardsigmoid(x));
-    case UnaryOp::sigmoid: QDQ_LOOP(sigmoid_approx(x));
-    case UnaryOp::silu: QDQ_LOOP(silu(x));
-    case UnaryOp::tanh: QDQ_LOOP(tanh_approx(x));
-    case UnaryOp::gelu_erf: QDQ_LOOP(gelu_erf(x));
-    case UnaryOp::gelu_tanh: QDQ_LOOP(gelu_tanh(x));
     case UnaryOp::exp: QDQ_LOOP(exp_approx(x));
     case UnaryOp::erf: QDQ_LOOP(erf_approx(x));
     case UnaryOp::neg: QDQ_LOOP(-x);
@@ -286,8 +287,9 @@ float dot_groups(const float* x, const int8_t* a, const float* scale, const floa
 }  // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {QDQ_STRING(QDQ_ISA), unary,         binary,        softmax,           log_softmax,
-                          layer_norm,          sum,           scale_shift,   depthwise,         quantize_u8,
-                          quantize_i8,         dequantize_u8, dequantize_i8, dequantize_groups, dot_groups};
+const Kernels kKernels = {QDQ_STRING(QDQ_ISA), activate,    unary,         binary,        softmax,
+                          log_softmax,         layer_norm,  sum,           scale_shift,   depthwise,
+                          quantize_u8,         quantize_i8, dequantize_u8, dequantize_i8, dequantize_groups,
+                          dot_groups};
 
 }  // namespace qdq::runtime::QDQ_ISA

@@ -29,27 +29,37 @@ dnnl::memory::desc any_layout(dnnl::memory::dims dims) {
   return {std::move(dims), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
 }
 
-dnnl::primitive_attr attributes_with(const std::vector<PostOp>& post_ops) {
-  dnnl::post_ops list;
+namespace {
+
+void append(dnnl::post_ops& list, const Activation& activation) {
+  using Kind = Activation::Kind;
   const auto eltwise = [&](dnnl::algorithm algorithm, float alpha = 0.0f, float beta = 0.0f) {
     list.append_eltwise(algorithm, alpha, beta);
   };
-  for (const PostOp& op : post_ops) {
-    switch (op.kind) {
-      case PostOp::Kind::relu: eltwise(dnnl::algorithm::eltwise_relu); break;
-      case PostOp::Kind::clip: eltwise(dnnl::algorithm::eltwise_clip, op.alpha, op.beta); break;
-      case PostOp::Kind::leaky_relu: eltwise(dnnl::algorithm::eltwise_relu, op.alpha); break;
-      case PostOp::Kind::hardswish: eltwise(dnnl::algorithm::eltwise_hardswish, 1.0f / 6.0f, 0.5f); break;
-      case PostOp::Kind::hardsigmoid: eltwise(dnnl::algorithm::eltwise_hardsigmoid, 1.0f / 6.0f, 0.5f); break;
-      case PostOp::Kind::sigmoid: eltwise(dnnl::algorithm::eltwise_logistic); break;
-      case PostOp::Kind::silu: eltwise(dnnl::algorithm::eltwise_swish, 1.0f); break;
-      case PostOp::Kind::tanh: eltwise(dnnl::algorithm::eltwise_tanh); break;
-      case PostOp::Kind::gelu_erf: eltwise(dnnl::algorithm::eltwise_gelu_erf); break;
-      case PostOp::Kind::gelu_tanh: eltwise(dnnl::algorithm::eltwise_gelu_tanh); break;
-      case PostOp::Kind::add: list.append_binary(dnnl::algorithm::binary_add, describe(op.operand)); break;
-      case PostOp::Kind::mul: list.append_binary(dnnl::algorithm::binary_mul, describe(op.operand)); break;
-    }
+  switch (activation.kind) {
+    case Kind::relu: return eltwise(dnnl::algorithm::eltwise_relu);
+    case Kind::clamp: return eltwise(dnnl::algorithm::eltwise_clip, activation.alpha, activation.beta);
+    case Kind::leaky_relu: return eltwise(dnnl::algorithm::eltwise_relu, activation.alpha);
+    case Kind::hardswish: return eltwise(dnnl::algorithm::eltwise_hardswish, 1.0f / 6.0f, 0.5f);
+    case Kind::hardsigmoid: return eltwise(dnnl::algorithm::eltwise_hardsigmoid, 1.0f / 6.0f, 0.5f);
+    case Kind::sigmoid: return eltwise(dnnl::algorithm::eltwise_logistic);
+    case Kind::silu: return eltwise(dnnl::algorithm::eltwise_swish, 1.0f);
+    case Kind::tanh: return eltwise(dnnl::algorithm::eltwise_tanh);
+    case Kind::gelu_erf: return eltwise(dnnl::algorithm::eltwise_gelu_erf);
+    case Kind::gelu_tanh: return eltwise(dnnl::algorithm::eltwise_gelu_tanh);
   }
+}
+
+void append(dnnl::post_ops& list, const ElementwisePostOp& op) {
+  const bool adds = op.kind == ElementwisePostOp::Kind::add;
+  list.append_binary(adds ? dnnl::algorithm::binary_add : dnnl::algorithm::binary_mul, describe(op.operand));
+}
+
+}  // namespace
+
+dnnl::primitive_attr attributes_with(const std::vector<PostOp>& post_ops) {
+  dnnl::post_ops list;
+  for (const PostOp& post_op : post_ops) std::visit([&](const auto& op) { append(list, op); }, post_op);
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(list);
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -87,8 +97,7 @@ void add_weights(PrimitiveStep& step, int id, const Tensor& source, const dnnl::
 
 void add_post_op_operands(PrimitiveStep& step, const std::vector<PostOp>& post_ops) {
   for (std::size_t i = 0; i < post_ops.size(); ++i)
-    if (post_ops[i].operand.defined()) {
-      const Tensor& operand = post_ops[i].operand;
+    if (const Tensor operand = operand_of(post_ops[i]); operand.defined()) {
       step.reads.push_back(
           {DNNL_ARG_ATTR_MULTIPLE_POST_OP(static_cast<int>(i)) | DNNL_ARG_SRC_1, describe(operand), operand});
     }

@@ -26,6 +26,13 @@ TEST(Recipe, ReadsBackWhatItWrote) {
   EXPECT_NE(recipe, recipe_json({}));
 }
 
+TEST(Recipe, OptionsThatAnEarlierVersionDidNotHaveHaveTheirDefault) {
+  const Json now = recipe_json({});
+  Json earlier = now;
+  for (const char* key : {"weight_observer", "weight_bits", "group_size", "least_scale", "also"}) earlier.erase(key);
+  EXPECT_EQ(recipe_json(recipe_from_json(earlier, "")), now);
+}
+
 TEST(Recipe, NamesTheFileAndTheKeyThatIsWrong) {
   Json recipe = recipe_json({});
   recipe["rounding"] = "up";

@@ -154,7 +154,7 @@ TEST_P(Int8Lowering, GeluIsPartOfTheLinearLayerInFrontOfIt) {
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "unary"), 0);
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "quantize"), 1);  // the input's
   integer::Result activated = result(kOut);
-  activated.activation = Activation::gelu_erf;
+  activated.activation = Activation{Activation::Kind::gelu_erf};
   EXPECT_TRUE(bit_equal(run(input), integer::linear(quantized(input, kIn), w.value, w.bias, activated)));
   expect_one_step(input);
 }
@@ -169,7 +169,7 @@ TEST_P(Int8Lowering, HardswishIsPartOfADepthwiseConvolution) {
   const Kinds kinds = step_kinds(t.program, {input});
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "unary"), 0);
   integer::Result activated = result(kOut);
-  activated.activation = Activation::hardswish;
+  activated.activation = Activation{Activation::Kind::hardswish};
   ConvParams params = kConv;
   params.groups = 8;
   EXPECT_TRUE(

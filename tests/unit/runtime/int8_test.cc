@@ -127,8 +127,8 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   // Results from a narrow to a wide share of the bytes.
   result.grid = random.grid(random.real(0.003, 0.3));
   if (result.dtype == DType::uint8 && random.between(0, 2) == 0) {
-    result.activation = static_cast<Activation>(random.between(0, static_cast<std::int64_t>(Activation::gelu_tanh)));
-    result.slope = 0.1f;
+    const auto kind = random.between(0, static_cast<std::int64_t>(Activation::Kind::gelu_tanh));
+    result.activation = Activation{static_cast<Activation::Kind>(kind), 0.1f, 0.7f};
   }
   if (!result.activation && random.between(0, 1))
     result.bounds = {0.0, random.between(0, 1) ? 6.0 : std::numeric_limits<double>::infinity()};
@@ -160,11 +160,8 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   }
   const bool to_float = result.dtype == DType::float32 || result.activation;
   if (result.activation)
-    convolution.activation = {*result.activation,
-                              result.slope,
-                              inverse_scale(result.grid.scale),
-                              static_cast<float>(result.grid.zero_point),
-                              static_cast<float>(result.grid.low),
+    convolution.activation = {*result.activation, inverse_scale(result.grid.scale),
+                              static_cast<float>(result.grid.zero_point), static_cast<float>(result.grid.low),
                               static_cast<float>(result.grid.high)};
   rescale.low = to_float ? static_cast<float>(result.bounds.low) : integer::low_level(result.bounds, result.grid);
   rescale.high = to_float ? static_cast<float>(result.bounds.high) : integer::high_level(result.bounds, result.grid);

@@ -38,15 +38,18 @@ void gelu(std::uint8_t* out, std::int64_t out_stride, const float* values, std::
 void activate(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride,
               std::int64_t rows, std::int64_t columns, const ActivationRescale& p) {
   using namespace elementary;
-  switch (p.activation) {
-    case Activation::leaky_relu: QDQ_ACTIVATE(leaky_relu(x, p.slope));
-    case Activation::hardswish: QDQ_ACTIVATE(hardswish(x));
-    case Activation::hardsigmoid: QDQ_ACTIVATE(hardsigmoid(x));
-    case Activation::sigmoid: QDQ_ACTIVATE(sigmoid_approx(x));
-    case Activation::silu: QDQ_ACTIVATE(silu(x));
-    case Activation::tanh: QDQ_ACTIVATE(tanh_approx(x));
-    case Activation::gelu_erf: return gelu(out, out_stride, values, value_stride, rows, columns, p, kGeluErf);
-    case Activation::gelu_tanh: return gelu(out, out_stride, values, value_stride, rows, columns, p, kGeluTanh);
+  using Kind = Activation::Kind;
+  switch (p.activation.kind) {
+    case Kind::relu: QDQ_ACTIVATE(relu(x));
+    case Kind::clamp: QDQ_ACTIVATE(elementary::clamp(x, p.activation.alpha, p.activation.beta));
+    case Kind::leaky_relu: QDQ_ACTIVATE(leaky_relu(x, p.activation.alpha));
+    case Kind::hardswish: QDQ_ACTIVATE(hardswish(x));
+    case Kind::hardsigmoid: QDQ_ACTIVATE(hardsigmoid(x));
+    case Kind::sigmoid: QDQ_ACTIVATE(sigmoid_approx(x));
+    case Kind::silu: QDQ_ACTIVATE(silu(x));
+    case Kind::tanh: QDQ_ACTIVATE(tanh_approx(x));
+    case Kind::gelu_erf: return gelu(out, out_stride, values, value_stride, rows, columns, p, kGeluErf);
+    case Kind::gelu_tanh: return gelu(out, out_stride, values, value_stride, rows, columns, p, kGeluTanh);
   }
 }
 

@@ -76,7 +76,6 @@ struct Addition {
 //     round_half_even(clamp(a * inverse_scale, low - zero_point, high - zero_point)) + zero_point
 struct ActivationRescale {
   Activation activation;
-  float slope;  // of leaky_relu
   float inverse_scale;
   float zero_point;
   float low;
