@@ -40,6 +40,37 @@ bool take_residual(const Node& add, const Node& summand, const AliasAnalysis& al
   return true;
 }
 
+// The only user of `node`, if the node's value may stay unwritten.
+const Node* sole_reader(const Node& node, const Shared& shared) {
+  return node.num_users() == 1 && !shared.kept.contains(node.name()) ? node.users()[0] : nullptr;
+}
+
+// Clamps behind the chain's quantize whose result returns to the same grid only narrow its levels, as quantization is monotonic:
+//
+//     quantize -> dequantize -> hardtanh -> quantize      all with the same parameters
+void take_clamps(Int8Chain& chain, const Shared& shared) {
+  const LiteralGrid grid{chain.grid, chain.dtype};
+  const auto stands_on_grid = [&](const Node& node, std::string_view target) {
+    const auto found = literal_grid(node, target);
+    return found && found->grid == grid.grid && found->dtype == grid.dtype;
+  };
+  for (;;) {
+    const Node* dequantize = sole_reader(*chain.quantize, shared);
+    if (!dequantize || !stands_on_grid(*dequantize, kDequantize)) return;
+    const Node* clamp = sole_reader(*dequantize, shared);
+    const auto call = clamp ? literals_of(*clamp) : std::nullopt;
+    const auto bounds = call && clamp->input(0) == dequantize ? clamp_of(*call) : std::nullopt;
+    const Node* quantize = bounds ? sole_reader(*clamp, shared) : nullptr;
+    if (!quantize || !stands_on_grid(*quantize, kQuantize) || shared.aliases.is_mutated(*quantize)) return;
+    const auto low = static_cast<std::int32_t>(integer::low_level(*bounds, chain.grid));
+    const auto high = static_cast<std::int32_t>(integer::high_level(*bounds, chain.grid));
+    chain.grid.low = low;
+    chain.grid.high = high;
+    chain.between.insert(chain.between.end(), {chain.quantize, dequantize, clamp});
+    chain.quantize = quantize;
+  }
+}
+
 }  // namespace
 
 bool is_move(const Node& node) {
@@ -89,6 +120,7 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, C
       chain.quantize = &user;
       chain.grid = grid->grid;
       chain.dtype = grid->dtype;
+      take_clamps(chain, shared);
       return chain;
     }
     if (user.is("aten.add.Tensor") || user.is("aten.add_.Tensor")) {

@@ -13,17 +13,19 @@ namespace qdq::lower {
 //     op -> [relu | relu6 | hardtanh | clamp | dropout]... -> [add(dequantize) -> relu...] -> quantize
 //     op -> gelu | silu | hardswish | ... -> quantize
 //
+// and behind the quantize, with its parameters again, [dequantize -> relu | hardtanh | ... -> quantize]...
+//
 // Views, transposes and copies may lie anywhere behind the addition: they move the bytes instead.
 struct Int8Chain {
   const Node* quantize = nullptr;
-  integer::Grid grid;
+  integer::Grid grid;  // its levels narrowed by clamps behind the first quantize
   DType dtype = DType::uint8;
   integer::Bounds bounds;                // of the activations that clamp
   std::optional<Activation> activation;  // one that does not
   const Node* residual = nullptr;        // the dequantize node that is added
   integer::Grid residual_grid;
   std::vector<const Node*> moves;    // in their order
-  std::vector<const Node*> between;  // all nodes before the quantize, the op's included
+  std::vector<const Node*> between;  // all nodes before the last quantize, the op's included
 };
 
 // What an op can take along.

@@ -73,6 +73,11 @@ class Int8Lowering : public ::testing::TestWithParam<DType> {
     p.output({&p.g.call_function("quantized_decomposed.quantize_per_tensor.default", arguments(x, s))});
     return {make_reference_executor(p.program)->run({input})[0], grid(s)};
   }
+  // Steps on bytes between an input that is quantized and `outputs` of the parameter's dtype, which int8 shifts at both edges.
+  std::int64_t steps_between(const Tensor& input, std::int64_t outputs) {
+    const std::vector<std::string> kinds = step_kinds(t.program, {input});
+    return std::count(kinds.begin(), kinds.end(), "int8") - (GetParam() == DType::int8 ? 1 + outputs : 0);
+  }
   Tensor run(const Tensor& input) { return make_fast_executor(t.program, 1)->run({input})[0]; }
 
   // The last quantize of the float graph is at most a step away.
@@ -108,6 +113,42 @@ TEST_P(Int8Lowering, ConvolutionAndReluAreOneStepWithTheReferencesBits) {
   const Tensor wanted = integer::convolution(quantized(input, kIn), w.value, w.bias, kConv, {2, 12, 7, 5},
                                              result(kOut, {0.0, std::numeric_limits<double>::infinity()}));
   EXPECT_TRUE(bit_equal(run(input), wanted));
+  expect_one_step(input);
+}
+
+// The XNNPACK quantizer observes a convolution before its ReLU6 and lets both share a grid.
+TEST_P(Int8Lowering, ClampsThatReturnToTheGridOfTheirInputNarrowItsLevels) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({12, 8, 3, 3}, 1);
+  Node& clamped = t.g.call_function("aten.hardtanh_.default", {through(conv(through(x, kIn), w), kOut), -1.0, 2.0});
+  Node& relu = t.g.call_function("aten.relu.default", {through(clamped, kOut)});
+  t.output({&quantize(relu, kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  step_kinds(t.program, {input}, &notes);
+  EXPECT_TRUE(notes.empty());
+  EXPECT_EQ(steps_between(input, 1), 1);
+  const Tensor wanted =
+      integer::convolution(quantized(input, kIn), w.value, w.bias, kConv, {2, 12, 7, 5}, result(kOut, {0.0, 2.0}));
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, ClampsToAnotherGridStaySteps) {
+  Node& x = t.input("x", kSizes);
+  Node& before = through(conv(through(x, kIn), weight({12, 8, 3, 3}, 1)), kOut);
+  t.output({&quantize(t.g.call_function("aten.relu.default", {before}), kIn)});
+  const Tensor input = random_tensor(kSizes, 5);
+  EXPECT_EQ(steps_between(input, 1), 2);
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, ClampsOfValuesWithOtherReadersStaySteps) {
+  Node& x = t.input("x", kSizes);
+  Node& before = through(conv(through(x, kIn), weight({12, 8, 3, 3}, 1)), kOut);
+  t.output({&quantize(t.g.call_function("aten.relu.default", {before}), kOut), &before});
+  const Tensor input = random_tensor(kSizes, 5);
+  EXPECT_EQ(steps_between(input, 2), 2);
   expect_one_step(input);
 }
 
