@@ -33,6 +33,7 @@ namespace {
 template <typename Algorithm>
 AccuracyReport improve(Prepared& prepared, const nb::iterable& batches, Algorithm&& algorithm) {
   const CalibrationBatches data = batches_of(batches);
+  const Prepared::InUse in_use(prepared);
   PreparedProgram& program = prepared.get();
   const nb::gil_scoped_release nogil;
   return algorithm(program, data);
@@ -59,7 +60,7 @@ void bind_presets(nb::module_& m) {
       [](const Program& program, Quantizer& quantizer, std::string_view preset, const nb::iterable& batches) {
         const AccuracyOptions options = options_of(preset);
         const CalibrationBatches data = batches_of(batches);
-        Program copy = program.clone();
+        Program copy = clone_with_annotations(program);
         const nb::gil_scoped_release nogil;
         improve_before_prepare(copy, quantizer, options, data);
         PreparedProgram prepared = prepare(std::move(copy), quantizer);
@@ -72,6 +73,7 @@ void bind_presets(nb::module_& m) {
       [](Prepared& prepared, std::string_view preset, const nb::iterable& batches) {
         const AccuracyOptions options = options_of(preset);
         const CalibrationBatches data = batches_of(batches);
+        const Prepared::InUse in_use(prepared);
         PreparedProgram& program = prepared.get();
         const nb::gil_scoped_release nogil;
         improve_before_convert(program, options, data);

@@ -51,6 +51,29 @@ inline std::vector<std::shared_ptr<Node>> shared(const std::vector<Node*>& nodes
   return result;
 }
 
+// A copy whose annotations name the nodes of the copy. Graphs share theirs with their copies.
+Program clone_with_annotations(const Program& program);
+// What `program` holds; it is empty afterwards.
+inline Program taken(Program& program) { return std::exchange(program, Program()); }
+
+// An annotation as Python holds it: with the graph whose nodes it names.
+class HeldAnnotation {
+ public:
+  HeldAnnotation() : annotation_(std::make_shared<QuantizationAnnotation>()) {}
+  HeldAnnotation(std::shared_ptr<QuantizationAnnotation> annotation, std::shared_ptr<Graph> graph)
+      : annotation_(std::move(annotation)), graph_(std::move(graph)) {}
+
+  const std::shared_ptr<QuantizationAnnotation>& get() const { return annotation_; }
+  QuantizationAnnotation* operator->() const { return annotation_.get(); }
+  const std::shared_ptr<Graph>& graph() const { return graph_; }
+  // Says that nodes of `graph` are named. Throws InvalidArgumentError when others are already.
+  void name_nodes_of(const std::shared_ptr<Graph>& graph);
+
+ private:
+  std::shared_ptr<QuantizationAnnotation> annotation_;
+  std::shared_ptr<Graph> graph_;  // null until a node is named
+};
+
 // The tensor of a qdq.Tensor, or a view of the memory of anything that speaks DLPack or the buffer protocol; the Python
 // object lives as long as the view. Throws TypeError for other objects.
 Tensor tensor_from_python(nb::handle source);

@@ -1,4 +1,6 @@
 // Running programs.
+#include <mutex>
+
 #include "bindings.h"
 
 namespace qdq::python {
@@ -25,18 +27,51 @@ ExecutorOptions executor_options(std::string_view executor, int threads) {
   return options;
 }
 
+namespace {
+
+// Runs take turns: what an executor keeps is that of the latest one.
+class LockedExecutor {
+ public:
+  LockedExecutor(Program program, const ExecutorOptions& options)
+      : program_(std::move(program)), executor_(make_executor(program_, options)) {}
+
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs) {
+    const std::lock_guard lock(mutex_);
+    return executor_->run(inputs);
+  }
+  void keep_values(std::vector<std::string> nodes) {
+    const std::lock_guard lock(mutex_);
+    executor_->keep_values(std::move(nodes));
+  }
+  std::optional<Tensor> kept_value(const std::string& node) {
+    const std::lock_guard lock(mutex_);
+    const Tensor* value = executor_->kept_value(node);
+    return value ? std::optional(*value) : std::nullopt;
+  }
+
+ private:
+  Program program_;
+  std::unique_ptr<Executor> executor_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
 void bind_executor(nb::module_& m) {
-  nb::class_<Executor>(m, "Session", R"(A program ready to run: kernels chosen, memory planned.
+  nb::class_<Session>(m, "Session", R"(A program ready to run, from any number of threads at the same time.
 
 Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'simulated' computes quantized ops in float
-between dequantize and quantize, as torch does, 'reference' is the readable interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.)")
-      .def(nb::new_([](const Program& program, std::string_view executor, int threads) -> std::shared_ptr<Executor> {
-             return make_executor(program, executor_options(executor, threads));
-           }),
-           "program"_a, "executor"_a = "fast", "threads"_a = 0, nb::keep_alive<0, 2>())  // 1 is the class
+between dequantize and quantize, as torch does, 'reference' is the readable interpreter. threads: of each run; 0 uses all
+cores. The session has the program as it is now: later changes do not reach it.)")
+      .def(
+          "__init__",
+          [](Session* self, const Program& program, std::string_view executor, int threads) {
+            new (self) Session(program.clone(), executor_options(executor, threads));
+          },
+          "program"_a, "executor"_a = "fast", "threads"_a = 0)
       .def(
           "run",
-          [](Executor& self, const std::vector<ArrayLike>& inputs) {
+          [](const Session& self, const std::vector<ArrayLike>& inputs) {
             const std::vector<Tensor> tensors = tensors_of(inputs);
             const nb::gil_scoped_release nogil;
             return self.run(tensors);
@@ -44,16 +79,31 @@ between dequantize and quantize, as torch does, 'reference' is the readable inte
           "inputs"_a,
           R"(One array per user input, in order; the results in the order of the program's user outputs.
 
-Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size, and UnsupportedOpError, which names op,
-node and source line, for an op without a kernel.)")
-      .def("keep_values", &Executor::keep_values, "nodes"_a, "Makes run() keep the values of these nodes, by name.")
+A program that changes its buffers has one run after the other.
+Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size and for a NaN in one, and
+UnsupportedOpError, which names op, node and source line, for an op without a kernel.)");
+  nb::class_<LockedExecutor>(m, "Executor",
+                             R"(What looks into the runs of a program: as Session, but one run after the other.
+
+Takes NaNs.)")
       .def(
-          "kept_value",
-          [](const Executor& self, const std::string& node) {
-            const Tensor* value = self.kept_value(node);
-            return value ? std::optional(*value) : std::nullopt;
+          "__init__",
+          [](LockedExecutor* self, const Program& program, std::string_view executor, int threads) {
+            new (self) LockedExecutor(program.clone(), executor_options(executor, threads));
           },
-          "node"_a, "The value of that node in the latest run; None when it did not run.");
+          "program"_a, "executor"_a = "fast", "threads"_a = 0)
+      .def(
+          "run",
+          [](LockedExecutor& self, const std::vector<ArrayLike>& inputs) {
+            const std::vector<Tensor> tensors = tensors_of(inputs);
+            const nb::gil_scoped_release nogil;
+            return self.run(tensors);
+          },
+          "inputs"_a, "As Session.run.")
+      .def("keep_values", &LockedExecutor::keep_values, "nodes"_a, nb::call_guard<nb::gil_scoped_release>(),
+           "Makes run() keep the values of these nodes, by name.")
+      .def("kept_value", &LockedExecutor::kept_value, "node"_a, nb::call_guard<nb::gil_scoped_release>(),
+           "The value of that node in the latest run; None when it did not run.");
 }
 
 }  // namespace qdq::python

@@ -154,9 +154,14 @@ void bind_node(nb::class_<Node>& node) {
       .def_prop_ro("meta", [](Node& self) { return Meta{shared(&self)}; })
       .def_prop_ro("erased", &Node::erased)
       .def_prop_rw(
-          "annotation", [](const Node& self) { return self.annotation; },
-          [](Node& self, std::shared_ptr<QuantizationAnnotation> annotation) {
-            self.annotation = std::move(annotation);
+          "annotation",
+          [](const Node& self) {
+            return self.annotation ? std::optional(HeldAnnotation(self.annotation, self.graph().shared_from_this()))
+                                   : std::nullopt;
+          },
+          [](Node& self, HeldAnnotation* annotation) {
+            if (annotation) annotation->name_nodes_of(self.graph().shared_from_this());
+            self.annotation = annotation ? annotation->get() : nullptr;
           },
           nb::arg().none(), nb::for_getter(nb::sig("def annotation(self) -> QuantizationAnnotation | None")),
           nb::for_setter(nb::sig("def annotation(self, annotation: QuantizationAnnotation | None, /) -> None")),
@@ -226,6 +231,9 @@ A node keeps its graph alive.)");
               return shared(&self.create(kind_from(op), target, args, dict ? *dict : Argument::Dict{}, name));
             };
             if (!before) return create();
+            if (&before->graph() != &self || before->erased())
+              throw InvalidArgumentError("before: " + before->describe() +
+                                         (before->erased() ? " was erased" : " belongs to another graph"));
             const auto at = self.inserting_before(*before);
             return create();
           },
@@ -235,7 +243,8 @@ A node keeps its graph alive.)");
               "kwargs: dict[str, qdq.typing.Argument] | None = None, name: str = '', before: Node | None = None) -> "
               "Node"),
           "A new node in front of `before`, or at the end. `name` is made unique.")
-      .def("erase_node", &Graph::erase, "node"_a, "Raises InternalError while the node has users.")
+      .def("erase_node", &Graph::erase, "node"_a,
+           "Raises InternalError while the node has users, and for one that is not in the graph.")
       .def(
           "reserve_name", [](Graph& self, std::string_view name) { return self.unique_name(name); }, "name"_a,
           "Takes `name`, or a name made from it that is free, so that no node gets it.")

@@ -65,7 +65,8 @@ void bind_base(nb::module_& m) {
                                        R"(Watches the values of one place and chooses scale and zero point.
 
 The core's observers come from ObserverFactory. A subclass defines observe(value) and calculate_qparams() -> (scale,
-zero_point); it may define has_observed() and is_idempotent().)",
+zero_point); it may define has_observed() and is_idempotent(). The memory of `value` is used again after the call: copy what you
+keep.)",
                                        nb::dynamic_attr())
       .def(nb::init<DType, QScheme, std::int64_t, std::int64_t, std::optional<std::int64_t>, bool, double, std::string,
                     std::optional<AffineConfig>>(),

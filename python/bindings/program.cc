@@ -58,6 +58,9 @@ void bind_attributes(nb::module_& m) {
       .def(
           "__init__",
           [](InputSpec* self, InputSpec::Kind kind, std::string name, const Argument& constant) {
+            for_each_node(constant, [](const Node& node) {
+              throw InvalidArgumentError("constant: a literal expected, no node; found " + node.describe());
+            });
             new (self) InputSpec{kind, std::move(name), constant};
           },
           "kind"_a, "name"_a, "constant"_a = nb::none())
@@ -134,15 +137,14 @@ void bind_program(nb::module_& m) {
           "passthrough", [](const Program& self) { return self.passthrough; },
           [](Program& self, Passthrough passthrough) { self.passthrough = std::move(passthrough); },
           "JSON texts that a .pt2 file carries beside the graph.")
-      .def(
-          "clone", [](const Program& self) { return self.clone(); }, "A copy that shares the tensors.")
+      .def("clone", clone_with_annotations, "A copy that shares the tensors.")
       .def(
           "to_exported_program",
           [](nb::object self) { return nb::module_::import_("qdq").attr("to_exported_program")(self); },
           nb::sig("def to_exported_program(self) -> torch.export.ExportedProgram"),
           "qdq.to_exported_program(self): a torch.export.ExportedProgram that shares the tensors.")
       .def(
-          "_replace_with", [](Program& self, Program& other) { self = std::move(other); }, "other"_a,
+          "_replace_with", [](Program& self, Program& other) { self = taken(other); }, "other"_a,
           "Takes over what `other` holds; `other` is empty afterwards.");
 
   m.def(

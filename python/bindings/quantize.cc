@@ -51,6 +51,7 @@ std::int64_t wait_for(Work work, std::atomic<bool>& stop) {
 
 std::int64_t calibrate(Prepared& self, const nb::iterable& batches, int workers,
                        const std::optional<std::function<void(std::int64_t)>>& after_batch) {
+  const Prepared::InUse in_use(self);
   PreparedProgram& prepared = self.get();
   const nb::object iterator = nb::iter(batches);
   std::atomic<bool> stop = false;
@@ -76,7 +77,7 @@ void bind_quantize(nb::module_& m) {
       .def(
           "__init__",
           [](Prepared* self, Program& program, std::map<std::string, std::shared_ptr<Observer>> observers) {
-            new (self) Prepared(PreparedProgram(std::move(program), std::move(observers)));
+            new (self) Prepared(PreparedProgram(taken(program), std::move(observers)));
           },
           "program"_a, "observers"_a,
           "Takes over `program`, whose call_module nodes name `observers`; `program` is empty afterwards.")
@@ -104,6 +105,7 @@ void bind_quantize(nb::module_& m) {
           "run",
           [](Prepared& self, const nb::object& batch) {
             const std::vector<Tensor> tensors = tensors_of(batch);
+            const Prepared::InUse in_use(self);
             PreparedProgram& prepared = self.get();
             const nb::gil_scoped_release nogil;
             return prepared.calibrate(tensors);
@@ -117,7 +119,7 @@ Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size.
   m.def(
       "prepare",
       [](const Program& program, Quantizer& quantizer, std::vector<std::string> disabled_passes) {
-        Program copy = program.clone();
+        Program copy = clone_with_annotations(program);
         const nb::gil_scoped_release nogil;
         return Prepared(prepare(std::move(copy), quantizer, pass_options(std::move(disabled_passes))));
       },
@@ -129,9 +131,9 @@ exist), naming the nodes and their source lines.)");
   m.def(
       "_prepare_taking",
       [](Program& program, Quantizer& quantizer, bool is_qat) {
-        Program taken = std::move(program);
+        Program own = taken(program);
         const nb::gil_scoped_release nogil;
-        return Prepared(is_qat ? prepare_qat(std::move(taken), quantizer) : prepare(std::move(taken), quantizer));
+        return Prepared(is_qat ? prepare_qat(std::move(own), quantizer) : prepare(std::move(own), quantizer));
       },
       "program"_a, "quantizer"_a, "is_qat"_a = false,
       "prepare() that takes over `program`, which is empty afterwards; is_qat: for training.");

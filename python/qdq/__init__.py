@@ -24,6 +24,7 @@ from ._core import (
     DType,
     EmbeddingQuantizer,
     Error,
+    Executor,
     FixedQParamsQuantizationSpec,
     FormatError,
     Graph,

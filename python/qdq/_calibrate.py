@@ -64,6 +64,6 @@ def quantize(
 def run(program: _core.Program, inputs: Sequence[Any], *, executor: str = "fast", threads: int = 0) -> list[_core.Tensor]:
     """Runs a program once: one array per user input, in order. For many runs make a Session.
 
-    Raises as Session and Session.run do.
+    Takes NaNs; raises as Session and Session.run do otherwise.
     """
-    return _core.Session(program, executor, threads).run(inputs)
+    return _core.Executor(program, executor, threads).run(inputs)

@@ -398,7 +398,9 @@ class Graph:
         """A new node in front of `before`, or at the end. `name` is made unique."""
 
     def erase_node(self, node: Node) -> None:
-        """Raises InternalError while the node has users."""
+        """
+        Raises InternalError while the node has users, and for one that is not in the graph.
+        """
 
     def reserve_name(self, name: str) -> str:
         """
@@ -824,7 +826,8 @@ class Observer:
     Watches the values of one place and chooses scale and zero point.
 
     The core's observers come from ObserverFactory. A subclass defines observe(value) and calculate_qparams() -> (scale,
-    zero_point); it may define has_observed() and is_idempotent().
+    zero_point); it may define has_observed() and is_idempotent(). The memory of `value` is used again after the call: copy what you
+    keep.
     """
 
     def __init__(self, dtype: DType, qscheme: QScheme = QScheme.per_tensor_affine, quant_min: int = 0, quant_max: int = 255, ch_axis: int | None = None, is_dynamic: bool = False, eps: float = 1.1920928955078125e-07, kind: str = 'Observer', affine: AffineConfig | None = None) -> None: ...
@@ -1030,6 +1033,8 @@ class DerivedQuantizationSpec:
 class QuantizationAnnotation:
     """
     What a quantizer says about one node. prepare reads it and nothing else.
+
+    Producers and places of specs are nodes of one graph; InvalidArgumentError otherwise.
     """
 
     def __init__(self) -> None: ...
@@ -1096,7 +1101,7 @@ class Quantizer:
 
     A subclass defines annotate(program); it may define name(), transform_for_annotation(program), validate(program) and
     prepare_obs_or_fq_callback(program, observers) -> observers | None, where observers is a list of (node or edge, Observer)
-    pairs. prepare calls them in this order. `program` is valid during the call only.
+    pairs. prepare calls them in this order. A `program` that is kept beyond the call shares its graph with the prepared one.
     """
 
     def __init__(self) -> None: ...
@@ -1291,10 +1296,11 @@ def move_exported_model_to_train(program: Program) -> int:
 
 class Session:
     """
-    A program ready to run: kernels chosen, memory planned.
+    A program ready to run, from any number of threads at the same time.
 
     Session(program, executor='fast', threads=0): 'fast' has float and int8 kernels, 'simulated' computes quantized ops in float
-    between dequantize and quantize, as torch does, 'reference' is the readable interpreter. threads=0 uses all cores. One run at a time; the program must not be changed.
+    between dequantize and quantize, as torch does, 'reference' is the readable interpreter. threads: of each run; 0 uses all
+    cores. The session has the program as it is now: later changes do not reach it.
     """
 
     def __init__(self, program: Program, executor: str = 'fast', threads: int = 0) -> None: ...
@@ -1303,9 +1309,22 @@ class Session:
         """
         One array per user input, in order; the results in the order of the program's user outputs.
 
-        Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size, and UnsupportedOpError, which names op,
-        node and source line, for an op without a kernel.
+        A program that changes its buffers has one run after the other.
+        Raises InvalidArgumentError for inputs of the wrong number, rank, dtype or size and for a NaN in one, and
+        UnsupportedOpError, which names op, node and source line, for an op without a kernel.
         """
+
+class Executor:
+    """
+    What looks into the runs of a program: as Session, but one run after the other.
+
+    Takes NaNs.
+    """
+
+    def __init__(self, program: Program, executor: str = 'fast', threads: int = 0) -> None: ...
+
+    def run(self, inputs: Sequence[qdq.typing.ArrayLike]) -> list[Tensor]:
+        """As Session.run."""
 
     def keep_values(self, nodes: Sequence[str]) -> None:
         """Makes run() keep the values of these nodes, by name."""

@@ -166,13 +166,35 @@ const Argument* Node::kwarg(std::string_view name) const {
 
 Node* Node::input(std::size_t i) const { return i < args_.size() ? args_[i].node() : nullptr; }
 
+namespace {
+
+// Throws InvalidArgumentError for nodes of another graph among the arguments.
+void check_own(const Node& node, const Argument& argument) {
+  for_each_node(argument, [&](const Node& producer) {
+    if (&producer.graph() != &node.graph())
+      throw InvalidArgumentError(node.describe() + ": its argument '" + producer.name() + "' belongs to another graph");
+  });
+}
+
+void check_own(const Node& node, const Argument::List& args) {
+  for (const Argument& argument : args) check_own(node, argument);
+}
+
+void check_own(const Node& node, const Argument::Dict& kwargs) {
+  for (const auto& [key, argument] : kwargs) check_own(node, argument);
+}
+
+}  // namespace
+
 void Node::set_args(Argument::List args) {
+  check_own(*this, args);
   drop_edges();
   args_ = std::move(args);
   make_edges();
 }
 
 void Node::set_kwargs(Argument::Dict kwargs) {
+  check_own(*this, kwargs);
   drop_edges();
   kwargs_ = std::move(kwargs);
   make_edges();
@@ -180,6 +202,7 @@ void Node::set_kwargs(Argument::Dict kwargs) {
 
 void Node::set_arg(std::size_t i, Argument value) {
   arg(i);
+  check_own(*this, value);
   drop_edges();
   args_[i] = std::move(value);
   make_edges();
@@ -223,11 +246,7 @@ class Producers {
 
 void Node::make_edges() {
   Producers producers;
-  auto add = [&](Node& producer) {
-    if (producer.graph_ != graph_)
-      throw InvalidArgumentError(describe() + ": its argument '" + producer.name_ + "' belongs to another graph");
-    producers.add(producer);
-  };
+  auto add = [&](Node& producer) { producers.add(producer); };
   for (const Argument& argument : args_) for_each_node(argument, add);
   for (const auto& [key, argument] : kwargs_) for_each_node(argument, add);
   if (producers.nodes().empty()) return;
@@ -264,6 +283,7 @@ bool Node::has_user(const Node& user) const {
 }
 
 void Node::replace_input_with(Node& from, Node& to) {
+  check_own(*this, Argument(to));
   drop_edges();
   for (Argument& argument : args_) replace_node(argument, from, to);
   for (auto& [key, argument] : kwargs_) replace_node(argument, from, to);
@@ -370,12 +390,15 @@ Node& Graph::create(NodeKind kind, std::string_view target, Argument::List args,
 }
 
 Node& Graph::add(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs, std::string name) {
-  storage_.push_back(std::unique_ptr<Node>(new Node()));
-  Node& node = *storage_.back();
+  std::unique_ptr<Node> made(new Node());
+  Node& node = *made;
   node.graph_ = this;
   node.kind_ = kind;
   node.target_ = target;
   node.name_ = std::move(name);
+  check_own(node, args);
+  check_own(node, kwargs);
+  storage_.push_back(std::move(made));
   by_name_.emplace(node.name_, &node);
   link(node, insert_before_);
   node.args_ = std::move(args);
@@ -408,6 +431,8 @@ Node& Graph::output(Argument::List results) {
 }
 
 void Graph::erase(Node& node) {
+  if (node.graph_ != this) throw InternalError("erasing " + node.describe() + ", which belongs to another graph");
+  if (node.erased_) throw InternalError("erasing " + node.describe() + ", which was erased before");
   if (node.num_users_ > 0)
     throw InternalError("erasing " + node.describe() + ", which '" + node.first_user_->consumer->name_ +
                         "' still uses");

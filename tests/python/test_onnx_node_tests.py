@@ -76,7 +76,7 @@ def attempt(case, folder, model, num_inputs):
             return "numpy has no such dtype"
         try:
             program = qdq.load(path)
-            session = qdq.Session(program, executor="reference")
+            session = qdq.Executor(program, executor="reference")
             found = [tensor.numpy() for tensor in session.run(inputs[:num_inputs])]
         except qdq.Error as error:
             return str(error)

@@ -137,5 +137,5 @@ def test_op_in_onnx(op, args, kwargs, tmp_path):
     except qdq.FormatError as error:
         assert is_listed(READ_REFUSALS, op, error), error
         return
-    found = qdq.Session(again, executor="reference").run([t.numpy() for t in inputs])
+    found = qdq.Executor(again, executor="reference").run([t.numpy() for t in inputs])
     check_close([tensor.numpy() for tensor in found], expected)

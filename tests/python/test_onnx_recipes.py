@@ -43,7 +43,7 @@ def saved(program, path, **options):
 
 
 def on_reference(program, samples, kept=()):
-    session = qdq.Session(program, executor="reference")
+    session = qdq.Executor(program, executor="reference")
     session.keep_values(list(kept))
     outputs = [tensor.numpy() for tensor in session.run(samples)]
     return (outputs, [session.kept_value(name).numpy() for name in kept]) if kept else outputs

@@ -75,7 +75,7 @@ def _call_core(target: str, *args: Any, **kwargs: Any) -> Any:
         results = [graph.call_function("operator.getitem", [call, i]) for i in range(2)]
     graph.output(results)
     program.outputs = [qdq.OutputSpec(qdq.OutputKind.user_output) for _ in results]
-    values = tuple(torch_tensor(value) for value in qdq.Session(program, "reference").run(tensors))
+    values = tuple(torch_tensor(value) for value in qdq.Executor(program, "reference").run(tensors))
     return values if len(values) > 1 else values[0]
 
 
