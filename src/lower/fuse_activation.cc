@@ -1,36 +1,15 @@
-#include <limits>
-
 #include "lower/fuse_post_ops.h"
+#include "ops/clamp.h"
 #include "ops/schema.h"
 
 namespace qdq::lower {
-namespace {
-
-Activation clamp(double low, double high) {
-  return {Activation::Kind::clamp, static_cast<float>(low), static_cast<float>(high)};
-}
-
-// `target` without the underscore of an in-place op: "aten.relu_.default" -> "aten.relu.default".
-std::string functional_target(const std::string& target) {
-  const auto at = target.find("_.");
-  return at == std::string::npos ? target : target.substr(0, at) + target.substr(at + 1);
-}
-
-}  // namespace
-
 std::optional<Activation> activation_of(const Call& call) {
   using Kind = Activation::Kind;
   const auto plain = [](Kind kind) { return Activation{kind}; };
-  const auto bound = [&](const char* name, double otherwise) {
-    return call.schema().find_arg(name) && call.has(name) ? call.number(name) : otherwise;
-  };
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const std::string target = functional_target(call.schema().target);
+  const std::string target = functional_target(call.schema());
   if (target == "aten.relu.default") return plain(Kind::relu);
-  if (target == "aten.relu6.default") return clamp(0.0, 6.0);
-  if (target == "aten.hardtanh.default") return clamp(call.number("min_val"), call.number("max_val"));
-  if (target == "aten.clamp.default" || target == "aten.clamp_min.default" || target == "aten.clamp_max.default")
-    return clamp(bound("min", -kInfinity), bound("max", kInfinity));
+  if (const auto bounds = clamp_bounds(call))
+    return Activation{Kind::clamp, static_cast<float>(bounds->low), static_cast<float>(bounds->high)};
   if (target == "aten.leaky_relu.default")
     return Activation{Kind::leaky_relu, static_cast<float>(call.number("negative_slope"))};
   if (target == "aten.hardswish.default") return plain(Kind::hardswish);

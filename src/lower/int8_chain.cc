@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lower/fuse_post_ops.h"
+#include "ops/clamp.h"
 #include "ops/schema.h"
 
 namespace qdq::lower {
@@ -11,14 +12,6 @@ namespace {
 
 constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
 constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
-
-// The bounds of an activation that only clamps.
-std::optional<integer::Bounds> bounds_of(const Activation& activation) {
-  if (activation.kind == Activation::Kind::relu) return integer::Bounds{0.0, std::numeric_limits<double>::infinity()};
-  if (activation.kind == Activation::Kind::clamp)
-    return integer::Bounds{static_cast<double>(activation.alpha), static_cast<double>(activation.beta)};
-  return std::nullopt;
-}
 
 bool have_same_sizes(const Node& a, const Node& b) {
   const TensorMeta* left = a.type.tensor();
@@ -59,11 +52,11 @@ void take_clamps(Int8Chain& chain, const Shared& shared) {
     if (!dequantize || !stands_on_grid(*dequantize, kDequantize)) return;
     const Node* clamp = sole_reader(*dequantize, shared);
     const auto call = clamp ? literals_of(*clamp) : std::nullopt;
-    const auto bounds = call && clamp->input(0) == dequantize ? clamp_of(*call) : std::nullopt;
+    const auto bounds = call && clamp->input(0) == dequantize ? clamp_bounds(*call) : std::nullopt;
     const Node* quantize = bounds ? sole_reader(*clamp, shared) : nullptr;
     if (!quantize || !stands_on_grid(*quantize, kQuantize) || shared.aliases.is_mutated(*quantize)) return;
-    const auto low = static_cast<std::int32_t>(integer::low_level(*bounds, chain.grid));
-    const auto high = static_cast<std::int32_t>(integer::high_level(*bounds, chain.grid));
+    const auto low = static_cast<std::int32_t>(integer::low_level({bounds->low, bounds->high}, chain.grid));
+    const auto high = static_cast<std::int32_t>(integer::high_level({bounds->low, bounds->high}, chain.grid));
     chain.grid.low = low;
     chain.grid.high = high;
     chain.between.insert(chain.between.end(), {chain.quantize, dequantize, clamp});
@@ -129,13 +122,12 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, C
     } else {
       const auto call = literals_of(user);
       if (!call || user.input(0) != node) return std::nullopt;
-      const auto activation = activation_of(*call);
-      if (const auto bounds = activation ? bounds_of(*activation) : std::nullopt) {
+      if (const auto bounds = clamp_bounds(*call)) {
         if (chain.activation) return std::nullopt;
         chain.bounds = {std::clamp(chain.bounds.low, bounds->low, bounds->high),
                         std::clamp(chain.bounds.high, bounds->low, bounds->high)};
         clamped = true;
-      } else if (activation) {
+      } else if (const auto activation = activation_of(*call)) {
         if (!wants.activation || chain.residual || clamped || chain.activation) return std::nullopt;
         chain.activation = activation;
       } else if (is_move(user)) {

@@ -13,13 +13,6 @@
 namespace qdq::lower {
 namespace {
 
-// "aten.relu_.default" -> "aten.relu.default"; nothing for a name without the underscore.
-std::optional<std::string> functional_form(const std::string& target) {
-  const auto at = target.find("_.");
-  if (at == std::string::npos || at == 0) return std::nullopt;
-  return target.substr(0, at) + target.substr(at + 1);
-}
-
 bool reads_channels_last(const Node& node) {
   for (const Node* user : node.users()) {
     if (user->kind() == NodeKind::call_module && reads_channels_last(*user)) return true;
@@ -149,8 +142,9 @@ class Specialiser {
 
   std::optional<Value> visit_in_place(const Node& node, const Call& call) {
     const Tensor* self = call.arg(call.schema().args.at(0).name).tensor();
-    const auto functional = functional_form(node.target());
-    const LowerFn lower = functional && call.schema().args[0].is_written ? find_kernel(*functional) : nullptr;
+    const std::string functional = functional_target(call.schema());
+    const bool is_known = functional != node.target() && call.schema().args[0].is_written;
+    const LowerFn lower = is_known ? find_kernel(functional) : nullptr;
     if (node.is("aten.copy_.default")) {
       emitter_.emit(runtime::copy_step(node.name(), runtime::broadcast_to(call.tensor("src"), self->sizes()), *self));
       return Value(*self);

@@ -213,6 +213,13 @@ const OpSchema* find_schema(std::string_view target) {
   return found == rows.end() ? nullptr : found->second;
 }
 
+std::string functional_target(const OpSchema& schema) {
+  std::string target = schema.target;
+  const std::size_t underscore = target.find("_.");
+  if (schema.mutates() && underscore != std::string::npos) target.erase(underscore, 1);
+  return target;
+}
+
 std::vector<const OpSchema*> all_schemas() { return table().in_order; }
 
 Call bind(const Node& node, const OpSchema& schema, const std::function<Value(const Node&)>& value_of) {

@@ -46,6 +46,9 @@ struct OpSchema {
 // The row of `target`, or null for an op that we do not know. A packet ("torchao.quantize_affine") stands for its default
 // overload.
 const OpSchema* find_schema(std::string_view target);
+// The op that computes without writing what an in-place op writes: "aten.relu.default" for "aten.relu_.default". The target
+// itself for ops that do not write.
+std::string functional_target(const OpSchema& schema);
 // All rows, in the order of the families.
 std::vector<const OpSchema*> all_schemas();
 

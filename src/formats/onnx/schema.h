@@ -93,5 +93,6 @@ std::int64_t ir_version(std::int64_t opset);
 inline constexpr const char* kStackTrace = "pkg.torch.onnx.stack_trace";
 inline constexpr const char* kQuantRange = "qdq.quant_range";        // "-127 127", where it is narrower than the dtype
 inline constexpr const char* kOriginalDtype = "qdq.original_dtype";  // "int8" of a tensor that is written as uint8
+inline constexpr const char* kClamp = "qdq.clamp";  // "0 6": the bounds of the clamp that a Clip of integers stands for
 
 }  // namespace qdq::onnx

@@ -142,6 +142,57 @@ TEST_F(OnnxWriter, ClipsTheIntegersOfANarrowRange) {
   EXPECT_EQ(to_text(load(folder_ / "model.onnx").graph()), text);
 }
 
+// 0 and 6 stand on 10 and 22; 1.5 and above on 13.
+TEST_F(OnnxWriter, ClipsTheIntegersWhereAClampReturnsToTheGridOfItsInput) {
+  const std::string text = R"(graph(x: f32[4]) {
+  %q: u8[4] = quantized_decomposed.quantize_per_tensor.default(%x, 0.5, 10, 0, 255, u8)
+  %d: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%q, 0.5, 10, 0, 255, u8)
+  %c: f32[4] = aten.hardtanh.default(%d, 0.0, 6.0)
+  %r: u8[4] = quantized_decomposed.quantize_per_tensor.default(%c, 0.5, 10, 0, 255, u8)
+  %d_1: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%r, 0.5, 10, 0, 255, u8)
+  %c_1: f32[4] = aten.clamp.default(%d_1, 1.5)
+  %r_1: u8[4] = quantized_decomposed.quantize_per_tensor.default(%c_1, 0.5, 10, 0, 255, u8)
+  %y: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%r_1, 0.5, 10, 0, 255, u8)
+  return (%y)
+}
+)";
+  EXPECT_EQ(nodes(text),
+            "QuantizeLinear(x, constant, constant_1) -> q\n"
+            "Clip(q, constant_1, constant_4) -> r\n"
+            "Clip(r, constant_6, constant_7) -> r_1\n"
+            "DequantizeLinear(r_1, constant, constant_1) -> y\n");
+  const InModel model = written(text);
+  const auto number = [&](const char* name) { return TensorReader(model).read(tensor(model, name)).item(); };
+  EXPECT_EQ(number("constant_4"), 22);
+  EXPECT_EQ(number("constant_6"), 13);
+  EXPECT_EQ(number("constant_7"), 255);
+  const Program again = load(folder_ / "model.onnx");
+  std::vector<std::string> targets;
+  for (const Node& node : again.graph().nodes())
+    if (node.kind() == NodeKind::call_function) targets.push_back(node.target().substr(node.target().find('.') + 1));
+  EXPECT_EQ(targets, (std::vector<std::string>{"quantize_per_tensor.default", "dequantize_per_tensor.default",
+                                               "hardtanh.default", "quantize_per_tensor.default",
+                                               "dequantize_per_tensor.default", "clamp.default",
+                                               "quantize_per_tensor.default", "dequantize_per_tensor.default"}));
+}
+
+TEST_F(OnnxWriter, KeepsAClampBetweenTwoGrids) {
+  EXPECT_EQ(nodes(R"(graph(x: f32[4]) {
+  %q: u8[4] = quantized_decomposed.quantize_per_tensor.default(%x, 0.5, 10, 0, 255, u8)
+  %d: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%q, 0.5, 10, 0, 255, u8)
+  %c: f32[4] = aten.relu.default(%d)
+  %r: u8[4] = quantized_decomposed.quantize_per_tensor.default(%c, 0.25, 10, 0, 255, u8)
+  %y: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%r, 0.25, 10, 0, 255, u8)
+  return (%y)
+}
+)"),
+            "QuantizeLinear(x, constant, constant_1) -> q\n"
+            "DequantizeLinear(q, constant, constant_1) -> d\n"
+            "Relu(d) -> c\n"
+            "QuantizeLinear(c, constant_2, constant_1) -> r\n"
+            "DequantizeLinear(r, constant_2, constant_1) -> y\n");
+}
+
 TEST_F(OnnxWriter, PacksStoredLevelsOfFourBits) {
   const std::string text = R"(attribute @w: buffer i8[3] = [-8, 7, 1]
 graph(x: f32[3]) {

@@ -1,5 +1,9 @@
+#include <charconv>
+#include <cmath>
+
 #include "formats/onnx/op_name.h"
 #include "formats/onnx/read/family.h"
+#include "formats/onnx/schema.h"
 
 namespace qdq::onnx {
 namespace {
@@ -18,6 +22,38 @@ void read_isinf(const In& in) {
   if (!positive && !negative) return in.result(in.call("aten.zeros_like.default", {any}));
   Node& side = in.call(positive ? "aten.gt.Scalar" : "aten.lt.Scalar", {in.tensor(0), 0});
   in.result(in.call("aten.logical_and.default", {any, side}));
+}
+
+Argument finite(double bound) { return std::isfinite(bound) ? Argument(bound) : Argument(); }
+
+// What the kClamp remark of a Clip says; nothing without one, or for text that is no such remark.
+std::optional<std::pair<double, double>> remarked_bounds(const In& in) {
+  const std::string_view text = in.node.remark(kClamp);
+  const char* end = text.data() + text.size();
+  std::pair<double, double> bounds;
+  const auto low = std::from_chars(text.data(), end, bounds.first);
+  if (low.ec != std::errc() || low.ptr == end || *low.ptr != ' ') return std::nullopt;
+  const auto high = std::from_chars(low.ptr + 1, end, bounds.second);
+  const bool is_whole = high.ec == std::errc() && high.ptr == end;
+  return is_whole && bounds.first <= bounds.second ? std::optional(bounds) : std::nullopt;
+}
+
+// A Clip of integers that stands for a clamp between a dequantize and a quantize of one grid is those three again.
+bool read_as_clamp(const In& in) {
+  Node& before = in.tensor(0);
+  const auto bounds = remarked_bounds(in);
+  if (!bounds || !before.is("quantized_decomposed.quantize_per_tensor.default")) return false;
+  Argument::List args(before.args().begin(), before.args().end());
+  args[0] = before;
+  Node& real = in.call("quantized_decomposed.dequantize_per_tensor.default", args);
+  if (bounds->first == 0 && std::isinf(bounds->second))
+    args[0] = in.call("aten.relu.default", {real});
+  else if (std::isinf(bounds->first) || std::isinf(bounds->second))
+    args[0] = in.call("aten.clamp.default", {real, finite(bounds->first), finite(bounds->second)});
+  else
+    args[0] = in.call("aten.hardtanh.default", {real, bounds->first, bounds->second});
+  in.result(in.call("quantized_decomposed.quantize_per_tensor.default", args));
+  return true;
 }
 
 // Clip of the integers of a QuantizeLinear says which levels it has: its quantize takes them over.
@@ -42,7 +78,7 @@ bool read_as_levels(const In& in) {
 }
 
 void read_clip(const In& in) {
-  if (is_integral(in.type(0).dtype) && read_as_levels(in)) return;
+  if (is_integral(in.type(0).dtype) && (read_as_clamp(in) || read_as_levels(in))) return;
   if ((in.has(1) && !in.constant(1)) || (in.has(2) && !in.constant(2))) {
     Node* value = &in.tensor(0);
     if (in.has(1)) value = &in.call("aten.maximum.default", {*value, in.tensor(1)});

@@ -10,14 +10,6 @@
 namespace qdq::onnx {
 namespace {
 
-// 'aten.relu_.default' -> 'aten.relu.default'
-std::string functional_form(const OpSchema& schema) {
-  std::string target = schema.target;
-  const std::size_t dot = target.find("_.");
-  if (schema.mutates() && dot != std::string::npos) target.erase(dot, 1);
-  return target;
-}
-
 std::string_view output_kind(OutputSpec::Kind kind) {
   switch (kind) {
     case OutputSpec::Kind::buffer_mutation: return "writes to the buffer";
@@ -143,7 +135,7 @@ void Emitter::add_call(Node& node) {
   const OpSchema* schema = find_schema(node.target());
   if (!schema) refuse(node, "the operator is not known");
   if (schema->traits.is_assertion) return;
-  const WriteRow* row = find_writer(functional_form(*schema));
+  const WriteRow* row = find_writer(functional_target(*schema));
   if (!row && schema->traits.is_random) refuse(node, "it draws random numbers");
   if (!row) refuse(node, "there is no translation of the operator (docs/onnx.md lists them)");
   std::optional<Call> call;

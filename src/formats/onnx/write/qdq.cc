@@ -11,6 +11,9 @@
 
 #include "formats/onnx/schema.h"
 #include "formats/onnx/write/family.h"
+#include "graph/text_names.h"
+#include "ops/clamp.h"
+#include "tensor/quant_math.h"
 
 namespace qdq::onnx {
 namespace {
@@ -146,6 +149,38 @@ Name quantize_to_int32(const Op& op, const Name& x, const Name& scale, const Nam
                  q.dtype);
 }
 
+// A clamp whose result returns to the grid of its input is a Clip of the integers, as quantization is monotonic:
+//
+//     %q = quantize(%x)   %d = dequantize(%q)   %c = hardtanh(%d, 0, 6)   quantize(%c)       Clip(q, level of 0, level of 6)
+//
+// Runtimes keep the op in front in integers so. A remark has the bounds, from which a reader makes the clamp again.
+std::optional<Name> clamped_levels(const Op& op, const Quantized& q) {
+  constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
+  constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
+  const Node* clamp = op.node.is(kQuantize) ? op.node.input(0) : nullptr;
+  const Node* dequantize = clamp && clamp->num_users() == 1 ? clamp->input(0) : nullptr;
+  const Node* before =
+      dequantize && dequantize->is(kDequantize) && dequantize->num_users() == 1 ? dequantize->input(0) : nullptr;
+  const auto bounds = before && before->is(kQuantize) && is_only_dequantized(*before) == is_only_dequantized(op.node)
+                          ? clamp_bounds(*clamp)
+                          : std::nullopt;
+  if (!bounds || q.dtype == DType::int32 || !is_integral(q.dtype)) return std::nullopt;
+  for (std::size_t i = 1; i < op.node.args().size(); ++i)
+    if (dequantize->args().size() <= i || before->args().size() <= i || dequantize->arg(i) != op.node.arg(i) ||
+        before->arg(i) != op.node.arg(i))
+      return std::nullopt;
+  const float inverse = inverse_scale(op.argument("scale").to_double());
+  const auto zero_point = static_cast<float>(op.argument("zero_point").to_double());
+  const auto level = [&](double bound) {
+    const float found = quantize_to_float(static_cast<float>(bound), inverse, zero_point, static_cast<float>(q.low),
+                                          static_cast<float>(q.high));
+    return levels(op, static_cast<double>(found) + q.shift, q);
+  };
+  const Name result = op.emit("Clip", {op.emitter().names_of(*before).at(0), level(bounds->low), level(bounds->high)});
+  op.emitter().note(kClamp, text::number(bounds->low) + " " + text::number(bounds->high));
+  return result;
+}
+
 Names quantize(const Op& op, const Name& scale, const Name& zero, const Quantized& q, const Granularity& granularity) {
   if (granularity.block > 0) op.need_opset(21, "quantization in blocks");
   const Name input = op.in_as("input", DType::float32);
@@ -153,6 +188,7 @@ Names quantize(const Op& op, const Name& scale, const Name& zero, const Quantize
     if (granularity.axis) op.refuse("quantization to int32 per channel when the model runs");
     return {quantize_to_int32(op, input, scale, zero, q)};
   }
+  if (const auto result = clamped_levels(op, q)) return {*result};
   Name result = op.emit("QuantizeLinear", {input, scale, zero}, attributes_of(granularity));
   note_range(op, q);
   if (q.narrow) result = op.emit("Clip", {result, levels(op, q.low + q.shift, q), levels(op, q.high + q.shift, q)});
