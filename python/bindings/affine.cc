@@ -60,33 +60,6 @@ void bind_affine(nb::module_& m) {
       .def_ro("quant_min", &AffineConfig::quant_min)
       .def_ro("quant_max", &AffineConfig::quant_max)
       .def_ro("block_size", &AffineConfig::block_size, "Of the newest value; None before the first.");
-  nb::class_<AffineQParams>(m, "_AffineQParams",
-                            "How the blocks of a tensor are quantized; quantized values lie within the bounds.")
-      .def(
-          "__init__",
-          [](AffineQParams* self, Shape block_size, const ArrayLike& scale, const std::optional<ArrayLike>& zero_point,
-             double quant_min, double quant_max, ZeroPointDomain zero_point_domain) {
-            new (self) AffineQParams{
-                std::move(block_size), scale.tensor, zero_point ? zero_point->tensor : Tensor(), quant_min, quant_max,
-                zero_point_domain};
-          },
-          "block_size"_a, "scale"_a, "zero_point"_a.none(), "quant_min"_a, "quant_max"_a, "zero_point_domain"_a);
-  m.def(
-      "_fake_quantize_affine",
-      [](const ArrayLike& input, const AffineQParams& qparams) {
-        const nb::gil_scoped_release nogil;
-        FakeQuantized result = fake_quantize_affine(input.tensor, qparams);
-        return std::pair(std::move(result.values), std::move(result.inside));
-      },
-      "input"_a, "qparams"_a,
-      "The quantized and dequantized values, and a mask of those that a gradient goes through.");
-  m.def(
-      "_fake_quantize_affine_backward",
-      [](const ArrayLike& gradient, const ArrayLike& inside, const AffineQParams& qparams) {
-        const nb::gil_scoped_release nogil;
-        return fake_quantize_affine_backward(gradient.tensor, inside.tensor, qparams);
-      },
-      "gradient"_a, "inside"_a, "qparams"_a, "The gradient of the input.");
   m.def(
       "block_size_of",
       [](const Granularity& granularity, const Shape& shape) { return block_size_of(granularity, shape); },

@@ -30,6 +30,7 @@ void bind_value_type(nb::module_& m);
 void bind_graph(nb::module_& m);
 void bind_program(nb::module_& m);
 void bind_affine(nb::module_& m);
+void bind_fake_quantize(nb::module_& m);
 void bind_observer(nb::module_& m);
 void bind_annotation(nb::module_& m);
 void bind_quantizer(nb::module_& m);

@@ -11,6 +11,11 @@ struct Meta {
   NodePtr node;
 };
 
+// The metadata of a node as it was: shares the entries with the node until these change.
+struct MetaSnapshot {
+  Metadata meta;
+};
+
 // What is known about a node's value: None, TensorMeta, SymInt, SymBool, SymFloat, int, or a list of these.
 nb::object value_to_python(const ValueType& type) {
   if (const auto* tensor = type.tensor()) return nb::cast(*tensor);
@@ -84,6 +89,25 @@ void bind_meta(nb::module_& m) {
         for (const auto& [key, value] : self.node->meta) items[nb::str(key.c_str())] = nb::str(value.c_str());
         return nb::cast<std::string>(nb::repr(items));
       });
+}
+
+// For graphs that cross to torch.fx as a whole: one call for each node.
+void bind_meta_snapshot(nb::module_& m, nb::class_<Node>& node) {
+  nb::class_<MetaSnapshot>(m, "_MetadataSnapshot", "The metadata of a node as it was.")
+      .def(
+          "is_that_of", [](const MetaSnapshot& self, const Node& other) { return self.meta == other.meta; }, "node"_a)
+      .def("items", [](const MetaSnapshot& self) {
+        return std::vector<std::pair<std::string, std::string>>(self.meta.begin(), self.meta.end());
+      });
+  node.def(
+          "_set_metadata",
+          [](Node& self, const std::vector<std::pair<std::string_view, std::string>>& entries) {
+            self.meta = Metadata();
+            for (const auto& [key, value] : entries) self.meta.set(key, value);
+            return MetaSnapshot{self.meta};
+          },
+          "entries"_a, "Replaces all metadata; returns it.")
+      .def("_metadata", [](const Node& self) { return MetaSnapshot{self.meta}; });
 }
 
 void bind_arguments(nb::module_& m) {
@@ -192,6 +216,7 @@ void bind_graph(nb::module_& m) {
 A node keeps its graph alive.)");
   auto graph = nb::class_<Graph>(m, "Graph", "A list of nodes in execution order, with unique names.");
   bind_meta(m);
+  bind_meta_snapshot(m, node);
   bind_arguments(m);
   bind_node(node);
   graph.def(nb::init<>())

@@ -12,6 +12,7 @@ NB_MODULE(_core, m) {
   bind_graph(m);
   bind_program(m);
   bind_affine(m);
+  bind_fake_quantize(m);
   bind_observer(m);
   bind_annotation(m);
   bind_quantizer(m);

@@ -289,6 +289,11 @@ class Node:
     A node keeps its graph alive.
     """
 
+    def _set_metadata(self, entries: Sequence[tuple[str, str]]) -> _MetadataSnapshot:
+        """Replaces all metadata; returns it."""
+
+    def _metadata(self) -> _MetadataSnapshot: ...
+
     @property
     def op(self) -> str:
         """'placeholder', 'get_attr', 'call_function', 'call_module' or 'output'."""
@@ -433,6 +438,13 @@ class Metadata:
     def items(self) -> list[tuple[str, str]]: ...
 
     def __repr__(self) -> str: ...
+
+class _MetadataSnapshot:
+    """The metadata of a node as it was."""
+
+    def is_that_of(self, node: Node) -> bool: ...
+
+    def items(self) -> list[tuple[str, str]]: ...
 
 class Subgraph:
     """The body of a higher-order op."""
@@ -735,6 +747,11 @@ class AffineConfig:
     def block_size(self) -> list[int] | None:
         """Of the newest value; None before the first."""
 
+def block_size_of(granularity: PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock, shape: Sequence[int]) -> list[int]:
+    """
+    The size of a block in each dimension. Raises InvalidArgumentError where blocks do not divide the shape.
+    """
+
 class _AffineQParams:
     """
     How the blocks of a tensor are quantized; quantized values lie within the bounds.
@@ -750,10 +767,33 @@ def _fake_quantize_affine(input: qdq.typing.ArrayLike, qparams: _AffineQParams) 
 def _fake_quantize_affine_backward(gradient: qdq.typing.ArrayLike, inside: qdq.typing.ArrayLike, qparams: _AffineQParams) -> Tensor:
     """The gradient of the input."""
 
-def block_size_of(granularity: PerTensor | PerAxis | PerGroup | PerToken | PerRow | PerBlock, shape: Sequence[int]) -> list[int]:
+def _fake_quantize(input: qdq.typing.ArrayLike, scale: qdq.typing.ArrayLike, zero_point: qdq.typing.ArrayLike, ch_axis: int | None, quant_min: int, quant_max: int, values: qdq.typing.ArrayLike, inside: qdq.typing.ArrayLike) -> None:
     """
-    The size of a block in each dimension. Raises InvalidArgumentError where blocks do not divide the shape.
+    Writes the quantized and dequantized values, and the mask of those that a gradient goes through.
     """
+
+def _fake_quantize_backward(gradient: qdq.typing.ArrayLike, inside: qdq.typing.ArrayLike, result: qdq.typing.ArrayLike) -> None:
+    """Writes the gradient of the input."""
+
+def _fake_quantize_learnable_backward(gradient: qdq.typing.ArrayLike, input: qdq.typing.ArrayLike, scale: qdq.typing.ArrayLike, zero_point: qdq.typing.ArrayLike, ch_axis: int | None, quant_min: int, quant_max: int, factor: float, input_gradient: qdq.typing.ArrayLike) -> tuple[Tensor, Tensor]:
+    """
+    Writes the gradient of the input; returns those of scale and zero point.
+    """
+
+class _MovingAverageFakeQuantizer:
+    """
+    A moving-average observer and a fake quantizer on four tensors of the caller's, which it writes to.
+    """
+
+    def __init__(self, min_val: qdq.typing.ArrayLike, max_val: qdq.typing.ArrayLike, scale: qdq.typing.ArrayLike, zero_point: qdq.typing.ArrayLike, averaging_constant: float, quant_min: int, quant_max: int, ch_axis: int | None, is_symmetric: bool) -> None: ...
+
+    def observe(self, input: qdq.typing.ArrayLike) -> None:
+        """Updates min_val and max_val."""
+
+    def fake_quantize(self, input: qdq.typing.ArrayLike, observe: bool, values: qdq.typing.ArrayLike, inside: qdq.typing.ArrayLike) -> None:
+        """
+        Observes if asked to, updates scale and zero_point, and writes values and mask.
+        """
 
 class ObserverOptions:
     """

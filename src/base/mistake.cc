@@ -6,7 +6,8 @@ namespace qdq {
 
 void refuse(std::string_view stage, const Mistake& mistake) {
   throw InvalidArgumentError("[" + std::string(stage) + "] " + mistake.where + ": " + mistake.what +
-                             "\n  rule: " + mistake.rule + "\n  remedy: " + mistake.remedy);
+                             "\n  rule: " + mistake.rule + "\n  remedy: " + mistake.remedy +
+                             (mistake.annotated_by.empty() ? "" : "\n  annotated by: " + mistake.annotated_by));
 }
 
 }  // namespace qdq

@@ -294,26 +294,53 @@ std::vector<Node*> Node::replace_all_uses_with(Node& replacement) {
   return replace_uses_with_if(replacement, [](const Node&) { return true; });
 }
 
+namespace {
+
+// A line of a Python stack trace: File "model.py", line 12, in forward.
+struct Frame {
+  std::string_view file, line, function;
+};
+
+Frame parse_frame(std::string_view line) {
+  constexpr std::string_view kFile = "File \"", kLine = "\", line ", kIn = ", in ";
+  const auto at = line.find(kFile);
+  if (at == std::string_view::npos) return {};
+  line.remove_prefix(at + kFile.size());
+  const auto quote = line.find(kLine);
+  if (quote == std::string_view::npos) return {};
+  const std::string_view rest = line.substr(quote + kLine.size());
+  const auto comma = rest.find(kIn);
+  return {line.substr(0, quote), rest.substr(0, comma),
+          comma == std::string_view::npos ? std::string_view() : rest.substr(comma + kIn.size())};
+}
+
+// The innermost frame outside of torch, which has modules and exporters of its own in the trace; else the first one.
+Frame innermost_frame(std::string_view trace) {
+  Frame first, found;
+  while (!trace.empty()) {
+    const auto end = std::min(trace.find('\n'), trace.size() - 1);
+    std::string_view line = trace.substr(0, end + 1);
+    if (line.ends_with('\n')) line.remove_suffix(1);
+    trace.remove_prefix(end + 1);
+    const Frame frame = parse_frame(line);
+    if (frame.file.empty()) continue;
+    if (first.file.empty()) first = frame;
+    if (frame.file.find("-packages/torch/") == std::string_view::npos) found = frame;
+  }
+  return found.file.empty() ? first : found;
+}
+
+}  // namespace
+
 std::string Node::describe() const {
   std::string text = "'" + name_ + "'";
   if (kind_ == NodeKind::call_function || kind_ == NodeKind::call_module || kind_ == NodeKind::get_attr)
     text += " (" + target_ + ")";
   else
     text += " (" + std::string(qdq::name(kind_)) + ")";
-  // The innermost frame of the user's model: the first "File ..." line of the trace.
-  std::string_view trace = meta.get("stack_trace");
-  if (auto at = trace.find("File \""); at != std::string_view::npos) {
-    trace.remove_prefix(at + 6);
-    const auto quote = trace.find("\", line ");
-    const auto end = trace.find('\n');
-    if (quote != std::string_view::npos && (end == std::string_view::npos || quote < end)) {
-      std::string_view rest = trace.substr(quote + 8, end == std::string_view::npos ? end : end - quote - 8);
-      text += " at " + std::string(trace.substr(0, quote)) + ":";
-      const auto comma = rest.find(", in ");
-      text += std::string(rest.substr(0, comma));
-      if (comma != std::string_view::npos) text += " in " + std::string(rest.substr(comma + 5));
-    }
-  }
+  const Frame frame = innermost_frame(meta.get("stack_trace"));
+  if (!frame.file.empty()) text += " at " + std::string(frame.file) + ":" + std::string(frame.line);
+  if (!frame.function.empty()) text += " in " + std::string(frame.function);
   return text;
 }
 

@@ -11,6 +11,10 @@
 namespace qdq {
 namespace {
 
+#define QDQ_TARGET
+#include "observers/kernels_fake_quantize_body.inc"
+#undef QDQ_TARGET
+
 Extremes min_max(const float* values, std::int64_t count) {
   // Several independent chains: one would wait for each comparison.
   constexpr int kLanes = 16;
@@ -96,8 +100,9 @@ std::int64_t count_on_grid(const float* values, std::int64_t count, float invers
 
 }  // namespace
 
-const ObserverKernels kBaselineKernels = {"baseline",    min_max,        count_into_bins, level_errors,
-                                          count_on_grid, rounding_error, integrated_error};
+const ObserverKernels kBaselineKernels = {"baseline",       min_max,       count_into_bins,
+                                          level_errors,     count_on_grid, rounding_error,
+                                          integrated_error, fake_quantize, multiply_by_mask};
 
 std::span<const ObserverKernels* const> available_observer_kernels() {
   static const std::vector<const ObserverKernels*> available = [] {

@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -42,6 +43,39 @@ struct Levels {
   double highest;
 };
 
+// How a fake quantizer rounds (qdq/fake_quantize.h).
+struct FakeLevels {
+  float inverse_scale;
+  float scale;
+  float zero_point;
+  float low;
+  float high;
+  bool before_rounding;  // the zero point is no integer and is added before the value is rounded
+  bool wraps;            // what no int64 holds becomes the lowest level
+
+  // Levels and zero points that float32 adds exactly, to numbers that are rounded by adding.
+  bool are_near() const {
+    return !before_rounding && std::fabs(low) < 0x1p19f && std::fabs(high) < 0x1p19f && std::fabs(zero_point) < 0x1p19f;
+  }
+};
+
+// The formula, one value at a time.
+template <typename T>
+void fake_quantize_each(const T* in, T* out, bool* inside, std::int64_t count, const FakeLevels& levels) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T scaled = in[i] * static_cast<T>(levels.inverse_scale), zero = static_cast<T>(levels.zero_point);
+    const T level = levels.before_rounding ? std::nearbyint(scaled + zero) : std::nearbyint(scaled) + zero;
+    const bool lost = std::isnan(level) || (levels.wraps && !(level >= T{-0x1p63} && level < T{0x1p63}));
+    inside[i] = !lost && level >= static_cast<T>(levels.low) && level <= static_cast<T>(levels.high);
+    const double clamped = lost                                  ? static_cast<double>(levels.low)
+                           : level < static_cast<T>(levels.low)  ? static_cast<double>(levels.low)
+                           : level > static_cast<T>(levels.high) ? static_cast<double>(levels.high)
+                                                                 : static_cast<double>(level);
+    const double exact = (clamped - static_cast<double>(levels.zero_point)) * static_cast<double>(levels.scale);
+    out[i] = static_cast<T>(static_cast<float>(exact));  // torch rounds to float32 for float64 too
+  }
+}
+
 // The inner loops of the observers. Every set gives the same bits.
 struct ObserverKernels {
   std::string_view name;  // "baseline", "avx2", "avx512"
@@ -62,6 +96,10 @@ struct ObserverKernels {
   // weights[i], summed up. (With weights[i] = density of bin i - 1 less that of bin i it is the error of the bins.)
   // Both take multiples of kErrorLanes.
   double (*integrated_error)(std::span<const double> edges, std::span<const double> weights, const Levels& levels);
+  // As fake_quantize_each.
+  void (*fake_quantize)(const float* in, float* out, bool* inside, std::int64_t count, const FakeLevels& levels);
+  // out = gradient * inside; memory may not overlap.
+  void (*multiply_by_mask)(const float* gradient, const bool* inside, float* out, std::int64_t count);
 };
 
 inline constexpr std::size_t kErrorLanes = 8;

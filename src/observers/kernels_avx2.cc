@@ -88,12 +88,13 @@ struct V {
 
 #include "observers/kernels_body.inc"
 #include "observers/kernels_error_body.inc"
+#include "observers/kernels_fake_quantize_body.inc"
 #include "observers/kernels_grid_body.inc"
 
 }  // namespace
 
-const ObserverKernels kAvx2Kernels = {"avx2",        min_max,        count_into_bins, level_errors,
-                                      count_on_grid, rounding_error, integrated_error};
+const ObserverKernels kAvx2Kernels = {"avx2",         min_max,          count_into_bins, level_errors,    count_on_grid,
+                                      rounding_error, integrated_error, fake_quantize,   multiply_by_mask};
 
 }  // namespace qdq
 #endif

@@ -45,9 +45,9 @@ class Inserter {
   void observe_inputs(Node& node) {
     for (const auto& [key, value] : node.kwargs())
       for_each_node(value, [&](const Node& input) {
-        refuse({node.describe(), "it takes the tensor '" + input.name() + "' as keyword argument '" + key + "'",
-                "only positional tensors of an annotated node can be observed",
-                "pass it by position in transform_for_annotation, or leave the node without annotation"});
+        refuse(node, {node.describe(), "it takes the tensor '" + input.name() + "' as keyword argument '" + key + "'",
+                      "only positional tensors of an annotated node can be observed",
+                      "pass it by position in transform_for_annotation, or leave the node without annotation"});
       });
     Argument::List args;
     for (std::size_t i = 0; i < node.args().size(); ++i) args.push_back(observed(node.args()[i], node, i));

@@ -42,14 +42,16 @@ std::size_t AnnotatedPlaces::shared_target(std::size_t index) const {
   const std::string where = places_[index].place.describe();
   constexpr const char* kRule = "a SharedQuantizationSpec takes over the observer of a place that has a spec";
   if (!target.producer)
-    refuse({where, "its SharedQuantizationSpec is empty", kRule, "name the node or the edge to share with"});
+    refuse(places_[index].place,
+           {where, "its SharedQuantizationSpec is empty", kRule, "name the node or the edge to share with"});
   if (target.producer->erased() || (target.is_edge() && target.consumer->erased()))
-    refuse({where, "shares with " + target.describe() + ", which is no longer in the graph", kRule,
-            "look nodes up in annotate(), after the graph was changed"});
+    refuse(places_[index].place, {where, "shares with " + target.describe() + ", which is no longer in the graph",
+                                  kRule, "look nodes up in annotate(), after the graph was changed"});
   if (target.is_edge() && !target.producer->has_user(*target.consumer))
-    refuse({where, "shares with the " + target.describe() + ", which does not exist", kRule,
-            "an edge goes from a node to one that reads it: EdgeOrNode(*node.input(i), node)"});
-  refuse({where, "shares with " + output_or_input(target) + ", which has no spec", kRule,
+    refuse(places_[index].place, {where, "shares with the " + target.describe() + ", which does not exist", kRule,
+                                  "an edge goes from a node to one that reads it: EdgeOrNode(*node.input(i), node)"});
+  refuse(places_[index].place,
+         {where, "shares with " + output_or_input(target) + ", which has no spec", kRule,
           target.is_edge() ? "give that input a spec in the input_qspec_map of '" + target.consumer->name() + "'"
                            : "give '" + target.producer->name() + "' an output_qspec"});
 }
@@ -71,10 +73,10 @@ void AnnotatedPlaces::resolve_sharing() {
       std::string circle;
       for (auto from = std::find(chain.begin(), chain.end(), at); from != chain.end(); ++from)
         circle += places_[*from].place.describe() + " -> ";
-      refuse({places_[at].place.describe(),
-              "SharedQuantizationSpec goes in a circle: " + circle + places_[at].place.describe(),
-              "one place of a shared group has a spec of its own, which the others follow",
-              "give one of them a QuantizationSpec"});
+      refuse(places_[at].place, {places_[at].place.describe(),
+                                 "SharedQuantizationSpec goes in a circle: " + circle + places_[at].place.describe(),
+                                 "one place of a shared group has a spec of its own, which the others follow",
+                                 "give one of them a QuantizationSpec"});
     }
     if (state[at] == State::fresh) {
       resolved_[at] = places_[at].spec;

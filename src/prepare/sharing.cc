@@ -73,7 +73,8 @@ class ObserverBuilder {
   const std::shared_ptr<Observer>& observer_of(std::size_t place) {
     const std::size_t group = groups_[place];
     if (state_[group] == State::open)
-      refuse({places_.all()[place].place.describe(), "its DerivedQuantizationSpec depends on itself",
+      refuse(places_.all()[place].place,
+             {places_.all()[place].place.describe(), "its DerivedQuantizationSpec depends on itself",
               "derived_from names places whose parameters are known before",
               "derive from places with a QuantizationSpec, the input and the weight for a bias"});
     if (state_[group] == State::fresh) {
@@ -117,7 +118,8 @@ class ObserverBuilder {
       for (const EdgeOrNode& from : derived->derived_from) {
         const auto index = places_.index_of(from);
         if (!index || !observer_of(*index))
-          refuse({places_.all()[place].place.describe(),
+          refuse(places_.all()[place].place,
+                 {places_.all()[place].place.describe(),
                   "its DerivedQuantizationSpec is derived from " + from.describe() + ", which has no observer",
                   "derived_from names places that have a spec", "give that place a spec, or derive from another"});
         sources.push_back(observer_of(*index));
@@ -133,8 +135,8 @@ class ObserverBuilder {
     try {
       return spec.observer_or_fake_quant_ctr(options);
     } catch (const InvalidArgumentError& error) {
-      refuse({place.describe(), error.what(), "an observer gets the dtype, bounds and qscheme of its spec",
-              "choose an observer for that qscheme (a PerChannel one for per_channel), or change the spec"});
+      refuse(place, {place.describe(), error.what(), "an observer gets the dtype, bounds and qscheme of its spec",
+                     "choose an observer for that qscheme (a PerChannel one for per_channel), or change the spec"});
     }
   }
 

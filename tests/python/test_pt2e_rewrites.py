@@ -121,6 +121,56 @@ def quantized(fold_quantize=True):
     return convert_pt2e(prepared, fold_quantize=fold_quantize), inputs
 
 
+class Constants(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", torch.arange(6.0).reshape(2, 3))
+        self.weight = nn.Parameter(torch.ones(3, 3))
+
+    def forward(self, x):
+        doubled = (self.weight * 2).t()
+        return nn.functional.linear(x, doubled + 1) + self.table.sum(0) + torch.rand(3) * 0
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(3))
+
+    def forward(self, x):
+        self.count.add_(1)
+        return x + self.count * 3
+
+
+def captured(module):
+    return torch.export.export(module, (torch.zeros(2, 3),), strict=True).module(check_guards=False)
+
+
+@pytest.mark.parametrize(
+    "constraint", [None, lambda node: "add" in str(node.target), lambda node: False], ids=["all", "additions", "none"]
+)
+def test_constant_folding_replaces_what_torchao_replaces(constraint):
+    theirs = pytest.importorskip("torchao.quantization.pt2e.constant_fold")
+    folded = []
+    for fold in (constant_fold, theirs.constant_fold):
+        model = captured(Constants())
+        fold(model, constraint)
+        calls = [str(node.target) for node in model.graph.nodes if node.op == "call_function"]
+        names = [node.name for node in model.graph.nodes if "_frozen_param" in str(node.target)]
+        folded.append((calls, names, model(torch.ones(2, 3))))
+    (calls, names, value), (other_calls, other_names, other_value) = folded
+    assert calls == other_calls
+    assert names == other_names
+    assert torch.equal(value, other_value)
+
+
+def test_what_the_graph_writes_to_is_no_constant():
+    """torchao runs the addition once more while it folds."""
+    model = captured(Counter())
+    constant_fold(model)
+    assert [model(torch.zeros(2, 3))[0, 0].item() for _ in range(2)] == [3, 6]
+
+
 def test_constant_folding_on_its_own_stores_the_weights_quantized():
     model, inputs = quantized(fold_quantize=False)
     expected = model(*inputs)

@@ -44,6 +44,7 @@ from .learnable_fake_quantize import LearnableFakeQuantize, disable_range_learni
 from .observer import (
     AffineQuantizedObserverBase,
     FixedQParamsObserver,
+    Granularity,
     HistogramObserver,
     MappingType,
     MinMaxObserver,

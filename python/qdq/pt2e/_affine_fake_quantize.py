@@ -7,7 +7,7 @@ import torch
 import qdq
 
 from ._bridge.tensors import core_tensor, torch_tensor
-from .quant_primitives import ZeroPointDomain
+from ._granularity import ZeroPointDomain
 
 
 def _limits(dtype: torch.dtype) -> tuple[int, int]:

@@ -11,9 +11,9 @@ from torch import nn
 import qdq
 
 from ._bridge.dtypes import core_dtype
-from ._bridge.observers import core_granularity
+from ._bridge.granularity import core_granularity
 from ._bridge.tensors import core_tensor, torch_tensor
-from .observer import CoreState, _with_args, _with_callable_args
+from ._observer_base import CoreState, _with_args, _with_callable_args
 from .quant_primitives import Granularity, MappingType, ZeroPointDomain, get_block_size
 
 
@@ -58,6 +58,10 @@ class AffineQuantizedObserverBase(nn.Module, metaclass=ABCMeta):
         self.zero_point_domain = zero_point_domain
         self.block_size: tuple[int, ...] | None = None
         self.original_dtype: torch.dtype | None = None
+        self._constructed()
+
+    def _constructed(self) -> None:
+        """The end of construction, for subclasses with the same arguments."""
 
     @abstractmethod
     def forward(self, input: torch.Tensor) -> torch.Tensor: ...
@@ -70,8 +74,7 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
     _kind = ""
     _core_extra: dict[str, Any] = {}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def _constructed(self) -> None:
         self.__dict__["_core"] = self._make_core()
         self.__dict__["_stale"] = False
         self.__dict__["_seen"] = {}

@@ -3,11 +3,13 @@
 from ._affine_observers import (
     AffineQuantizedMinMaxObserver,
     AffineQuantizedMovingAverageMinMaxObserver,
+    AffineQuantizedObserverBase,
     AffineQuantizedPlaceholderObserver,
 )
 
 __all__ = [
     "AffineQuantizedMinMaxObserver",
     "AffineQuantizedMovingAverageMinMaxObserver",
+    "AffineQuantizedObserverBase",
     "AffineQuantizedPlaceholderObserver",
 ]

@@ -11,6 +11,7 @@ from ._bridge.annotations import carry_annotations
 from ._bridge.graphs import Crossing
 from ._bridge.modules import delete_unread_tensors
 from ._bridge.observers import ModuleObserver
+from .fake_quantize import FakeQuantizeBase
 from .observer import AffineQuantizedObserverBase, ObserverBase
 
 _SOURCE = "quantization_source"  # the core gives it to quantize and dequantize as their from_node
@@ -18,8 +19,6 @@ _REPLACES = "replace_observer_with_quantize_dequantize_node"  # torchao's name f
 
 
 def is_observer(module: torch.nn.Module) -> bool:
-    from .fake_quantize import FakeQuantizeBase
-
     return isinstance(module, (ObserverBase, FakeQuantizeBase, AffineQuantizedObserverBase)) or (
         hasattr(module, "calculate_qparams") and hasattr(module, "with_args")
     )
@@ -52,7 +51,7 @@ def convert(
         crossing.set_meta(node, _SOURCE, [NodeSource(node, _REPLACES, [NodeSourceAction.CREATE])])
     prepared = qdq.PreparedProgram(crossing.program, observers)
     converted = qdq.convert(prepared, fold_quantize, use_reference_representation)
-    crossing.put_back(converted.graph, converted.attributes)
+    crossing.put_back(converted.graph, converted.attributes, keep_tensors=keep_float_weights)
     if not keep_float_weights:
         delete_unread_tensors(model)
     else:

@@ -13,6 +13,7 @@ import qdq
 from ._bridge.annotations import SpecsToCore, carry_annotations, put_annotations, spec_from_core
 from ._bridge.graphs import Crossing
 from ._specs import QuantizationAnnotation, Quantizer
+from .fake_quantize import for_training
 from .quantizer.utils import QuantizationConfig
 
 
@@ -36,8 +37,6 @@ def config_from_core(config: qdq.QuantizationConfig, is_qat: bool = False, make:
 
     roles = [spec(config.input_activation), spec(config.output_activation), spec(config.weight), spec(config.bias)]
     if is_qat:
-        from .fake_quantize import for_training
-
         roles = [for_training(role) for role in roles]
     return make(*roles, is_qat)
 

@@ -96,6 +96,12 @@ class InductorQuantizer(CoreQuantizer):
             self.global_config = quantization_config
         return self
 
+    def get_global_quantization_config(self) -> QuantizationConfig | None:
+        """What set_global was given; warns before that."""
+        if self.global_config is None:
+            warnings.warn("there is no global configuration: call set_global first", stacklevel=2)
+        return self.global_config
+
     def set_module_name_qconfig(self, module_name: str, quantization_config: QuantizationConfig | None) -> Any:
         """For patterns that lie in the module of that path as a whole."""
         if self._accepts(quantization_config, f"set_module_name_qconfig('{module_name}')"):

@@ -15,6 +15,7 @@ import torch
 
 import qdq
 
+from ._bridge import targets
 from ._bridge.arguments import ArgumentTable
 from ._bridge.tensors import core_tensor, torch_tensor
 
@@ -49,6 +50,9 @@ def define_affine_ops() -> None:
     library.impl("dequantize_affine", _dequantized_like, "Meta")
     library.impl("choose_qparams_affine", _qparams_like, "Meta")
     library.impl("reference_dqlinear_int4", _dqlinear_int4, "CompositeExplicitAutograd")
+
+
+targets.DEFINES["torchao"] = define_affine_ops
 
 
 def _call_core(target: str, *args: Any, **kwargs: Any) -> Any:
@@ -117,6 +121,20 @@ def _qparams_like(
     return scale, input.new_empty(sizes, dtype=zero_point_dtype or torch.int32)
 
 
+def per_token(x: torch.Tensor) -> list[int]:
+    return [1] * (x.dim() - 1) + [x.shape[-1]]
+
+
+def quantized_by_token(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """int8 values, float32 scales and int32 zero points, one for each row of the last dimension."""
+    ops = torch.ops.torchao
+    block = per_token(x)
+    scale, zero_point = ops.choose_qparams_affine(
+        x, "ASYMMETRIC", block, torch.int8, -128, 127, eps, torch.float32, torch.int32
+    )
+    return ops.quantize_affine(x, block, scale, zero_point, torch.int8, -128, 127), scale, zero_point
+
+
 def _dqlinear_int4(
     x_fp32: torch.Tensor,
     x_eps: float,
@@ -130,11 +148,9 @@ def _dqlinear_int4(
 
     x_fp32: [..., k]; weight_i4: int8 [n, k]; weight_scale: [n, k / group]. Returns float32 [..., n].
     """
-    from .reference_representation_rewrite import _quantized_by_token
-
     out_features, in_features = weight_i4.shape
     groups = in_features // group_size[1]
-    x, x_scale, x_zero_point = _quantized_by_token(x_fp32, x_eps)
+    x, x_scale, x_zero_point = quantized_by_token(x_fp32, x_eps)
     rows = x.reshape(-1, groups, group_size[1]).to(torch.int32)
     weight = weight_i4.reshape(out_features, groups, group_size[1]).to(torch.int32)
     products = torch.bmm(rows.transpose(0, 1), weight.permute(1, 2, 0))  # [groups, rows, n]

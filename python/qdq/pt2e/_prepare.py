@@ -16,6 +16,7 @@ from ._bridge.metadata import ANNOTATION_KEY
 from ._bridge.observers import ModuleObserver
 from ._core_quantizer import CoreQuantizer
 from ._derived import DerivedObserverOrFakeQuantize
+from .fake_quantize import FixedQParamsFakeQuantize
 from .observer import FixedQParamsObserver
 
 Places = list[tuple[Any, "qdq.Observer | None"]]
@@ -48,7 +49,7 @@ class AskOnTheWay(qdq.Quantizer):
         self._quantizer.annotate(model)
         self._quantizer.validate(model)
         self.crossing = Crossing(model)
-        carry_annotations(self.crossing)
+        carry_annotations(self.crossing, self.name())
         program._replace_with(self.crossing.program)
 
     def _annotate_in_core(self, program: qdq.Program, quantizer: CoreQuantizer) -> None:
@@ -145,8 +146,6 @@ class _Modules:
         }
         constructor = FixedQParamsObserver.with_args(**options)
         if self._is_qat:
-            from .fake_quantize import FixedQParamsFakeQuantize
-
             return FixedQParamsFakeQuantize(observer=constructor)
         return constructor()
 

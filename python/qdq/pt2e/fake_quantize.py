@@ -1,6 +1,6 @@
 """Fake quantizers: modules that quantize and dequantize while a model trains; gradients go straight through.
 
-The observer inside runs in the core; the rounding itself is torch's operator, which autograd knows.
+What they compute, and its gradients, is the core's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
+import qdq
+
 from ._affine_fake_quantize import fake_quantize_affine
+from ._uniform_fake_quantize import ObserveAndFakeQuantize, fake_quantize, runs_in_core
+from ._observer_base import _with_args
 from .observer import (
     AffineQuantizedMinMaxObserver,
     FixedQParamsObserver,
@@ -23,7 +27,6 @@ from .observer import (
     PartialWrapper,
     PerChannelMinMaxObserver,
     _is_per_channel,
-    _with_args,
     default_fixed_qparams_range_0to1_observer,
     default_fixed_qparams_range_neg1to1_observer,
 )
@@ -134,7 +137,8 @@ class FakeQuantize(FakeQuantizeBase):
             self.activation_post_process(X.detach())
             self._take_qparams(*self.calculate_qparams())
         if self.fake_quant_enabled[0] == 1:
-            X = self._fake_quantize(X)
+            axis = self.ch_axis if self.is_per_channel else None
+            X = fake_quantize(X, self.scale, self.zero_point, axis, self.quant_min, self.quant_max)
         return X
 
     def _take_qparams(self, scale: torch.Tensor, zero_point: torch.Tensor) -> None:
@@ -144,13 +148,6 @@ class FakeQuantize(FakeQuantizeBase):
                 self.zero_point.resize_(zero_point.shape)
             self.scale.copy_(scale)
             self.zero_point.copy_(zero_point)
-
-    def _fake_quantize(self, X: torch.Tensor) -> torch.Tensor:
-        if self.is_per_channel:
-            return torch.fake_quantize_per_channel_affine(
-                X, self.scale, self.zero_point, self.ch_axis, self.quant_min, self.quant_max
-            )
-        return torch.fake_quantize_per_tensor_affine(X, self.scale, self.zero_point, self.quant_min, self.quant_max)
 
     def extra_repr(self) -> str:
         return (
@@ -200,13 +197,13 @@ class FixedQParamsFakeQuantize(FakeQuantize):
 
 
 class FusedMovingAvgObsFakeQuantize(FakeQuantize):
-    """FakeQuantize with a moving-average observer, in one operator of torch."""
+    """FakeQuantize with a moving-average observer, both in one pass of the core."""
 
     def __init__(
         self, observer: Any = MovingAverageMinMaxObserver, quant_min: int = 0, quant_max: int = 255,
-        is_dynamic: bool = False, **observer_kwargs: Any,
+        **observer_kwargs: Any,
     ) -> None:  # fmt: skip
-        super().__init__(observer, quant_min, quant_max, is_dynamic, **observer_kwargs)
+        super().__init__(observer, quant_min, quant_max, **observer_kwargs)
         if not isinstance(
             self.activation_post_process, (MovingAverageMinMaxObserver, MovingAveragePerChannelMinMaxObserver)
         ):
@@ -222,21 +219,49 @@ class FusedMovingAvgObsFakeQuantize(FakeQuantize):
         observer = self._modules["activation_post_process"]
         observer._pull()
         own, seen = self._buffers, observer._buffers
-        result = torch.fused_moving_avg_obs_fake_quant(
-            X, own["observer_enabled"], own["fake_quant_enabled"], seen["min_val"], seen["max_val"], own["scale"],
-            own["zero_point"], observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
-            self.is_per_channel, self.is_symmetric_quant,
-        )  # fmt: skip
+        if X.numel() == 0:
+            return X
+        if not runs_in_core(X):
+            result = torch.fused_moving_avg_obs_fake_quant(
+                X, own["observer_enabled"], own["fake_quant_enabled"], seen["min_val"], seen["max_val"], own["scale"],
+                own["zero_point"], observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
+                self.is_per_channel, self.is_symmetric_quant,
+            )  # fmt: skip
+            observer._written()
+            return result
+        quantizer = self._quantizer(X, seen, observer.averaging_constant)
+        observe = own["observer_enabled"].item() == 1
+        if own["fake_quant_enabled"].item() == 1:
+            X = ObserveAndFakeQuantize.apply(X, quantizer, observe)
+        elif observe:
+            quantizer.observe(X.detach())
         observer._written()
-        return result
+        return X
+
+    def _quantizer(self, X: torch.Tensor, seen: dict[str, Any], averaging_constant: float) -> Any:
+        """The core's, on this module's buffers."""
+        own = self._buffers
+        if self.is_per_channel and seen["min_val"].numel() == 0:
+            channels = X.size(self.ch_axis)
+            with torch.no_grad():
+                seen["min_val"].resize_(channels).fill_(float("inf"))
+                seen["max_val"].resize_(channels).fill_(float("-inf"))
+                own["scale"].resize_(channels).fill_(1)  # type: ignore[union-attr]
+                own["zero_point"].resize_(channels).fill_(0)  # type: ignore[union-attr]
+        return qdq._core._MovingAverageFakeQuantizer(
+            seen["min_val"], seen["max_val"], own["scale"], own["zero_point"], averaging_constant, self.quant_min,
+            self.quant_max, self.ch_axis if self.is_per_channel else None, self.is_symmetric_quant,
+        )  # fmt: skip
 
 
 class AffineFakeQuantize(FakeQuantizeBase):
     """Quantizes by blocks. observer: one of the affine observers; keyword arguments are passed to it."""
 
-    def __init__(self, observer: Any = AffineQuantizedMinMaxObserver, is_dynamic: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, observer: Any = AffineQuantizedMinMaxObserver, is_dynamic: bool = False, **observer_kwargs: Any
+    ) -> None:
         super().__init__()
-        self.activation_post_process = observer(**kwargs)
+        self.activation_post_process = observer(**observer_kwargs)
         self.is_dynamic = is_dynamic
         inner = self.activation_post_process
         self.mapping_type = inner.mapping_type
@@ -254,20 +279,20 @@ class AffineFakeQuantize(FakeQuantizeBase):
         self.register_buffer("scale", torch.tensor([1.0]))
         self.register_buffer("zero_point", torch.tensor([0.0]))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         if self.observer_enabled[0] == 1 or self.block_size is None:
-            self.activation_post_process(x.detach())
+            self.activation_post_process(X.detach())
             self.block_size = self.activation_post_process.block_size
             self.original_dtype = self.activation_post_process.original_dtype
             scale, zero_point = self.calculate_qparams()
-            self.scale, self.zero_point = scale.to(x.device), zero_point.to(x.device)
+            self.scale, self.zero_point = scale.to(X.device), zero_point.to(X.device)
         if self.fake_quant_enabled[0] == 1:
             assert self.block_size is not None
-            x = fake_quantize_affine(
-                x, self.block_size, self.scale, self.zero_point, self.target_dtype, self.quant_min, self.quant_max,
+            X = fake_quantize_affine(
+                X, self.block_size, self.scale, self.zero_point, self.target_dtype, self.quant_min, self.quant_max,
                 self.zero_point_domain,
             )  # fmt: skip
-        return x
+        return X
 
     def calculate_qparams(self, **kwargs: Any) -> Any:
         return self.activation_post_process.calculate_qparams()

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ._uniform_fake_quantize import fake_quantize_learnable
 from .fake_quantize import _SYMMETRIC, FakeQuantizeBase
 from .observer import _is_per_channel
 
@@ -89,25 +90,25 @@ class LearnableFakeQuantize(FakeQuantizeBase):
             self.scale.data.copy_(scale)
             self.zero_point.data.copy_(zero_point)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def observe_quant_params(self) -> None:
+        """Prints scale and zero point."""
+        for name, parameter in (("Scale", self.scale), ("Zero Point", self.zero_point)):
+            print(f"LearnableFakeQuantize {name}: {None if parameter is None else parameter.detach()}")
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         if self.observer_enabled[0] == 1 or self.scale is None:
-            self.activation_post_process(x.detach())
-            self._take_qparams(x)
+            self.activation_post_process(X.detach())
+            self._take_qparams(X)
         assert self.scale is not None and self.zero_point is not None
         if self.learning_enabled[0] == 1:
             self.scale.data.clamp_(min=_EPS)
         if self.fake_quant_enabled[0] == 0:
-            return x
+            return X
         if self.qscheme in _SYMMETRIC:
             self.zero_point.data.zero_()
-        factor = 1.0 / math.sqrt(x.numel() * self.quant_max) if self.use_grad_scaling else 1.0
-        if _is_per_channel(self.qscheme):
-            return torch._fake_quantize_learnable_per_channel_affine(
-                x, self.scale, self.zero_point, self.ch_axis, self.quant_min, self.quant_max, factor
-            )
-        return torch._fake_quantize_learnable_per_tensor_affine(
-            x, self.scale, self.zero_point, self.quant_min, self.quant_max, factor
-        )
+        factor = 1.0 / math.sqrt(X.numel() * self.quant_max) if self.use_grad_scaling else 1.0
+        axis = self.ch_axis if _is_per_channel(self.qscheme) else None
+        return fake_quantize_learnable(X, self.scale, self.zero_point, axis, self.quant_min, self.quant_max, factor)
 
 
 def enable_range_learning(mod: nn.Module) -> None:

@@ -6,10 +6,7 @@ The core observes and computes; a module holds a core observer and shows its sta
 from __future__ import annotations
 
 import warnings
-from abc import ABCMeta, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,8 +14,28 @@ from torch import nn
 
 import qdq
 
+from ._affine_observers import (
+    AffineQuantizedMinMaxObserver,
+    AffineQuantizedMovingAverageMinMaxObserver,
+    AffineQuantizedObserverBase,
+    AffineQuantizedPlaceholderObserver,
+)
 from ._bridge.dtypes import core_dtype, core_qscheme
-from ._bridge.tensors import core_tensor, torch_tensor
+from ._bridge.tensors import torch_tensor
+from ._observer_base import CoreState, ObserverBase, PartialWrapper
+from .quant_primitives import (
+    Granularity,
+    MappingType,
+    PerAxis,
+    PerBlock,
+    PerGroup,
+    PerRow,
+    PerTensor,
+    PerToken,
+    TorchAODType,
+    ZeroPointDomain,
+    get_block_size,
+)
 
 __all__ = [
     "AffineQuantizedMinMaxObserver",
@@ -72,163 +89,6 @@ __all__ = [
 _FLOAT32_EPS = torch.finfo(torch.float32).eps
 
 
-class PartialWrapper:
-    """A class with some arguments filled in: ``Observer.with_args(eps=2**-12)``. Calling it builds an instance."""
-
-    def __init__(self, p: partial[Any]) -> None:
-        self.p = p
-        self.callable_args: dict[str, Callable[[], Any]] = {}
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        for name, make in self.callable_args.items():
-            if name not in keywords:
-                keywords[name] = make()
-        return self.p(*args, **keywords)
-
-    def __repr__(self) -> str:
-        return repr(self.p) + repr(self.callable_args)
-
-    def with_args(self, **kwargs: Any) -> PartialWrapper:
-        """A wrapper with more arguments; later values win."""
-        result = PartialWrapper(partial(self.p, **kwargs))
-        result.callable_args = dict(self.callable_args)
-        return result
-
-    def with_callable_args(self, **kwargs: Callable[[], Any]) -> PartialWrapper:
-        """A wrapper that calls these functions for arguments when it builds."""
-        result = self.with_args()
-        result.callable_args = {**self.callable_args, **kwargs}
-        return result
-
-
-def _with_args(cls_or_self: Any, **kwargs: Any) -> PartialWrapper:
-    return PartialWrapper(partial(cls_or_self)).with_args(**kwargs)
-
-
-def _with_callable_args(cls_or_self: Any, **kwargs: Callable[[], Any]) -> PartialWrapper:
-    return PartialWrapper(partial(cls_or_self)).with_callable_args(**kwargs)
-
-
-class ObserverBase(nn.Module, metaclass=ABCMeta):
-    """Watches the tensors that go through it and chooses scale and zero point.
-
-    A subclass defines forward(x), which returns x, and calculate_qparams().
-    """
-
-    def __init__(self, dtype: torch.dtype, is_dynamic: bool = False) -> None:
-        super().__init__()
-        self.dtype = dtype
-        self.is_dynamic = is_dynamic
-
-    @abstractmethod
-    def forward(self, x: torch.Tensor) -> torch.Tensor: ...
-
-    @abstractmethod
-    def calculate_qparams(self, **kwargs: Any) -> Any: ...
-
-    with_args = classmethod(_with_args)
-    with_callable_args = classmethod(_with_callable_args)
-
-
-class CoreState(nn.Module):
-    """The buffers of a module whose state is a core observer's.
-
-    The core's state is the truth while data runs. Reading a buffer brings it up to date; what was written to a buffer goes
-    to the core before the next value is observed.
-    """
-
-    _core: qdq.Observer
-    _hidden: frozenset[str] = frozenset()  # states of the core that PyTorch's class does not show
-
-    def _attach(self, core: qdq.Observer) -> None:
-        self.__dict__["_core"] = core
-        self.__dict__["_stale"] = False  # the core knows more than the buffers
-        self.__dict__["_seen"] = {}  # buffers as they were when they last agreed with the core
-        for name, tensor in core.state():
-            if name not in self._hidden:
-                self.register_buffer(name, torch_tensor(tensor).clone())
-        self._agree()
-
-    def _agree(self) -> None:
-        self.__dict__["_seen"] = {name: (buffer, buffer._version) for name, buffer in self._buffers.items()}
-
-    def _pull(self) -> None:
-        """Brings the buffers up to date."""
-        if not self.__dict__.get("_stale"):
-            return
-        self.__dict__["_stale"] = False
-        for name, tensor in self._core.state():
-            old = self._buffers.get(name)
-            if old is None:
-                continue
-            new = torch_tensor(tensor)
-            if old.shape == new.shape and old.dtype == new.dtype and not old.is_inference():
-                with torch.no_grad():
-                    old.copy_(new)
-            else:
-                self._buffers[name] = new.clone().to(old.device)
-        self._agree()
-
-    def _push(self) -> None:
-        """Tells the core what was written to the buffers."""
-        seen = self.__dict__["_seen"]
-        for name, buffer in self._buffers.items():
-            if name not in seen or seen[name][0] is not buffer or seen[name][1] != buffer._version:
-                self._core.load_state(self._buffer_state())
-                self._agree()
-                return
-
-    def _buffer_state(self) -> list[tuple[str, qdq.Tensor]]:
-        """The buffers as a state of the core's observer."""
-        return [(name, core_tensor(buffer)) for name, buffer in self._buffers.items() if buffer is not None]
-
-    def _written(self) -> None:
-        """An operator of torch has written to the buffers, which does not show."""
-        self.__dict__["_seen"] = {}
-
-    def _observe(self, x: torch.Tensor) -> None:
-        if not self.__dict__["_stale"]:
-            self._push()
-        self._core.observe(x if x.device.type == "cpu" and not x.requires_grad else core_tensor(x))
-        self.__dict__["_stale"] = True
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self.__dict__.get("_buffers", ()):
-            self._pull()
-        return super().__getattr__(name)
-
-    def named_buffers(self, *args: Any, **kwargs: Any) -> Any:
-        self._pull()
-        return super().named_buffers(*args, **kwargs)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        self._pull()
-        return super()._apply(fn, recurse)
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        self._pull()
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-
-    def __getstate__(self) -> dict[str, Any]:
-        self._pull()
-        state = self.__dict__.copy()
-        for name in ("_core", "_stale", "_seen"):
-            state.pop(name, None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.__dict__["_core"] = self._make_core()
-        self.__dict__["_stale"] = False
-        self.__dict__["_seen"] = {}
-        if self._buffers:
-            self._push()
-
-    @abstractmethod
-    def _make_core(self) -> qdq.Observer:
-        """A core observer with this module's arguments, which has seen nothing."""
-
-
 def _options(**given: Any) -> qdq.ObserverOptions:
     if "dtype" in given:
         given["dtype"] = core_dtype(given["dtype"])
@@ -259,7 +119,7 @@ class UniformQuantizationObserverBase(CoreState, ObserverBase):
         factory_kwargs: dict[str, Any] | None = None,
         eps: float = _FLOAT32_EPS,
         is_dynamic: bool = False,
-        **options: Any,
+        **kwargs: Any,
     ) -> None:
         super().__init__(dtype=dtype, is_dynamic=is_dynamic)
         self.qscheme = qscheme
@@ -273,7 +133,7 @@ class UniformQuantizationObserverBase(CoreState, ObserverBase):
             "quant_max": quant_max,
             "eps": float(eps),
             "is_dynamic": bool(is_dynamic),
-            **options,
+            **kwargs,
         }
         core = self._make_core()
         self.quant_min, self.quant_max = core.quant_min, core.quant_max
@@ -377,13 +237,13 @@ class MovingAverageMinMaxObserver(MinMaxObserver):
 
     def __init__(
         self, averaging_constant=0.01, dtype=torch.quint8, qscheme=torch.per_tensor_affine, reduce_range=False,
-        quant_min=None, quant_max=None, eps=_FLOAT32_EPS, is_dynamic=False, factory_kwargs=None,
+        quant_min=None, quant_max=None, eps=_FLOAT32_EPS, is_dynamic=False, **kwargs,
     ) -> None:  # fmt: skip
         if is_dynamic and averaging_constant != 1:
             raise NotImplementedError("dynamic needs averaging_constant=1")
         super().__init__(
-            dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic,
-            averaging_constant=float(averaging_constant),
+            dtype, qscheme, reduce_range, quant_min, quant_max, eps=eps, is_dynamic=is_dynamic,
+            averaging_constant=float(averaging_constant), **kwargs,
         )  # fmt: skip
         self.averaging_constant = averaging_constant
 
@@ -414,11 +274,11 @@ class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
 
     def __init__(
         self, averaging_constant=0.01, ch_axis=0, dtype=torch.quint8, qscheme=torch.per_channel_affine,
-        reduce_range=False, quant_min=None, quant_max=None, eps=_FLOAT32_EPS, is_dynamic=False, factory_kwargs=None,
+        reduce_range=False, quant_min=None, quant_max=None, eps=_FLOAT32_EPS, is_dynamic=False, **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(
-            ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic,
-            averaging_constant=float(averaging_constant),
+            ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, eps=eps, is_dynamic=is_dynamic,
+            averaging_constant=float(averaging_constant), **kwargs,
         )  # fmt: skip
         self.averaging_constant = averaging_constant
 
@@ -470,6 +330,9 @@ class FixedQParamsObserver(_ConstantObserver):
         self.register_buffer("scale", torch.tensor([scale], dtype=torch.float))
         self.register_buffer("zero_point", torch.tensor([zero_point], dtype=torch.int))
         self.qscheme = qscheme
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return X
 
     def calculate_qparams(self, **kwargs: Any) -> tuple[torch.Tensor, torch.Tensor]:
         return self.scale, self.zero_point
@@ -585,24 +448,3 @@ def load_observer_state_dict(mod: nn.Module, obs_dict: dict[str, Any]) -> None:
     for name in missing:
         if "observer" in name or "activation_post_process" in name:
             raise RuntimeError(f"the state has no entry '{name}'")
-
-
-from ._affine_observers import (  # noqa: E402
-    AffineQuantizedMinMaxObserver,
-    AffineQuantizedMovingAverageMinMaxObserver,
-    AffineQuantizedObserverBase,
-    AffineQuantizedPlaceholderObserver,
-)
-from .quant_primitives import (  # noqa: E402
-    Granularity,
-    MappingType,
-    PerAxis,
-    PerBlock,
-    PerGroup,
-    PerRow,
-    PerTensor,
-    PerToken,
-    TorchAODType,
-    ZeroPointDomain,
-    get_block_size,
-)

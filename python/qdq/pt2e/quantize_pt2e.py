@@ -16,6 +16,7 @@ import torch
 from torch.fx import GraphModule
 
 from . import _convert, _prepare
+from ._bridge.modules import add_missing_tensors
 from ._specs import Quantizer
 
 __all__ = ["convert_pt2e", "prepare_pt2e", "prepare_qat_pt2e"]
@@ -133,4 +134,7 @@ def convert_pt2e(
     meta, attributes = dict(model.meta), _own_attributes(model)
     meta.pop(_PREPARED_KEY)
     converted = _convert.convert(model, use_reference_representation, fold_quantize, keep_float_weights)
-    return _finished(converted, meta, attributes)
+    result = _finished(converted, meta, attributes)
+    if keep_float_weights:  # a GraphModule takes over what its graph reads
+        add_missing_tensors(result, converted)
+    return result

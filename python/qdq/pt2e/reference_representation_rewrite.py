@@ -25,20 +25,6 @@ def reference_representation_rewrite(model: GraphModule) -> GraphModule:
     return _Rewrite()(model).graph_module
 
 
-def _per_token(x: torch.Tensor) -> list[int]:
-    return [1] * (x.dim() - 1) + [x.shape[-1]]
-
-
-def _quantized_by_token(x: torch.Tensor, eps: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """int8 values, float32 scales and int32 zero points, one for each row of the last dimension."""
-    ops = torch.ops.torchao
-    block = _per_token(x)
-    scale, zero_point = ops.choose_qparams_affine(
-        x, "ASYMMETRIC", block, torch.int8, -128, 127, eps, torch.float32, torch.int32
-    )
-    return ops.quantize_affine(x, block, scale, zero_point, torch.int8, -128, 127), scale, zero_point
-
-
 def _qdq_dynamic_quantized_linear_4bit_groupwise(
     x_fp32: torch.Tensor,
     x_eps: float,
@@ -56,8 +42,8 @@ def _qdq_dynamic_quantized_linear_4bit_groupwise(
         raise AssertionError(f"a 2d weight in groups of {group_size} expected, found {tuple(weight_i4.shape)}")
     _ops.define_affine_ops()
     ops = torch.ops.torchao
-    x, scale, zero_point = _quantized_by_token(x_fp32, x_eps)
-    x = ops.dequantize_affine(x, _per_token(x_fp32), scale, zero_point, torch.int8, -128, 127, torch.float32)
+    x, scale, zero_point = _ops.quantized_by_token(x_fp32, x_eps)
+    x = ops.dequantize_affine(x, _ops.per_token(x_fp32), scale, zero_point, torch.int8, -128, 127, torch.float32)
     weight = ops.dequantize_affine(weight_i4, [1, group_size], weight_scale, weight_zero_point, torch.int8, -8, 7)
     return torch.ops.aten.linear.default(x, weight, bias_fp32)
 

@@ -8,7 +8,18 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-__all__ = ["get_new_attr_name_with_prefix"]
+from ._bridge.modules import get_attribute
+from .observer import _is_per_channel
+
+__all__ = [
+    "create_getattr_from_value",
+    "get_new_attr_name_with_prefix",
+    "getattr_from_fqn",
+    "has_no_children_ignoring_parametrizations",
+    "is_per_channel",
+    "is_per_tensor",
+    "to_underlying_dtype",
+]
 
 _ATEN = torch.ops.aten
 _CONV = {
@@ -18,6 +29,12 @@ _CONV = {
 _CONV_TRANSPOSE = {
     _ATEN.conv_transpose1d.default, _ATEN.conv_transpose2d.input, _ATEN.conv_transpose3d.input,
 }  # fmt: skip
+_SIZES = {_ATEN.sym_size.int, _ATEN.sym_size.default, _ATEN.sym_numel.default, _ATEN.sym_size, _ATEN.sym_numel}
+_UNDERLYING = {
+    torch.quint8: torch.uint8, torch.qint8: torch.int8, torch.qint32: torch.int32, torch.quint4x2: torch.uint8,
+    torch.quint2x4: torch.uint8,
+}  # fmt: skip
+_OTHER_INTEGERS = {torch.int16, torch.uint16, torch.float8_e5m2, torch.float8_e4m3fn}
 _BATCH_NORM = {_ATEN.batch_norm.default, _ATEN._native_batch_norm_legit_no_training.default}
 
 
@@ -40,6 +57,55 @@ def _is_linear_node(n: Node) -> bool:
 
 def _is_bn_node(n: Node) -> bool:
     return n.op == "call_function" and n.target in _BATCH_NORM
+
+
+def _is_sym_size_node(node: Node) -> bool:
+    """Whether the node asks for a size."""
+    return node.op == "call_function" and node.target in _SIZES
+
+
+def _filter_sym_size_users(node: Node) -> list[Node]:
+    """The users of a node but for those that ask for its size."""
+    return [user for user in node.users if not _is_sym_size_node(user)]
+
+
+def is_per_tensor(qscheme: torch.qscheme) -> bool:
+    return qscheme in (torch.per_tensor_affine, torch.per_tensor_symmetric)
+
+
+def is_per_channel(qscheme: torch.qscheme) -> bool:
+    return _is_per_channel(qscheme)
+
+
+def to_underlying_dtype(qdtype: torch.dtype) -> torch.dtype:
+    """The integers that a quantized dtype (torch.qint8 ...) consists of; integers themselves. Raises AssertionError for others."""
+    if qdtype in _UNDERLYING:
+        return _UNDERLYING[qdtype]
+    if qdtype in _UNDERLYING.values() or qdtype in _OTHER_INTEGERS:
+        return qdtype
+    raise AssertionError(f"a quantized dtype expected, found {qdtype}")
+
+
+def getattr_from_fqn(obj: Any, fqn: str) -> Any:
+    """obj.a.b for "a.b"."""
+    return get_attribute(obj, fqn)
+
+
+def has_no_children_ignoring_parametrizations(module: torch.nn.Module) -> bool:
+    """Whether the module has no modules inside, but for those of torch.nn.utils.parametrize."""
+    return set(module._modules) <= {"parametrizations"}
+
+
+def create_getattr_from_value(
+    module: torch.nn.Module, graph: torch.fx.Graph, prefix: str, value: Any, device: torch.device | None = None
+) -> Node:
+    """Makes a buffer of a tensor or number and a node that reads it, at the graph's insertion point."""
+    name = get_new_attr_name_with_prefix(prefix)(module)
+    if device is None:
+        device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), None)
+    tensor = value.detach().clone() if isinstance(value, torch.Tensor) else torch.tensor(value)
+    module.register_buffer(name, tensor.to(device))
+    return graph.create_node("get_attr", name)
 
 
 def get_new_attr_name_with_prefix(prefix: str) -> Callable[[torch.nn.Module], str]:

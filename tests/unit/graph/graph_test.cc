@@ -144,6 +144,17 @@ TEST(Graph, CloneKeepsNamesOrderAndArguments) {
   ASSERT_NE(twin, nullptr);
   EXPECT_EQ(twin->input(0), copy->find(x.name()));
   EXPECT_EQ(twin->describe(), "'relu_default' (aten.relu.default) at model.py:7 in forward");
+  // torch.export notes its own frames around those of the model, and torch's modules inside.
+  twin->meta.set(
+      "stack_trace",
+      "  File \"/lib/site-packages/torch/_dynamo/functional_export.py\", line 232, in forward\n    res = f()\n"
+      "  File \"net.py\", line 8, in forward\n    return self.block(x)\n"
+      "  File \"block.py\", line 5, in forward\n    return self.linear(x)\n"
+      "  File \"/lib/site-packages/torch/nn/modules/linear.py\", line 134, in forward\n    return F.linear()\n");
+  EXPECT_EQ(twin->describe(), "'relu_default' (aten.relu.default) at block.py:5 in forward");
+  twin->meta.set("stack_trace", "File \"/lib/site-packages/torch/nn/modules/linear.py\", line 134, in forward");
+  EXPECT_EQ(twin->describe(),
+            "'relu_default' (aten.relu.default) at /lib/site-packages/torch/nn/modules/linear.py:134 in forward");
 }
 
 TEST(Graph, ErasedNodesStillSayTheirName) {

@@ -12,7 +12,7 @@ import qdq
 from .. import _specs as specs
 from .dtypes import core_dtype, core_qscheme, torch_dtype, torch_qscheme
 from .graphs import Crossing
-from .metadata import ANNOTATION_KEY
+from .metadata import ANNOTATED_BY, ANNOTATION_KEY
 from .observers import CoreBuild, ModuleObserver, observer_constructor
 
 
@@ -100,28 +100,48 @@ class SpecsToCore:
         raise TypeError(f"a QuantizationSpecBase expected, found {type(spec).__name__}")
 
 
-def carry_annotations(crossing: Crossing) -> SpecsToCore:
-    """Gives the core's nodes the annotations of the fx nodes."""
+def carry_annotations(crossing: Crossing, quantizer: str = "") -> SpecsToCore:
+    """Gives the core's nodes the annotations of the fx nodes.
+
+    quantizer: who made them, for messages. Raises InvalidArgumentError where one names what is no node of the graph.
+    """
     to_core = SpecsToCore(crossing)
     for node, core in list(crossing.core_of.items()):
         annotation = node.meta.get(ANNOTATION_KEY)
         if annotation is None:
             continue
-        carried = qdq.QuantizationAnnotation()
-        carried.annotated = annotation._annotated
-        carried.allow_implicit_sharing = annotation.allow_implicit_sharing
-        entries = []
-        for producer, spec in annotation.input_qspec_map.items():
-            if not isinstance(producer, torch.fx.Node):
-                raise ValueError(
-                    f"the annotation of '{node.name}': a torch.fx.Node expected as key of input_qspec_map, "
-                    f"found {type(producer).__name__}"
-                )
-            entries.append((crossing.core_node(producer), to_core(spec)))
-        carried.input_qspec_map = entries
-        carried.output_qspec = to_core(annotation.output_qspec)
-        core.annotation = carried
+        who = getattr(annotation, ANNOTATED_BY, quantizer)
+        try:
+            core.annotation = _carried(annotation, crossing, to_core)
+        except LookupError as error:
+            raise qdq.InvalidArgumentError(
+                f"[prepare] {core.describe()}: its annotation names '{error.args[0]}', which is not in the graph\n"
+                "  rule: annotations name nodes of the graph that transform_for_annotation leaves behind\n"
+                "  remedy: look nodes up in annotate(), after the graph was changed"
+                + (f"\n  annotated by: {who}" if who else "")
+            ) from None
+        except TypeError as error:
+            raise qdq.InvalidArgumentError(
+                f"[prepare] {core.describe()}: {error}\n"
+                "  rule: input_qspec_map has a spec for each torch.fx.Node that the node reads"
+                + (f"\n  annotated by: {who}" if who else "")
+            ) from error
     return to_core
+
+
+def _carried(annotation: Any, crossing: Crossing, to_core: SpecsToCore) -> qdq.QuantizationAnnotation:
+    carried = qdq.QuantizationAnnotation()
+    carried.annotated = annotation._annotated
+    carried.allow_implicit_sharing = annotation.allow_implicit_sharing
+    carried.quantizer = getattr(annotation, ANNOTATED_BY, "")
+    entries = []
+    for producer, spec in annotation.input_qspec_map.items():
+        if not isinstance(producer, torch.fx.Node):
+            raise TypeError(f"a torch.fx.Node expected as key of input_qspec_map, found {type(producer).__name__}")
+        entries.append((crossing.core_node(producer), to_core(spec)))
+    carried.input_qspec_map = entries
+    carried.output_qspec = to_core(annotation.output_qspec)
+    return carried
 
 
 class SpecsFromCore:

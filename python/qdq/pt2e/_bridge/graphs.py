@@ -16,10 +16,12 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+import qdq
 from qdq import Attribute, AttributeKind, Graph, InputKind, InputSpec, Node, OutputKind, OutputSpec, Program
 
+from .. import _ops  # noqa: F401  defines operators that targets may name
 from .arguments import ArgumentTable
-from .metadata import ANNOTATION_KEY, MetadataTable, fake_mode_of, value_type
+from .metadata import ANNOTATION_KEY, MetadataTable, fake_mode_of, fake_tensor_of, value_type
 from .modules import delete_attribute, get_attribute, set_attribute
 from .targets import target_from_text, target_text
 from .tensors import core_tensor, torch_tensor
@@ -42,7 +44,7 @@ class Crossing:
         self._is_observer = is_observer
         self._meta = MetadataTable()
         self._arguments = ArgumentTable()
-        self._carried_meta: dict[Node, list[tuple[str, str]]] = {}
+        self._carried_meta: dict[Node, qdq._core._MetadataSnapshot] = {}
         self._tensors: dict[str, tuple[int, tuple[int, ...]]] = {}  # address and sizes of what was carried
         self._changed = False
         self._carry()
@@ -57,14 +59,10 @@ class Crossing:
             self.fx_of[core] = node
             if "val" in node.meta:
                 core.value_type = value_type(node.meta["val"])
-            carried = []
-            for key, value in node.meta.items():
-                if key == ANNOTATION_KEY:
-                    continue
-                text = self._meta.text(key, value)
-                core.meta[key] = text
-                carried.append((key, text))
-            self._carried_meta[core] = carried
+            text = self._meta.text
+            self._carried_meta[core] = core._set_metadata(
+                [(key, text(key, value)) for key, value in node.meta.items() if key != ANNOTATION_KEY]
+            )
         # Names that fx gave away earlier stay taken.
         live = {node.name for node in self.gm.graph.nodes}
         for name in sorted(self.gm.graph._graph_namespace._used_names - live, key=lambda name: (len(name), name)):
@@ -112,13 +110,13 @@ class Crossing:
     def core_node(self, node: torch.fx.Node) -> Node:
         """The core's node. A copied graph has annotations that name the nodes of its original: they are found by name.
 
-        Raises ValueError for a node that is not in the graph.
+        Raises LookupError for a node that is not in the graph.
         """
         core = self.core_of.get(node)
         if core is None and node.graph is not self.gm.graph:
             core = self.program.graph.find(node.name)
         if core is None:
-            raise ValueError(f"an annotation names '{node.name}', which is not in the graph")
+            raise LookupError(node.name)
         return core
 
     def set_meta(self, node: torch.fx.Node, key: str, value: Any) -> None:
@@ -127,14 +125,14 @@ class Crossing:
 
     # And back.
 
-    def put_back(self, graph: Graph, attributes: Iterable[Attribute]) -> bool:
+    def put_back(self, graph: Graph, attributes: Iterable[Attribute], keep_tensors: bool = False) -> bool:
         """Makes the GraphModule's graph and tensors those of the core, in place. Does not recompile.
 
-        Returns whether nodes came, went or changed their arguments.
+        keep_tensors: those that the core has dropped stay. Returns whether nodes came, went or changed their arguments.
         """
         nodes = graph.nodes
         alive = {self.fx_of[node] for node in nodes if node in self.fx_of}
-        self._put_tensors(attributes)
+        self._put_tensors(attributes, keep_tensors)
         dead = [node for node in self.gm.graph.nodes if node not in alive]
         self._changed = bool(dead)
         self._put_nodes(nodes, alive)
@@ -143,7 +141,7 @@ class Crossing:
         self._put_names_and_users(nodes)
         return self._changed
 
-    def _put_tensors(self, attributes: Iterable[Attribute]) -> None:
+    def _put_tensors(self, attributes: Iterable[Attribute], keep_tensors: bool) -> None:
         present = set()
         for attribute in attributes:
             present.add(attribute.name)
@@ -153,8 +151,9 @@ class Crossing:
             if self._tensors.get(attribute.name) != (tensor.data_ptr, tuple(tensor.shape)):
                 set_attribute(self.gm, attribute.name, torch_tensor(tensor), attribute.kind, attribute.requires_grad)
                 self._tensors[attribute.name] = (tensor.data_ptr, tuple(tensor.shape))
-        for name in self._tensors.keys() - present:
-            delete_attribute(self.gm, name)
+        if not keep_tensors:
+            for name in self._tensors.keys() - present:
+                delete_attribute(self.gm, name)
 
     def _put_nodes(self, nodes: list[Node], alive: set[torch.fx.Node]) -> None:
         following: Iterator[torch.fx.Node] = iter([node for node in self.gm.graph.nodes if node in alive])
@@ -189,14 +188,14 @@ class Crossing:
             fx_node.meta[key] = self._meta.value(text)
         if self._is_observer is None and "val" not in fx_node.meta:  # convert's new nodes have no value
             self._give_value(fx_node)
-        self._carried_meta[node] = node.meta.items()
+        self._carried_meta[node] = node._metadata()
 
     def _give_value(self, fx_node: torch.fx.Node) -> None:
         mode = fake_mode_of(self.gm.graph)
         if mode is None:
             return
         if fx_node.op == "get_attr":
-            fx_node.meta["val"] = mode.from_tensor(get_attribute(self.gm, fx_node.target), static_shapes=True)
+            fx_node.meta["val"] = fake_tensor_of(get_attribute(self.gm, fx_node.target), mode)
         elif fx_node.op == "call_function" and all("val" in node.meta for node in fx_node.all_input_nodes):
             args, kwargs = torch.fx.map_arg((fx_node.args, fx_node.kwargs), lambda node: node.meta["val"])
             with mode, torch.no_grad():
@@ -230,16 +229,14 @@ class Crossing:
                 if target is not fx_node.target:
                     fx_node.target = target
                     self._changed = True
-        meta = node.meta.items()
-        if meta != self._carried_meta[node]:
-            present = dict(meta)
-            for key, _ in self._carried_meta[node]:
-                if key not in present:
-                    fx_node.meta.pop(key, None)
-            for pair in meta:
-                if pair not in self._carried_meta[node]:
-                    fx_node.meta[pair[0]] = self._meta.value(pair[1])
-            self._carried_meta[node] = meta
+        if not self._carried_meta[node].is_that_of(node):
+            before, present = dict(self._carried_meta[node].items()), dict(node.meta.items())
+            for key in before.keys() - present.keys():
+                fx_node.meta.pop(key, None)
+            for key, text in present.items():
+                if before.get(key) != text:
+                    fx_node.meta[key] = self._meta.value(text)
+            self._carried_meta[node] = node._metadata()
 
     def _put_names_and_users(self, nodes: list[Node]) -> None:
         namespace = self.gm.graph._graph_namespace

@@ -12,6 +12,7 @@ from qdq import SymBool, SymFloat, SymInt, TensorMeta, typing
 from .dtypes import core_dtype
 
 ANNOTATION_KEY = "quantization_annotation"
+ANNOTATED_BY = "_annotated_by"  # attribute of an annotation: the name of the quantizer that made it, where several did
 
 
 def module_stack_text(stack: dict[str, tuple[str, Any]]) -> str:
@@ -75,6 +76,12 @@ def value_type(value: Any) -> typing.ValueType:
     if isinstance(value, (list, tuple)):
         return [value_type(item) for item in value]
     return None
+
+
+def fake_tensor_of(tensor: torch.Tensor, mode: Any) -> FakeTensor:
+    """A fake tensor of those sizes, strides and dtype: what ``mode.from_tensor`` makes of a plain tensor, without its search."""
+    shape = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    return FakeTensor(mode, shape, tensor.device)
 
 
 def fake_mode_of(graph: torch.fx.Graph) -> Any:

@@ -41,6 +41,25 @@ def delete_attribute(module: torch.nn.Module, name: str) -> None:
         delattr(owner, last)
 
 
+def add_missing_tensors(gm: torch.fx.GraphModule, source: torch.nn.Module) -> None:
+    """Gives the module the parameters and buffers of `source` that it does not have."""
+    present = {name for named in (gm.named_parameters, gm.named_buffers) for name, _ in named(remove_duplicate=False)}
+    for named in (source.named_parameters, source.named_buffers):
+        for name, tensor in named(remove_duplicate=False):
+            if name in present:
+                continue
+            path, _, last = name.rpartition(".")
+            owner: torch.nn.Module = gm
+            for part in path.split(".") if path else ():
+                if not hasattr(owner, part):
+                    owner.add_module(part, torch.nn.Module())
+                owner = getattr(owner, part)
+            if isinstance(tensor, torch.nn.Parameter):
+                owner.register_parameter(last, tensor)
+            else:
+                owner.register_buffer(last, tensor)
+
+
 def delete_unread_tensors(gm: torch.fx.GraphModule) -> None:
     """Removes the parameters and buffers that no node of the graph reads, and the modules that are empty then."""
     read = {str(node.target) for node in gm.graph.nodes if node.op in ("get_attr", "call_module")}

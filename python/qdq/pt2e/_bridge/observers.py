@@ -10,7 +10,9 @@ import torch
 import qdq
 from qdq import typing
 
+from .. import observer
 from .dtypes import core_dtype, core_qscheme, torch_dtype, torch_qscheme
+from .granularity import core_granularity
 from .tensors import core_tensor
 
 
@@ -94,12 +96,6 @@ def _optional_dtype(dtype: torch.dtype | None) -> qdq.DType | None:
     return None if dtype is None else core_dtype(dtype)
 
 
-def core_granularity(granularity: Any) -> Any:
-    """torchao's and ours have the same names and fields."""
-    kind = getattr(qdq, type(granularity).__name__)
-    return kind(*vars(granularity).values())
-
-
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "dtype": torch_dtype,
     "qscheme": torch_qscheme,
@@ -125,6 +121,4 @@ class CoreBuild:
 
 def observer_constructor(build: CoreBuild) -> Any:
     """``Class.with_args(...)`` for the module of that kind."""
-    from .. import observer
-
     return getattr(observer, build.kind).with_args(**options_as_arguments(build.defaults))

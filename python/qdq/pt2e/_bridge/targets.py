@@ -16,6 +16,14 @@ _text_of: dict[Any, str] = {}
 _target_of: dict[str, Any] = {}
 
 
+def _define_quantized_decomposed() -> None:
+    importlib.import_module("torch.ao.quantization.fx._decomposed")
+
+
+# What defines the operators of a namespace that torch does not have by itself.
+DEFINES: dict[str, Callable[[], None]] = {"quantized_decomposed": _define_quantized_decomposed}
+
+
 def _name(target: Any) -> str:
     if isinstance(target, (OpOverload, OpOverloadPacket)):
         return str(target)
@@ -50,12 +58,8 @@ def target_from_text(text: str) -> Any:
     """The operator or function of that name. Raises LookupError when torch has none."""
     if text not in _target_of:
         namespace, *names = text.split(".")
-        if namespace == "quantized_decomposed":
-            importlib.import_module("torch.ao.quantization.fx._decomposed")  # defines these operators
-        if namespace == "torchao":
-            from .._ops import define_affine_ops
-
-            define_affine_ops()
+        if namespace in DEFINES:
+            DEFINES[namespace]()
         roots = {"operator": operator, "_operator": operator, "math": math, "torch": torch, "higher_order": torch.ops.higher_order}
         target: Any = roots.get(namespace) or getattr(torch.ops, namespace)
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from .._bridge.metadata import ANNOTATED_BY
 from .quantizer import Q_ANNOTATION_KEY, QuantizationAnnotation, Quantizer
 
 __all__ = ["ComposableQuantizer"]
@@ -44,6 +45,8 @@ class ComposableQuantizer(Quantizer):
                     "which an earlier quantizer made; a quantizer skips nodes that are annotated"
                 )
             if annotation is not None:
+                if recorded is None and not hasattr(annotation, ANNOTATED_BY):
+                    setattr(annotation, ANNOTATED_BY, type(quantizer).__name__)
                 self._graph_annotations[node] = annotation
 
     def validate(self, model: torch.fx.GraphModule) -> None:
