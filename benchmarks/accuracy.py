@@ -1,7 +1,8 @@
 """What quantization costs in accuracy: ours with each preset beside torchao, ONNX Runtime and NNCF, on the same data.
 
 For each model: the metric in float and quantized, how often the prediction is the float one, the SQNR of the outputs in
-dB, how many ops are quantized, and the seconds that quantizing took.
+dB, how many of its convolutions, matrix products, additions and multiplications are quantized (quantized_count.py), and the
+CPU seconds that quantizing took.
 
     python benchmarks/accuracy.py [--model mobilenet ...] [--tool ours:balanced --tool nncf ...]
 
@@ -10,13 +11,14 @@ torchao-xnnpack, torchao-x86, onnxruntime, nncf. All calibrate on the same 64 sa
 """
 
 import argparse
-import json
+import copy
 import shlex
 import subprocess
 import sys
 import time
 
 import numpy as np
+import quantized_count
 import recipes
 import torch
 
@@ -33,6 +35,10 @@ class Task:
     batch = 8
     metric = "top-1"
     scale = 100.0
+
+    def onnx_module(self):
+        """The same function in ops that torch's ONNX exporter knows."""
+        return self.module
 
     def evaluate(self, run):
         """Runs the model on the evaluation data: the outputs, in batches of `batch`."""
@@ -131,6 +137,23 @@ class Silero(Task):
         step = len(columns[0]) // CALIBRATION
         self.calibration = tuple(x[::step][:CALIBRATION] for x in columns)
 
+    def onnx_module(self):
+        """The exporter cannot split the gates of torch.lstm_cell where the batch has no fixed size."""
+        module = copy.deepcopy(self.module)
+        weight_ih, weight_hh, bias_ih, bias_hh = (x.detach() for x in self.module.lstm_cell.parameters())
+
+        def lstm_cell(x, state):
+            h, c = state
+            gates = torch.nn.functional.linear(x, weight_ih, bias_ih)
+            gates = gates + torch.nn.functional.linear(h, weight_hh, bias_hh)
+            i, f, g, o = (gates[:, at : at + 128] for at in range(0, 512, 128))
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            return torch.sigmoid(o) * torch.tanh(c), c
+
+        del module.lstm_cell
+        module.lstm_cell = lstm_cell
+        return module
+
     @staticmethod
     def frames(waves):
         waves = torch.from_numpy(np.stack(waves))
@@ -175,16 +198,19 @@ def export(task, name):
 def quantize_ours(task, name, arguments):
     import qdq
 
+    import resource
+
     _, path = export(task, name)
     data = recipes.save_npz(f"accuracy_{name}", {f"x{i}": x for i, x in enumerate(task.calibration)})
     output = recipes.CACHE / f"accuracy_{name}.int8.pt2"
-    command = [QDQ, "quantize", path, "--calibrate", data, "--batch", "8", "--json", "-q", "-o", output]
-    result = subprocess.run([str(x) for x in command + arguments], check=True, capture_output=True, text=True)
-    summary = json.loads(result.stdout)
-    seconds = sum(step["seconds"] for step in summary["steps"]) + sum(r["seconds"] for r in summary["accuracy"])
+    command = [QDQ, "quantize", path, "--calibrate", data, "--batch", "8", "-q", "-o", output]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([str(x) for x in command + arguments], check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     program = qdq.load(output)
     session = qdq.Session(program)
-    return lambda inputs: to_numpy(session.run(inputs)), f"{summary['quantized']}/{summary['quantized'] + summary['in_float']}", seconds
+    return lambda inputs: to_numpy(session.run(inputs)), quantized_count.of_program(program), seconds
 
 
 def batches_of(arrays, batch):
@@ -211,20 +237,19 @@ def quantize_torchao(task, name, backend):
             prepared(*batch)
         converted = convert_pt2e(prepared)
     seconds = time.process_time() - start
-    weighted = sum("dequantize" in str(node.target) for node in converted.graph.nodes)
 
     def run(inputs):
         with torch.no_grad():
             return to_numpy(converted(*inputs))
 
-    return run, f"{weighted} dq", seconds
+    return run, quantized_count.of_fx(converted.graph), seconds
 
 
 def onnx_file(task, name):
     from peers import export_onnx
 
     path = recipes.CACHE / f"accuracy_{name}.onnx"
-    names = export_onnx(task.module, tuple(x[:8].clone() for x in task.calibration), path)
+    names = export_onnx(task.onnx_module(), tuple(x[:8].clone() for x in task.calibration), path, any_batch=True)
     return path, names
 
 
@@ -247,7 +272,11 @@ def quantize_onnxruntime(task, name):
                     weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax)  # fmt: skip
     seconds = time.process_time() - start
     session = onnxruntime.InferenceSession(str(output), providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(None, {n: x.numpy() for n, x in zip(names, inputs)}), "", seconds
+
+    def run(inputs):
+        return session.run(None, {n: x.numpy() for n, x in zip(names, inputs)})
+
+    return run, quantized_count.of_onnx(output), seconds
 
 
 def quantize_nncf(task, name):
@@ -260,9 +289,8 @@ def quantize_nncf(task, name):
     start = time.process_time()
     quantized = nncf.quantize(openvino.Core().read_model(path), nncf.Dataset(items), subset_size=len(items), model_type=kind)
     seconds = time.process_time() - start
-    count = sum(op.get_type_name() == "FakeQuantize" for op in quantized.get_ops())
     compiled = openvino.compile_model(quantized, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda inputs: list(compiled([x.numpy() for x in inputs]).values()), f"{count} fq", seconds
+    return lambda inputs: list(compiled([x.numpy() for x in inputs]).values()), quantized_count.of_openvino(quantized), seconds
 
 
 def quantize(task, name, tool):

@@ -3,14 +3,16 @@
 import warnings
 
 
-def export_onnx(module, inputs, path):
-    """Writes the float model for these inputs; their names in the file are input_0, input_1 ..."""
+def export_onnx(module, inputs, path, any_batch=False):
+    """Writes the float model for these inputs; their names in the file are input_0, input_1 ... any_batch: it takes
+    any number of samples, counted by the first dimension of each."""
     import torch
 
     names = [f"input_{i}" for i in range(len(inputs))]
+    axes = {name: {0: "batch"} for name in names} if any_batch else None
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, inputs, str(path), input_names=names, opset_version=17, dynamo=False)
+        torch.onnx.export(module, inputs, str(path), input_names=names, opset_version=17, dynamic_axes=axes, dynamo=False)
     return names
 
 

@@ -57,6 +57,28 @@ AccuracyReport equalize_layers(Program& program, const EqualizeOptions& options 
 AccuracyReport absorb_high_biases(Program& program, const CalibrationBatches& batches,
                                   const ExecutorOptions& executor = {});
 
+struct EqualizeActivationsOptions {
+  // The strengths that are tried for each group of values: 0 changes nothing, 1 lets every channel fill the range.
+  std::vector<double> strengths = {0.25, 0.5, 0.75, 1.0};
+  double largest_factor = 64;  // channels that hardly move would ask for any
+  double least_gain = 0.05;    // of the estimated error: groups that gain less are left alone
+  ExecutorOptions executor = {};
+};
+
+// Activation equalization: multiplies the channels of values between convolutions or linears by a factor each, so that
+// channels with small values use the range of the whole tensor, which has one scale for all. The layers that make the values
+// take the factors into the rows of their weights, which have a scale each and lose nothing; those that read them divide
+// their columns. Meller et al., "Same, Same But Different: Recovering Neural Network Quantization Error Through Weight
+// Factorization", ICML 2019, section 4. The strength is chosen per group for the least estimated error of what the reading
+// layers make: steps d of values and of weights count as noise of variance d^2 / 12.
+//
+// Values that are added are one group, so that whole residual streams are scaled alike. ReLU6 is no obstacle: its channels are
+// scaled up to at most the number where it cuts, and a channel that grows beyond what `batches` show is cut there. The
+// float program computes the same as before but for that. Weights with one scale per tensor are left alone. `program` has
+// no observers yet.
+AccuracyReport equalize_activations(Program& program, Quantizer& quantizer, const CalibrationBatches& batches,
+                                    const EqualizeActivationsOptions& options = {});
+
 struct SmoothOptions {
   // The strengths alpha that are tried for each group. 0 leaves all difficulty with the inputs, 1 with the weights.
   std::vector<double> strengths = {0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
@@ -82,11 +104,12 @@ AccuracyReport smooth_quant(Program& program, Quantizer& quantizer, const Calibr
 AccuracyReport observe_behind_clamps(PreparedProgram& prepared);
 
 struct WidenOptions {
-  double least_sqnr_db = 20;  // of an activation, quantized, against itself, in the first batches
+  double least_sqnr_db = 20;  // in the first batches
   ExecutorOptions executor = {};
 };
 // Gives 16 bits to the activations that 8 cannot hold: those whose values, quantized with the range that was found, have
-// less than the least SQNR. A few values far out do that, as behind the feed-forward layers of transformers (Bondarenko
+// less than the least SQNR, and those that leave an op that reads them less, when they alone are quantized: the root of a
+// sum of squares has lost its small values. Sums of products, which even errors out, are not asked. A few values far out do that, as behind the feed-forward layers of transformers (Bondarenko
 // et al., "Understanding and Overcoming the Challenges of Efficient Transformer Quantization", EMNLP 2021). Their ops run in
 // float between 16-bit values. `prepared` must be calibrated; `changed` counts observers.
 AccuracyReport widen_activations(PreparedProgram& prepared, const CalibrationBatches& batches,
@@ -139,6 +162,7 @@ struct AccuracyOptions {
   enum class Rounding { nearest, adaround, gptq };
   bool equalize = false;
   bool absorb_high_biases = false;
+  bool equalize_activations = false;
   bool smooth_quant = false;
   bool observe_behind_clamps = false;
   bool widen_activations = false;
@@ -146,7 +170,7 @@ struct AccuracyOptions {
   std::optional<BiasCorrectionOptions::Kind> bias_correction = {};
 
   bool needs_data() const {
-    return absorb_high_biases || smooth_quant || widen_activations || rounding != Rounding::nearest || bias_correction;
+    return absorb_high_biases || equalize_activations || smooth_quant || widen_activations || rounding != Rounding::nearest || bias_correction;
   }
 };
 

@@ -116,6 +116,19 @@ split_relu6: a ReLU6 between two layers becomes a ReLU and a minimum per channel
 
 High-bias absorption (Nagel et al. 2019), on the means and deviations measured on `batches`. Call it before prepare.)");
   m.def(
+      "equalize_activations",
+      [](Program& program, Quantizer& quantizer, const nb::iterable& batches) {
+        const CalibrationBatches data = batches_of(batches);
+        const nb::gil_scoped_release nogil;
+        return equalize_activations(program, quantizer, data);
+      },
+      "program"_a, "quantizer"_a, "batches"_a,
+      R"(Scales the channels of values between layers so that they use one range equally; changes `program`.
+
+Activation equalization (Meller et al. 2019). The strength is chosen for each group of values that share their channels.
+Call it before prepare, with the quantizer that prepare gets. The program computes the same, but that a channel is cut by a
+ReLU6 where it grows beyond what `batches` show.)");
+  m.def(
       "smooth_quant",
       [](Program& program, Quantizer& quantizer, const nb::iterable& batches) {
         const CalibrationBatches data = batches_of(batches);

@@ -87,6 +87,7 @@ from ._core import (
     correct_biases,
     diagnose,
     embedding_config,
+    equalize_activations,
     equalize_layers,
     gptq,
     is_valid_annotation,

@@ -1501,6 +1501,15 @@ def absorb_high_biases(program: Program, batches: Iterable) -> AccuracyReport:
     High-bias absorption (Nagel et al. 2019), on the means and deviations measured on `batches`. Call it before prepare.
     """
 
+def equalize_activations(program: Program, quantizer: Quantizer, batches: Iterable) -> AccuracyReport:
+    """
+    Scales the channels of values between layers so that they use one range equally; changes `program`.
+
+    Activation equalization (Meller et al. 2019). The strength is chosen for each group of values that share their channels.
+    Call it before prepare, with the quantizer that prepare gets. The program computes the same, but that a channel is cut by a
+    ReLU6 where it grows beyond what `batches` show.
+    """
+
 def smooth_quant(program: Program, quantizer: Quantizer, batches: Iterable) -> AccuracyReport:
     """
     Divides what linears read by a factor per channel that their weights take over; changes `program`.

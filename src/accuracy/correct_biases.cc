@@ -40,15 +40,21 @@ std::vector<Corrected> corrected_layers(PreparedProgram& prepared, AccuracyRepor
 class InputSum {
  public:
   void add(const Tensor& input, const Node& layer) {
-    const Tensor plain = input.to(DType::float32).contiguous();
+    Tensor plain = input.to(DType::float32);
     // Of a linear all dimensions but the last count samples, of a convolution the first, unless its image comes alone.
     const std::int64_t channels = is_linear_op(layer) ? plain.dim() - 1 : channel_dim(layer, plain.dim());
-    const Shape one(plain.sizes().begin() + channels, plain.sizes().end());
-    const std::int64_t inner = numel(one);
+    // Samples one after the other, each in whatever order: executors like channels last.
+    if (channels != 1 || !plain.is_dense() || plain.strides()[0] * plain.size(0) != plain.numel())
+      plain = plain.contiguous();
+    Shape sizes(plain.sizes().begin() + channels, plain.sizes().end());
+    Shape strides(plain.strides().begin() + channels, plain.strides().end());
+    const std::int64_t inner = numel(sizes);
     if (inner == 0) return;
-    Shape sizes = one;
-    if (channels > 0) sizes.insert(sizes.begin(), 1);
-    Entry& entry = entry_of(sizes);
+    if (channels > 0) {
+      sizes.insert(sizes.begin(), 1);
+      strides.insert(strides.begin(), inner);
+    }
+    Entry& entry = entry_of(sizes, strides);
     const float* values = plain.data<float>();
     const std::int64_t samples = plain.numel() / inner;
     constexpr std::int64_t kGrain = 1 << 13;
@@ -66,7 +72,7 @@ class InputSum {
       Tensor mean = Tensor::empty(DType::float32, entry.sizes);
       for (std::size_t i = 0; i < entry.sum.size(); ++i)
         mean.data<float>()[i] = static_cast<float>(entry.sum[i] / static_cast<double>(entry.samples));
-      result.emplace_back(std::move(mean), entry.samples);
+      result.emplace_back(mean.as_strided(entry.sizes, entry.strides, 0), entry.samples);
     }
     return result;
   }
@@ -74,13 +80,14 @@ class InputSum {
  private:
   struct Entry {
     Shape sizes;
-    std::vector<double> sum;
+    Shape strides;
+    std::vector<double> sum;  // in the order in which the elements lie
     std::int64_t samples = 0;
   };
-  Entry& entry_of(const Shape& sizes) {
+  Entry& entry_of(const Shape& sizes, const Shape& strides) {
     for (Entry& entry : entries_)
-      if (entry.sizes == sizes) return entry;
-    entries_.push_back({sizes, std::vector<double>(static_cast<std::size_t>(numel(sizes))), 0});
+      if (entry.sizes == sizes && entry.strides == strides) return entry;
+    entries_.push_back({sizes, strides, std::vector<double>(static_cast<std::size_t>(numel(sizes))), 0});
     return entries_.back();
   }
   std::vector<Entry> entries_;

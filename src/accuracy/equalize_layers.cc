@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "accuracy/factor_ops.h"
 #include "accuracy/layer_pairs.h"
 #include "accuracy/weighted_layers.h"
 #include "passes/fuse_batch_norm.h"
@@ -10,13 +11,6 @@ namespace qdq {
 namespace {
 
 using Factors = std::vector<float>;
-
-// A copy of a layer's parameter that may be written to.
-Tensor own_copy(Program& program, const Node& get_attr) {
-  Attribute& attribute = *program.attributes.find(get_attr.target());
-  attribute.value = attribute.value.clone();
-  return attribute.value;
-}
 
 class Equalizer {
  public:
@@ -79,7 +73,7 @@ class Equalizer {
   // relu6(s x) = s min(relu(x), 6 / s)
   void split(const LayerPair& pair, const Factors& total) {
     Node& relu6 = *pair.relu6;
-    const float limit = relu6.args().size() == 3 ? static_cast<float>(relu6.arg(2).to_double()) : 6.0F;
+    const auto limit = static_cast<float>(*upper_clamp(relu6));
     Factors limits;
     for (const float s : total) limits.push_back(limit / s);
     const std::size_t dims = relu6.type.tensor() ? relu6.type.tensor()->sizes.size() : 4;

@@ -61,6 +61,23 @@ std::int64_t readers_of(const Program& program, const std::string& name) {
   return readers;
 }
 
+std::string why_not_own(const Program& program, const Node& layer) {
+  const Node* weight = weight_of(layer);
+  if (!weight) return "its weight is computed, no parameter";
+  if (program.tensor_of(*weight).dtype() != DType::float32) return "its weight is not float32";
+  if (readers_of(program, weight->target()) > 1) return "its weight '" + weight->target() + "' is read by others too";
+  if (const Node* bias = bias_of(layer); bias && readers_of(program, bias->target()) > 1)
+    return "its bias '" + bias->target() + "' is read by others too";
+  if (layer.args().size() > 2 && !layer.arg(2).is_none() && !bias_of(layer)) return "its bias is computed";
+  return "";
+}
+
+Tensor own_copy(Program& program, const Node& get_attr) {
+  Attribute& attribute = *program.attributes.find(get_attr.target());
+  attribute.value = attribute.value.clone();
+  return attribute.value;
+}
+
 Tensor bias_values(const Program& program, const Node& layer) {
   if (const Node* bias = bias_of(layer)) return program.tensor_of(*bias).to(DType::float32).clone();
   return Tensor::full(DType::float32, {program.tensor_of(*weight_of(layer)).size(0)}, 0.0);

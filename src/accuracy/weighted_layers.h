@@ -27,6 +27,11 @@ Node* bias_of(const Node& layer);
 // How many get_attr nodes' users read the attribute `name`, observers not counted.
 std::int64_t readers_of(const Program& program, const std::string& name);
 
+// Why the weight and bias of `layer` cannot be changed for it alone; empty when they can.
+std::string why_not_own(const Program& program, const Node& layer);
+// A copy of the parameter that `get_attr` reads, in its place: it may be written to.
+Tensor own_copy(Program& program, const Node& get_attr);
+
 // Makes `bias`, [output channels], the bias of `layer`: an attribute of its own when it had none or shares it.
 void set_bias(Program& program, Node& layer, const Tensor& bias);
 // The bias of `layer` as float32, zeros when it has none.

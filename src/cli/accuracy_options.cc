@@ -12,6 +12,8 @@ void add_accuracy_options(CLI::App& command, AccuracyOptions& options) {
                    "Scale neighbouring layers against each other, so that their weights use their ranges equally");
   command.add_flag("--absorb-biases", options.absorb_high_biases,
                    "Move what lifts a layer's values off zero into the bias of the next layer");
+  command.add_flag("--equalize-activations", options.equalize_activations,
+                   "Scale the channels of values between layers so that they use one range equally");
   command.add_flag("--observe-behind-clamps", options.observe_behind_clamps,
                    "Learn the range behind a ReLU6 alone, not in front of it too");
   command.add_flag(

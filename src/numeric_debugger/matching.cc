@@ -2,6 +2,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ops/schema.h"
 #include "qdq/numeric_debugger.h"
 
 namespace qdq {
@@ -13,6 +14,8 @@ bool is_quantization(const Node& node) {
 
 bool is_compared(const Node& node) {
   if (node.kind() != NodeKind::call_function || is_quantization(node)) return false;
+  const OpSchema* schema = find_schema(node.target());
+  if (schema && schema->traits.is_assertion) return false;  // it has no result
   const TensorMeta* meta = node.type.tensor();
   return meta == nullptr ? !node.type.known() : is_floating_point(meta->dtype);
 }

@@ -25,6 +25,9 @@ std::vector<AccuracyReport> improve_before_prepare(Program& program, Quantizer& 
     run(reports, "equalize", [&] { return equalize_layers(program); });
   if (options.absorb_high_biases)  // ... which move on where nothing is lost
     run(reports, "absorb_high_biases", [&] { return absorb_high_biases(program, batches, executor); });
+  if (options.equalize_activations)  // channels share the range of their value
+    run(reports, "equalize_activations",
+        [&] { return equalize_activations(program, quantizer, batches, {.executor = executor}); });
   if (options.smooth_quant)  // channels with large values hand them over to the weights
     run(reports, "smooth_quant", [&] { return smooth_quant(program, quantizer, batches, {.executor = executor}); });
   return reports;

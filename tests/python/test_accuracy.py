@@ -42,6 +42,16 @@ def test_equalization_computes_the_same(batches, name, split_relu6):
     np.testing.assert_allclose(qdq.run(program, [batches[0]])[0].numpy(), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["fmnist_resnet", "fmnist_mbv2"])
+def test_equalizing_activations_computes_the_same_on_what_it_saw(batches, name):
+    program = qdq.load(network(name))
+    expected = [qdq.run(program, [batch])[0].numpy() for batch in batches]
+    report = qdq.equalize_activations(program, qdq.quantizer_by_name("xnnpack", per_channel=True), batches)
+    assert report.changed > 0
+    for batch, values in zip(batches, expected):
+        np.testing.assert_allclose(qdq.run(program, [batch])[0].numpy(), values, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", ["fast", "full"])
 def test_bias_correction_helps(program, batches, kind):
     corrected = prepared(program, batches, weight_bits=4)

@@ -35,5 +35,23 @@ TEST(WidenActivations, GivesSixteenBitsToWhatEightCannotHold) {
   EXPECT_EQ(observed_bounds(*prepared.observers().at("y"))->second, 255);
 }
 
+// x itself has 62 dB: only the large value counts. Of the square roots the small ones are a part, and become 0: 29 dB.
+TEST(WidenActivations, LooksAtWhatOpsMakeOfTheErrors) {
+  Program program = parse_program(R"(graph(x: f32[4]) {
+  %seen_x: f32[4] = call_module @x(%x)
+  %sqrt: f32[4] = aten.sqrt.default(%seen_x)
+  return (%sqrt)
+})");
+  PreparedProgram prepared(std::move(program), {{"x", min_max_observer()({.dtype = DType::uint8})}});
+  prepared.set_executor({.kind = ExecutorOptions::Kind::reference});
+  const CalibrationBatches batches = {{Tensor::from<float>({0.09F, 0.16F, 0.04F, 255}, {4})}};
+  prepared.calibrate(batches[0]);
+  WidenOptions options{.least_sqnr_db = 28, .executor = {.kind = ExecutorOptions::Kind::reference}};
+  EXPECT_EQ(widen_activations(prepared, batches, options).changed, 0);
+  options.least_sqnr_db = 30;
+  EXPECT_EQ(widen_activations(prepared, batches, options).changed, 1);
+  EXPECT_EQ(prepared.observers().at("x")->dtype(), DType::int16);
+}
+
 }  // namespace
 }  // namespace qdq

@@ -31,6 +31,16 @@ graph(x: f32[2]) {
   EXPECT_EQ(described(a, b), std::vector<std::string>{"relu = relu aten.relu.default"});
 }
 
+TEST(MatchingNodes, LeavesAssertionsOutForTheyHaveNoValue) {
+  const Program a = parse_program(R"(
+graph(x: f32[2]) {
+  %checked = aten._assert_tensor_metadata.default(%x, none, none, float32)
+  %relu: f32[2] = aten.relu.default(%x)
+  return (%relu)
+})");
+  EXPECT_EQ(described(a, a), std::vector<std::string>{"relu = relu aten.relu.default"});
+}
+
 TEST(MatchingNodes, PairsAFoldedBatchNormWithItsConvolution) {
   const Program a = parse_program(R"(
 graph(x: f32[1, 1, 2, 2], w: f32[1, 1, 1, 1], m: f32[1]) {
