@@ -26,7 +26,7 @@ class Bound {
         residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
         runs_(geometry_.runs(convolution.weights->depth())),
         has_rows_(has_adjacent_rows()),
-        outside_(static_cast<std::size_t>(convolution.src.size(1)), convolution.zero_point),
+        outside_(outside_bytes(), convolution.zero_point),
         low_(convolution.rescale.low),
         high_(convolution.rescale.high),
         residual_multiplier_(convolution.rescale.residual_multiplier),
@@ -51,6 +51,13 @@ class Bound {
   }
 
  private:
+  // One tap, which serves a whole row of pixels where taps advance with them.
+  std::size_t outside_bytes() const {
+    const bool is_depthwise = weights_->method() == PackedWeights::Method::depthwise;
+    const std::int64_t row = is_depthwise ? geometry_.row_length() * geometry_.column_step() : 0;
+    return static_cast<std::size_t>(row + weights_->depth() * weights_->groups());
+  }
+
   static bool slides(const Window& window) {
     return !window.transposed && !window.stride.empty() && window.stride.back() == 1 && window.dilation.back() == 1;
   }
@@ -72,37 +79,49 @@ class Bound {
     return {multiplier.data() + slot, offset_.data() + slot, low_, high_, residual_multiplier_};
   }
 
+  // Row by row: within one, the pixels whose columns all lie inside follow each other at the same distance.
   void run_depthwise() const {
+    const std::int64_t length = geometry_.row_length();
+    const auto [inside_begin, inside_end] = geometry_.inside_columns();
+    parallel_for(geometry_.pixels() / length, 1,
+                 [&, begin = inside_begin, end = inside_end](std::int64_t first, std::int64_t last) {
+                   for (std::int64_t row = first; row < last; ++row) {
+                     for (std::int64_t x = 0; x < begin; ++x) run_depthwise_pixels(row * length + x, 1);
+                     if (begin < end) run_depthwise_pixels(row * length + begin, end - begin);
+                     for (std::int64_t x = std::max(begin, end); x < length; ++x)
+                       run_depthwise_pixels(row * length + x, 1);
+                   }
+                 });
+  }
+
+  void run_depthwise_pixels(std::int64_t first, std::int64_t count) const {
+    static thread_local std::vector<const std::uint8_t*> taps;
     const std::int64_t width = weights_->quad_taps();
     const std::int64_t quads = (geometry_.taps() + width - 1) / width;
     const std::int64_t channels = weights_->channels();
-    // Rows do not share columns with each other: one call each.
-    parallel_for(geometry_.pixels(), geometry_.row_length(), [&](std::int64_t begin, std::int64_t end) {
-      static thread_local std::vector<const std::uint8_t*> taps;
-      const std::int64_t stride = quads * width;
-      taps.assign(static_cast<std::size_t>((end - begin) * stride), outside_.data());
-      geometry_.find(src_, outside_.data(), begin, end - begin, taps.data(), stride);
-      DepthwiseRun run = {};
-      run.taps = taps.data();
-      run.pixels = end - begin;
-      run.quads = quads;
-      run.width = width;
-      run.slides = slides_;
-      run.channels = channels;
-      run.weights = weights_->bytes();
-      run.start = start_.data();
-      run.rescale = rescale(0);
-      run.out = bytes_at(begin * channels);
-      run.out_stride = channels;
-      if (activation_) {
-        run.out_stride = static_cast<std::int64_t>(start_.size());
-        run.floats = scratch((end - begin) * run.out_stride);
-      }
-      weights_->kernels().depthwise->run(run);
-      if (activation_)
-        weights_->kernels().activate(bytes_at(begin * channels), channels, run.floats, run.out_stride, end - begin,
-                                     channels, *activation_);
-    });
+    taps.assign(static_cast<std::size_t>(quads * width), outside_.data());
+    geometry_.find(src_, outside_.data(), first, 1, taps.data(), quads * width);
+    DepthwiseRun run = {};
+    run.taps = taps.data();
+    run.step = geometry_.column_step();
+    run.pixels = count;
+    run.quads = quads;
+    run.width = width;
+    run.slides = slides_;
+    run.channels = channels;
+    run.weights = weights_->bytes();
+    run.start = start_.data();
+    run.rescale = rescale(0);
+    run.out = bytes_at(first * channels);
+    run.out_stride = channels;
+    if (activation_) {
+      run.out_stride = static_cast<std::int64_t>(start_.size());
+      run.floats = scratch(count * run.out_stride);
+    }
+    weights_->kernels().depthwise->run(run);
+    if (activation_)
+      weights_->kernels().activate(bytes_at(first * channels), channels, run.floats, run.out_stride, count, channels,
+                                   *activation_);
   }
 
   // Memory of this thread until the next call.
@@ -189,6 +208,16 @@ class Bound {
     }
   }
 
+  // `tap` may be null: beyond the input. A handful of bytes: a call of memcpy would take longer than they do.
+  void copy_tap(std::uint8_t* to, const std::uint8_t* tap, std::int64_t depth) const {
+    const std::uint8_t* from = tap ? tap : outside_.data();
+    if (depth > kChunk) {
+      std::memcpy(to, from, static_cast<std::size_t>(depth));
+      return;
+    }
+    for (std::int64_t k = 0; k < depth; ++k) to[k] = from[k];
+  }
+
   bool has_adjacent_rows() const {
     if (weights_->method() != PackedWeights::Method::rows) return false;
     const std::int64_t columns = geometry_.taps() / weights_->kernel_taps();
@@ -210,10 +239,8 @@ class Bound {
       for (std::int64_t r = 0; r < kernel_taps; ++r) {
         std::uint8_t* to = copied.data() + (pixel * kernel_taps + r) * length;
         rows[static_cast<std::size_t>(pixel * kernel_taps + r)] = to;
-        for (std::int64_t c = 0; c < columns; ++c, to += depth) {
-          const std::uint8_t* tap = address(static_cast<std::size_t>(r * columns + c));
-          std::memcpy(to, tap ? tap : outside_.data(), static_cast<std::size_t>(depth));
-        }
+        for (std::int64_t c = 0; c < columns; ++c, to += depth)
+          copy_tap(to, address(static_cast<std::size_t>(r * columns + c)), depth);
       }
     };
     const std::int64_t reach = geometry_.tap_offset((kernel_taps - 1) * columns) + length;
@@ -252,10 +279,8 @@ class Bound {
         },
         [&](std::int64_t pixel, const auto& address) {
           std::uint8_t* to = gathered.data() + pixel * length;
-          for (std::int64_t t = 0; t < geometry_.taps(); ++t, to += depth) {
-            const std::uint8_t* tap = address(static_cast<std::size_t>(t));
-            std::memcpy(to, tap ? tap : outside_.data(), static_cast<std::size_t>(depth));
-          }
+          for (std::int64_t t = 0; t < geometry_.taps(); ++t, to += depth)
+            copy_tap(to, address(static_cast<std::size_t>(t)), depth);
         });
     for (std::int64_t pixel = 0; pixel < count; ++pixel)
       rows[static_cast<std::size_t>(pixel)] = gathered.data() + pixel * length;

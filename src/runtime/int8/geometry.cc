@@ -28,18 +28,19 @@ Geometry::Geometry(const Tensor& src, const Shape& out_sizes, const Window& wind
   for (std::int64_t d = 0; d < kernel_[0]; ++d)
     for (std::int64_t h = 0; h < kernel_[1]; ++h)
       for (std::int64_t w = 0; w < kernel_[2]; ++w) {
-        taps_.push_back({d, h, w});
+        reaches_.push_back({d * dilation_[0], h * dilation_[1], w * dilation_[2]});
         tap_offsets_.push_back(d * dilation_[0] * in_strides_[0] + h * dilation_[1] * in_strides_[1] +
                                w * dilation_[2] * in_strides_[2]);
       }
   const auto is_inside = [&](std::int64_t x) {
+    if (transposed_) return false;
     const std::int64_t at = x * stride_[2] - padding_[2];
     return at >= 0 && at + (kernel_[2] - 1) * dilation_[2] < in_[2];
   };
   while (inside_begin_ < out_[2] && !is_inside(inside_begin_)) ++inside_begin_;
   inside_end_ = inside_begin_;
   while (inside_end_ < out_[2] && is_inside(inside_end_)) ++inside_end_;
-  if (taps_.size() == 1 && !transposed_ && in_ == out_) pixel_step_ = find_pixel_step();
+  if (reaches_.size() == 1 && !transposed_ && in_ == out_) pixel_step_ = find_pixel_step();
 }
 
 std::int64_t Geometry::find_pixel_step() const {
@@ -61,12 +62,9 @@ std::int64_t Geometry::find_pixel_step() const {
 std::int64_t Geometry::tap_offset(const Three& out, std::size_t tap) const {
   std::int64_t offset = 0;
   for (std::size_t d = 0; d < 3; ++d) {
-    std::int64_t at = out[d] * stride_[d] - padding_[d] + taps_[tap][d] * dilation_[d];
-    if (transposed_) {
-      const std::int64_t spread = out[d] + padding_[d] - taps_[tap][d] * dilation_[d];
-      if (spread % stride_[d] != 0) return -1;
-      at = spread / stride_[d];
-    }
+    const std::int64_t spread = out[d] + padding_[d] - reaches_[tap][d];
+    if (spread % stride_[d] != 0) return -1;
+    const std::int64_t at = spread / stride_[d];
     if (at < 0 || at >= in_[d]) return -1;
     offset += at * in_strides_[d];
   }

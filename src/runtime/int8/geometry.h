@@ -16,6 +16,10 @@ class Geometry {
   std::int64_t pixels() const { return batch_ * out_[0] * out_[1] * out_[2]; }
   std::int64_t taps() const { return static_cast<std::int64_t>(tap_offsets_.size()); }
   std::int64_t row_length() const { return out_[2]; }
+  // The columns of the output whose taps all lie inside the input's: none for transposed ones.
+  std::pair<std::int64_t, std::int64_t> inside_columns() const { return {inside_begin_, inside_end_}; }
+  // From a tap to that of the next pixel of a row.
+  std::int64_t column_step() const { return transposed_ ? 0 : stride_[2] * in_strides_[2]; }
 
   // From the first tap to another one of a pixel whose taps all lie inside.
   std::int64_t tap_offset(std::int64_t tap) const { return tap_offsets_[static_cast<std::size_t>(tap)]; }
@@ -35,8 +39,14 @@ class Geometry {
  private:
   // The distance of pixel n + 1 from pixel n if it is the same for all n; else 0.
   std::int64_t find_pixel_step() const;
-  // The offset of one tap of the pixel at `out`, or -1.
+  // The offset from its image of one tap of the pixel at `out` of a transposed filter, or -1.
   std::int64_t tap_offset(const Three& out, std::size_t tap) const;
+  // The same for another one whose first tap lies at `origin`, inside or not.
+  std::int64_t tap_offset_from(const Three& origin, std::int64_t origin_offset, std::size_t tap) const {
+    for (std::size_t d = 0; d < 3; ++d)
+      if (static_cast<std::uint64_t>(origin[d] + reaches_[tap][d]) >= static_cast<std::uint64_t>(in_[d])) return -1;
+    return origin_offset + tap_offsets_[tap];
+  }
 
   std::int64_t batch_;
   std::int64_t batch_stride_;
@@ -44,7 +54,7 @@ class Geometry {
   bool transposed_;
   std::int64_t inside_begin_ = 0, inside_end_ = 0;  // the columns of the output whose taps lie inside
   std::int64_t pixel_step_ = 0;                     // of a filter of one tap whose pixels follow each other; else 0
-  std::vector<Three> taps_;                         // positions in the filter
+  std::vector<Three> reaches_;                      // of the taps in the input, from the first one
   std::vector<std::int64_t> tap_offsets_;           // from the first tap of a pixel that is not transposed
 };
 
@@ -55,18 +65,21 @@ void Geometry::visit(const std::uint8_t* src, std::int64_t first, std::int64_t c
   const std::uint8_t* image = src + first / (out_[2] * out_[1] * out_[0]) * batch_stride_;
   for (std::int64_t pixel = 0; pixel < count;) {
     bool inside = !transposed_;
-    std::int64_t start = -padding_[2] * in_strides_[2];  // of the first tap of the row's first pixel
+    Three origin = {0, 0, -padding_[2]};  // of the first tap
+    std::int64_t start = origin[2] * in_strides_[2];
     for (std::size_t d = 0; d < 2; ++d) {
-      const std::int64_t at = out[d] * stride_[d] - padding_[d];
-      inside &= at >= 0 && at + (kernel_[d] - 1) * dilation_[d] < in_[d];
-      start += at * in_strides_[d];
+      origin[d] = out[d] * stride_[d] - padding_[d];
+      inside &= origin[d] >= 0 && origin[d] + (kernel_[d] - 1) * dilation_[d] < in_[d];
+      start += origin[d] * in_strides_[d];
     }
     for (; out[2] < out_[2] && pixel < count; ++out[2], ++pixel) {
+      const std::int64_t at = start + out[2] * stride_[2] * in_strides_[2];
+      origin[2] = out[2] * stride_[2] - padding_[2];
       if (inside && out[2] >= inside_begin_ && out[2] < inside_end_)
-        interior(pixel, image + start + out[2] * stride_[2] * in_strides_[2]);
+        interior(pixel, image + at);
       else
         edge(pixel, [&](std::size_t tap) -> const std::uint8_t* {
-          const std::int64_t offset = tap_offset(out, tap);
+          const std::int64_t offset = transposed_ ? tap_offset(out, tap) : tap_offset_from(origin, at, tap);
           return offset < 0 ? nullptr : image + offset;
         });
     }

@@ -11,7 +11,8 @@ extern const DepthwiseKernel kDepthwise;
 
 // sums + the dot products of 4 unsigned and 4 signed bytes, per 32-bit lane, without saturation. Not the intrinsic: GCC 12 surrounds
 // it with moves and spills half of the sums (200 instead of 470 GOPS).
-QDQ_INT8_INLINE __m512i multiply_add(__m512i sums, __m512i bytes, __m512i weights) {
+template <typename Ints>
+QDQ_INT8_INLINE Ints multiply_add(Ints sums, Ints bytes, Ints weights) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(bytes), "v"(weights));
   return sums;
 }

@@ -31,11 +31,12 @@ void run(const DepthwiseRun& d) {
     const std::int64_t used = d.channels - c < kBlock ? d.channels - c : kBlock;
     const Rescale rescale = {d.rescale.multiplier + c, d.rescale.offset + c, d.rescale.low, d.rescale.high, 0.0f};
     for (std::int64_t pixel = 0; pixel < d.pixels; ++pixel) {
-      const std::uint8_t* const* taps = d.taps + pixel * d.quads * d.width;
+      const std::uint8_t* const* taps = d.taps;
+      const std::int64_t at = pixel * d.step + c;
       __m256i sums[4] = {};
       for (std::int64_t q = 0; q < d.quads; ++q, taps += d.width)
-        add_quad(sums, load(taps[0] + c, used), load(taps[1] + c, used), load(taps[2] + c, used),
-                 load(taps[d.width - 1] + c, used), weights + 4 * kBlock * q);
+        add_quad(sums, load(taps[0] + at, used), load(taps[1] + at, used), load(taps[2] + at, used),
+                 load(taps[d.width - 1] + at, used), weights + 4 * kBlock * q);
       std::int32_t totals[kBlock];
       store_sums(totals, d.start + c, sums);
       if (d.floats)

@@ -1,5 +1,6 @@
-// 64 channels at a time: the bytes of 4 taps are interleaved, so that one multiply-add takes 4 taps of 16 channels. Unpacking leaves
-// the channels of a vector in an order of its own, in which the weights are packed; packing the results restores theirs.
+// 64 channels at a time, 32 at the end of a pixel if no more are left: the bytes of 4 taps are interleaved, so that one multiply-add
+// takes 4 taps of 16 channels. Unpacking leaves the channels of a vector in an order of its own, in which the weights are packed; packing
+// the results restores theirs. In that order the first 32 channels are the lower halves of all vectors.
 #include <immintrin.h>
 
 #include "runtime/kernels/int8/avx512_vnni.h"
@@ -14,123 +15,211 @@ std::int64_t channel(std::int64_t lane) {
   return 16 * (l / 4) + 4 * v + l % 4;
 }
 
+// The instructions on 64 channels.
+struct Wide {
+  using Ints = __m512i;
+  using Floats = __m512;
+  __mmask64 used;
+
+  Ints load(const std::uint8_t* from) const { return _mm512_maskz_loadu_epi8(used, from); }
+  static Ints load_ints(const void* from) { return _mm512_loadu_si512(from); }
+  static Floats load_floats(const float* from) { return _mm512_loadu_ps(from); }
+  static Ints low_bytes(Ints a, Ints b) { return _mm512_unpacklo_epi8(a, b); }
+  static Ints high_bytes(Ints a, Ints b) { return _mm512_unpackhi_epi8(a, b); }
+  static Ints low_pairs(Ints a, Ints b) { return _mm512_unpacklo_epi16(a, b); }
+  static Ints high_pairs(Ints a, Ints b) { return _mm512_unpackhi_epi16(a, b); }
+  static Ints shift_left_8(Ints a) { return _mm512_slli_epi32(a, 8); }
+  static Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
+  static Ints to_levels(Floats a) { return _mm512_cvtps_epi32(a); }
+  static Floats multiply_add_floats(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static Floats clamp_floats(Floats x, const Rescale& r) {
+    return _mm512_min_ps(_mm512_max_ps(x, _mm512_set1_ps(r.low)), _mm512_set1_ps(r.high));
+  }
+  static Ints pack(Ints a, Ints b, Ints c, Ints d) { return pack_levels(a, b, c, d); }
+  static Ints clamp(Ints bytes, const Rescale& r) { return clamp_bytes(bytes, r); }
+  void store(std::uint8_t* to, Ints bytes) const { _mm512_mask_storeu_epi8(to, used, bytes); }
+  // 4 channels of every 16.
+  static void store_floats(float* to, Floats values) {
+    _mm_storeu_ps(to, _mm512_extractf32x4_ps(values, 0));
+    _mm_storeu_ps(to + 16, _mm512_extractf32x4_ps(values, 1));
+    _mm_storeu_ps(to + 32, _mm512_extractf32x4_ps(values, 2));
+    _mm_storeu_ps(to + 48, _mm512_extractf32x4_ps(values, 3));
+  }
+};
+
+// All 64 channels exist: loads without a mask are twice as fast.
+struct WideFull : Wide {
+  WideFull() : Wide{~__mmask64{0}} {}
+  static Ints load(const std::uint8_t* from) { return _mm512_loadu_si512(from); }
+  static void store(std::uint8_t* to, Ints bytes) { _mm512_storeu_si512(to, bytes); }
+};
+
+// The instructions on up to 32 channels.
+struct Half {
+  using Ints = __m256i;
+  using Floats = __m256;
+  __mmask32 used;
+
+  Ints load(const std::uint8_t* from) const { return _mm256_maskz_loadu_epi8(used, from); }
+  static Ints load_ints(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
+  static Floats load_floats(const float* from) { return _mm256_loadu_ps(from); }
+  static Ints low_bytes(Ints a, Ints b) { return _mm256_unpacklo_epi8(a, b); }
+  static Ints high_bytes(Ints a, Ints b) { return _mm256_unpackhi_epi8(a, b); }
+  static Ints low_pairs(Ints a, Ints b) { return _mm256_unpacklo_epi16(a, b); }
+  static Ints high_pairs(Ints a, Ints b) { return _mm256_unpackhi_epi16(a, b); }
+  static Ints shift_left_8(Ints a) { return _mm256_slli_epi32(a, 8); }
+  static Floats to_floats(Ints a) { return _mm256_cvtepi32_ps(a); }
+  static Ints to_levels(Floats a) { return _mm256_cvtps_epi32(a); }
+  static Floats multiply_add_floats(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats clamp_floats(Floats x, const Rescale& r) {
+    return _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(r.low)), _mm256_set1_ps(r.high));
+  }
+  static Ints pack(Ints a, Ints b, Ints c, Ints d) {
+    return _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+  }
+  static Ints clamp(Ints bytes, const Rescale& r) {
+    const __m256i low = _mm256_set1_epi8(static_cast<char>(static_cast<int>(r.low)));
+    const __m256i high = _mm256_set1_epi8(static_cast<char>(static_cast<int>(r.high)));
+    return _mm256_min_epu8(_mm256_max_epu8(bytes, low), high);
+  }
+  void store(std::uint8_t* to, Ints bytes) const { _mm256_mask_storeu_epi8(to, used, bytes); }
+  static void store_floats(float* to, Floats values) {
+    _mm_storeu_ps(to, _mm256_extractf128_ps(values, 0));
+    _mm_storeu_ps(to + 16, _mm256_extractf128_ps(values, 1));
+  }
+};
+
+template <typename V>
 struct Sums {
-  __m512i at[4];
+  typename V::Ints at[4];
 };
 
-// The bytes of 4 taps side by side, channel after channel.
-struct Quads {
-  __m512i at[4];
-};
-
-QDQ_INT8_INLINE Quads interleave(__m512i t0, __m512i t1, __m512i t2, __m512i t3) {
-  const __m512i low01 = _mm512_unpacklo_epi8(t0, t1), high01 = _mm512_unpackhi_epi8(t0, t1);
-  const __m512i low23 = _mm512_unpacklo_epi8(t2, t3), high23 = _mm512_unpackhi_epi8(t2, t3);
-  return {{_mm512_unpacklo_epi16(low01, low23), _mm512_unpackhi_epi16(low01, low23),
-           _mm512_unpacklo_epi16(high01, high23), _mm512_unpackhi_epi16(high01, high23)}};
+template <typename V>
+QDQ_INT8_INLINE Sums<V> start_sums(const std::int32_t* start) {
+  return {{V::load_ints(start), V::load_ints(start + 16), V::load_ints(start + 32), V::load_ints(start + 48)}};
 }
 
-QDQ_INT8_INLINE __m512i weights_at(const std::int8_t* weights, int v) { return _mm512_load_si512(weights + 64 * v); }
+// The bytes of 4 taps side by side, channel after channel.
+template <typename V>
+struct Quads {
+  typename V::Ints at[4];
+};
 
-QDQ_INT8_INLINE void add(Sums& sums, const Quads& quads, const std::int8_t* weights) {
-  sums.at[0] = multiply_add(sums.at[0], quads.at[0], weights_at(weights, 0));
-  sums.at[1] = multiply_add(sums.at[1], quads.at[1], weights_at(weights, 1));
-  sums.at[2] = multiply_add(sums.at[2], quads.at[2], weights_at(weights, 2));
-  sums.at[3] = multiply_add(sums.at[3], quads.at[3], weights_at(weights, 3));
+template <typename V, typename Ints = typename V::Ints>
+QDQ_INT8_INLINE Quads<V> interleave(Ints t0, Ints t1, Ints t2, Ints t3) {
+  const Ints low01 = V::low_bytes(t0, t1), high01 = V::high_bytes(t0, t1);
+  const Ints low23 = V::low_bytes(t2, t3), high23 = V::high_bytes(t2, t3);
+  return {{V::low_pairs(low01, low23), V::high_pairs(low01, low23), V::low_pairs(high01, high23),
+           V::high_pairs(high01, high23)}};
+}
+
+template <typename V>
+QDQ_INT8_INLINE void add(Sums<V>& sums, const Quads<V>& quads, const std::int8_t* weights) {
+  sums.at[0] = multiply_add(sums.at[0], quads.at[0], V::load_ints(weights));
+  sums.at[1] = multiply_add(sums.at[1], quads.at[1], V::load_ints(weights + 64));
+  sums.at[2] = multiply_add(sums.at[2], quads.at[2], V::load_ints(weights + 128));
+  sums.at[3] = multiply_add(sums.at[3], quads.at[3], V::load_ints(weights + 192));
 }
 
 // Weights (w0, w1, w2, 0) seen by the right neighbour: (0, w0, w1, w2).
-QDQ_INT8_INLINE void add_shifted(Sums& sums, const Quads& quads, const std::int8_t* weights) {
-  sums.at[0] = multiply_add(sums.at[0], quads.at[0], _mm512_slli_epi32(weights_at(weights, 0), 8));
-  sums.at[1] = multiply_add(sums.at[1], quads.at[1], _mm512_slli_epi32(weights_at(weights, 1), 8));
-  sums.at[2] = multiply_add(sums.at[2], quads.at[2], _mm512_slli_epi32(weights_at(weights, 2), 8));
-  sums.at[3] = multiply_add(sums.at[3], quads.at[3], _mm512_slli_epi32(weights_at(weights, 3), 8));
+template <typename V>
+QDQ_INT8_INLINE void add_shifted(Sums<V>& sums, const Quads<V>& quads, const std::int8_t* weights) {
+  sums.at[0] = multiply_add(sums.at[0], quads.at[0], V::shift_left_8(V::load_ints(weights)));
+  sums.at[1] = multiply_add(sums.at[1], quads.at[1], V::shift_left_8(V::load_ints(weights + 64)));
+  sums.at[2] = multiply_add(sums.at[2], quads.at[2], V::shift_left_8(V::load_ints(weights + 128)));
+  sums.at[3] = multiply_add(sums.at[3], quads.at[3], V::shift_left_8(V::load_ints(weights + 192)));
 }
 
-QDQ_INT8_INLINE Sums start_sums(const std::int32_t* start) {
-  return {{_mm512_loadu_si512(start), _mm512_loadu_si512(start + 16), _mm512_loadu_si512(start + 32),
-           _mm512_loadu_si512(start + 48)}};
+// What lies between a pixel and its results: everything that does not change from pixel to pixel.
+template <typename V>
+struct Block {
+  V v;
+  const std::uint8_t* const* taps;
+  std::int64_t step, quads, channel;
+  const std::int8_t* weights;
+  const std::int32_t* start;
+  Rescale rescale;  // of this block
+  std::uint8_t* out;
+  float* floats;
+  std::int64_t out_stride;
+};
+
+template <typename V>
+QDQ_INT8_INLINE typename V::Ints load_tap(const Block<V>& b, std::int64_t tap, std::int64_t at) {
+  return b.v.load(b.taps[tap] + at);
 }
 
-QDQ_INT8_INLINE __m512 rescaled(__m512i sums, const Rescale& rescale, std::int64_t at) {
-  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), _mm512_loadu_ps(rescale.multiplier + at),
-                         _mm512_loadu_ps(rescale.offset + at));
-}
-
-QDQ_INT8_INLINE void store_bytes(const Sums& sums, const DepthwiseRun& d, std::int64_t pixel, std::int64_t c,
-                                 __mmask64 used) {
-  const auto levels = [&](int v) { return _mm512_cvtps_epi32(rescaled(sums.at[v], d.rescale, c + 16 * v)); };
-  const __m512i bytes = pack_levels(levels(0), levels(1), levels(2), levels(3));
-  _mm512_mask_storeu_epi8(d.out + pixel * d.out_stride + c, used, clamp_bytes(bytes, d.rescale));
-}
-
-// Each vector has 4 channels of every 16.
-QDQ_INT8_INLINE void store_floats(const Sums& sums, const DepthwiseRun& d, std::int64_t pixel, std::int64_t c) {
-  const __m512 low = _mm512_set1_ps(d.rescale.low), high = _mm512_set1_ps(d.rescale.high);
-  for (int v = 0; v < 4; ++v) {
-    const __m512 values = _mm512_min_ps(_mm512_max_ps(rescaled(sums.at[v], d.rescale, c + 16 * v), low), high);
-    float* out = d.floats + pixel * d.out_stride + c + 4 * v;
-    _mm_storeu_ps(out, _mm512_extractf32x4_ps(values, 0));
-    _mm_storeu_ps(out + 16, _mm512_extractf32x4_ps(values, 1));
-    _mm_storeu_ps(out + 32, _mm512_extractf32x4_ps(values, 2));
-    _mm_storeu_ps(out + 48, _mm512_extractf32x4_ps(values, 3));
+template <typename V>
+QDQ_INT8_INLINE void store(const Sums<V>& sums, const Block<V>& b, std::int64_t pixel) {
+  const auto rescaled = [&](int i) {
+    return V::multiply_add_floats(V::to_floats(sums.at[i]), V::load_floats(b.rescale.multiplier + 16 * i),
+                                  V::load_floats(b.rescale.offset + 16 * i));
+  };
+  if (b.floats) {
+    for (int i = 0; i < 4; ++i)
+      V::store_floats(b.floats + pixel * b.out_stride + b.channel + 4 * i, V::clamp_floats(rescaled(i), b.rescale));
+    return;
   }
+  const auto levels = [&](int i) { return V::to_levels(rescaled(i)); };
+  const auto bytes = V::pack(levels(0), levels(1), levels(2), levels(3));
+  b.v.store(b.out + pixel * b.out_stride + b.channel, V::clamp(bytes, b.rescale));
 }
 
-QDQ_INT8_INLINE void store(const Sums& sums, const DepthwiseRun& d, std::int64_t pixel, std::int64_t c,
-                           __mmask64 used) {
-  if (d.floats)
-    store_floats(sums, d, pixel, c);
-  else
-    store_bytes(sums, d, pixel, c, used);
-}
-
-template <std::int64_t width>
-QDQ_INT8_INLINE void run_pixel(const DepthwiseRun& d, std::int64_t pixel, std::int64_t c, const std::int8_t* weights,
-                               __mmask64 used) {
-  const std::uint8_t* const* taps = d.taps + pixel * d.quads * width;
-  Sums sums = start_sums(d.start + c);
-  for (std::int64_t q = 0; q < d.quads; ++q, taps += width) {
-    const __m512i t2 = _mm512_maskz_loadu_epi8(used, taps[2] + c);
-    const __m512i t3 = width == 4 ? _mm512_maskz_loadu_epi8(used, taps[width - 1] + c) : t2;
-    add(sums,
-        interleave(_mm512_maskz_loadu_epi8(used, taps[0] + c), _mm512_maskz_loadu_epi8(used, taps[1] + c), t2, t3),
-        weights + 256 * q);
+template <std::int64_t width, typename V>
+QDQ_INT8_INLINE void run_pixel(const Block<V>& b, std::int64_t pixel) {
+  const std::int64_t at = pixel * b.step + b.channel;
+  Sums<V> sums = start_sums<V>(b.start);
+  for (std::int64_t q = 0; q < b.quads; ++q) {
+    const std::int64_t tap = q * width;
+    const auto t2 = load_tap(b, tap + 2, at);
+    const auto t3 = width == 4 ? load_tap(b, tap + width - 1, at) : t2;
+    add(sums, interleave<V>(load_tap(b, tap, at), load_tap(b, tap + 1, at), t2, t3), b.weights + 256 * q);
   }
-  store(sums, d, pixel, c, used);
+  store(sums, b, pixel);
 }
 
 // Two neighbours share two of three columns: the bytes of four columns serve both.
-QDQ_INT8_INLINE void run_pair(const DepthwiseRun& d, std::int64_t pixel, std::int64_t c, const std::int8_t* weights,
-                              __mmask64 used) {
-  const std::uint8_t* const* taps = d.taps + pixel * d.quads * 3;
-  const std::uint8_t* const* right = taps + d.quads * 3;
-  Sums sums = start_sums(d.start + c);
-  Sums right_sums = sums;
-  for (std::int64_t q = 0; q < d.quads; ++q, taps += 3, right += 3) {
-    const Quads quads =
-        interleave(_mm512_maskz_loadu_epi8(used, taps[0] + c), _mm512_maskz_loadu_epi8(used, taps[1] + c),
-                   _mm512_maskz_loadu_epi8(used, taps[2] + c), _mm512_maskz_loadu_epi8(used, right[2] + c));
-    add(sums, quads, weights + 256 * q);
-    add_shifted(right_sums, quads, weights + 256 * q);
+template <typename V>
+QDQ_INT8_INLINE void run_pair(const Block<V>& b, std::int64_t pixel) {
+  const std::int64_t at = pixel * b.step + b.channel;
+  Sums<V> sums = start_sums<V>(b.start);
+  Sums<V> right_sums = sums;
+  for (std::int64_t q = 0; q < b.quads; ++q) {
+    const std::int64_t tap = q * 3;
+    const Quads<V> quads = interleave<V>(load_tap(b, tap, at), load_tap(b, tap + 1, at), load_tap(b, tap + 2, at),
+                                         load_tap(b, tap + 2, at + b.step));
+    add(sums, quads, b.weights + 256 * q);
+    add_shifted(right_sums, quads, b.weights + 256 * q);
   }
-  store(sums, d, pixel, c, used);
-  store(right_sums, d, pixel + 1, c, used);
+  store(sums, b, pixel);
+  store(right_sums, b, pixel + 1);
+}
+
+template <typename V>
+void run_block(const DepthwiseRun& d, V v, std::int64_t c) {
+  const Rescale rescale = {d.rescale.multiplier + c, d.rescale.offset + c, d.rescale.low, d.rescale.high, 0.0f};
+  const Block<V> b = {v,           d.taps,  d.step, d.quads,  c,           d.weights + 4 * c * d.quads,
+                      d.start + c, rescale, d.out,  d.floats, d.out_stride};
+  std::int64_t pixel = 0;
+  if (d.width == 3 && d.slides)
+    for (; pixel + 2 <= d.pixels; pixel += 2) run_pair(b, pixel);
+  for (; pixel < d.pixels; ++pixel) {
+    if (d.width == 3)
+      run_pixel<3>(b, pixel);
+    else
+      run_pixel<4>(b, pixel);
+  }
 }
 
 void run(const DepthwiseRun& d) {
-  const std::int8_t* weights = d.weights;
-  for (std::int64_t c = 0; c < d.channels; c += 64, weights += 256 * d.quads) {
-    const __mmask64 used = first_lanes(d.channels - c);
-    std::int64_t pixel = 0;
-    if (d.width == 3 && d.slides)
-      for (; pixel + 2 <= d.pixels; pixel += 2) run_pair(d, pixel, c, weights, used);
-    for (; pixel < d.pixels; ++pixel) {
-      if (d.width == 3)
-        run_pixel<3>(d, pixel, c, weights, used);
-      else
-        run_pixel<4>(d, pixel, c, weights, used);
-    }
+  for (std::int64_t c = 0; c < d.channels; c += 64) {
+    const std::int64_t left = d.channels - c;
+    if (left >= 64)
+      run_block(d, WideFull(), c);
+    else if (left > 32)
+      run_block(d, Wide{first_lanes(left)}, c);
+    else
+      run_block(d, Half{static_cast<__mmask32>(first_lanes(left))}, c);
   }
 }
 

@@ -11,12 +11,12 @@ void run(const DepthwiseRun& d) {
     const std::int64_t used = d.channels - c < kBlock ? d.channels - c : kBlock;
     const Rescale rescale = {d.rescale.multiplier + c, d.rescale.offset + c, d.rescale.low, d.rescale.high, 0.0f};
     for (std::int64_t pixel = 0; pixel < d.pixels; ++pixel) {
-      const std::uint8_t* const* taps = d.taps + pixel * d.quads * d.width;
+      const std::int64_t at = pixel * d.step + c;
       std::int32_t sums[kBlock];
       for (std::int64_t i = 0; i < used; ++i) {
         sums[i] = d.start[c + i];
         for (std::int64_t t = 0; t < d.width * d.quads; ++t)
-          sums[i] += taps[t][c + i] * weights[4 * (kBlock * (t / d.width) + i) + t % d.width];
+          sums[i] += d.taps[t][at + i] * weights[4 * (kBlock * (t / d.width) + i) + t % d.width];
       }
       if (d.floats)
         rescale_to_floats(d.floats + pixel * d.out_stride + c, sums, rescale, nullptr, used);

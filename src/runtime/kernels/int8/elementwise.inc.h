@@ -1,5 +1,6 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
-// included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and functions gelu and softmax of its own.
+// included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and
+// functions gelu and softmax of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -55,9 +56,11 @@ void activate(std::uint8_t* out, std::int64_t out_stride, const float* values, s
 
 #undef QDQ_ACTIVATE
 
+#ifndef QDQ_HAS_OWN_LOOK_UP
 void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = table[a[i]];
 }
+#endif
 
 void flip(std::uint8_t* out, const std::uint8_t* a, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = a[i] ^ std::uint8_t{0x80};

@@ -93,10 +93,30 @@ void softmax(std::uint8_t* out, float* scores, const float* mask, std::int64_t n
   });
 }
 
+// Two permutations look up in half of the table each.
+[[gnu::target("avx512vbmi")]] void look_up_by_permuting(std::uint8_t* out, const std::uint8_t* a, std::int64_t n,
+                                                        const std::uint8_t* table) {
+  __m512i quarters[4];
+  for (int q = 0; q < 4; ++q) quarters[q] = _mm512_loadu_si512(table + 64 * q);
+  for (std::int64_t i = 0; i < n; i += 64) {
+    const __mmask64 used = first_lanes(n - i);
+    const __m512i bytes = _mm512_maskz_loadu_epi8(used, a + i);
+    const __m512i low = _mm512_permutex2var_epi8(quarters[0], bytes, quarters[1]);
+    const __m512i high = _mm512_permutex2var_epi8(quarters[2], bytes, quarters[3]);
+    _mm512_mask_storeu_epi8(out + i, used, _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(bytes), high));
+  }
+}
+
+void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table) {
+  if (__builtin_cpu_supports("avx512vbmi")) return look_up_by_permuting(out, a, n, table);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = table[a[i]];
+}
+
 }  // namespace
 }  // namespace qdq::runtime::int8::avx512_vnni
 
 #define QDQ_HAS_OWN_FUNCTIONS
+#define QDQ_HAS_OWN_LOOK_UP
 #define QDQ_ISA avx512_vnni
 #define QDQ_ISA_NAME "avx512_vnni"
 #include "runtime/kernels/int8/elementwise.inc.h"

@@ -36,34 +36,58 @@ QDQ_INT8_INLINE void start_sums(Sums<R, V>& sums, const std::int32_t* start, std
   ((sums.at[i / V][i % V] = _mm512_loadu_si512(start + 16 * (i % V))), ...);
 }
 
+// What the rows of a tile have in common, read once: stores to bytes might change what pointers lead to, as far as the compiler knows.
+struct Ending {
+  Rescale rescale;
+  const std::uint8_t* residual;
+  const std::int32_t* row_start;
+  void* out;
+  std::int64_t out_stride;
+  __mmask64 used;
+  bool to_float;
+  __m512i low, high;
+};
+
+QDQ_INT8_INLINE Ending ending_of(const GemmTile& t) {
+  const auto level = [](float bound) { return _mm512_set1_epi8(static_cast<char>(static_cast<int>(bound))); };
+  return {t.rescale,
+          t.residual,
+          t.row_start,
+          t.out,
+          t.out_stride,
+          first_lanes(t.used_columns),
+          t.to_float,
+          t.to_float ? __m512i() : level(t.rescale.low),
+          t.to_float ? __m512i() : level(t.rescale.high)};
+}
+
 template <std::size_t V, std::size_t... v>
-QDQ_INT8_INLINE void store_row(__m512i (&sums)[V], const GemmTile& t, std::size_t row, __mmask64 used,
-                               std::index_sequence<v...>) {
-  const std::int64_t at = static_cast<std::int64_t>(row) * t.out_stride;
-  const Rescale& rescale = t.rescale;
-  if (t.row_start) {
-    const __m512i of_row = _mm512_set1_epi32(t.row_start[row]);
+QDQ_INT8_INLINE void store_row(__m512i (&sums)[V], const Ending& e, std::size_t row, std::index_sequence<v...>) {
+  const std::int64_t at = static_cast<std::int64_t>(row) * e.out_stride;
+  const Rescale& rescale = e.rescale;
+  if (e.row_start) {
+    const __m512i of_row = _mm512_set1_epi32(e.row_start[row]);
     ((sums[v] = _mm512_add_epi32(sums[v], of_row)), ...);
   }
   __m512 values[V];
   ((values[v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[v]), _mm512_loadu_ps(rescale.multiplier + 16 * v),
                                 _mm512_loadu_ps(rescale.offset + 16 * v))),
    ...);
-  if (t.residual) {
+  if (e.residual) {
     const __m512 multiplier = _mm512_set1_ps(rescale.residual_multiplier);
-    ((values[v] = _mm512_fmadd_ps(load_bytes_as_floats(t.residual + at + 16 * v, cut_mask(used, 16 * v)), multiplier,
+    ((values[v] = _mm512_fmadd_ps(load_bytes_as_floats(e.residual + at + 16 * v, cut_mask(e.used, 16 * v)), multiplier,
                                   values[v])),
      ...);
   }
-  if (t.to_float) {
+  if (e.to_float) {
     constexpr float kInfinity = __builtin_inff();
-    float* out = static_cast<float*>(t.out) + at;
+    float* out = static_cast<float*>(e.out) + at;
     if (rescale.low > -kInfinity || rescale.high < kInfinity) {
       // The order of the operands keeps NaN, which a scale that is chosen at run time may be.
       const __m512 low = _mm512_set1_ps(rescale.low), high = _mm512_set1_ps(rescale.high);
       ((values[v] = _mm512_min_ps(high, _mm512_max_ps(low, values[v]))), ...);
     }
-    (_mm512_mask_storeu_ps(out + 16 * v, cut_mask(used, 16 * v), values[v]), ...);
+    (_mm512_mask_storeu_ps(out + 16 * v, cut_mask(e.used, 16 * v), values[v]), ...);
     return;
   }
   __m512i levels[4] = {};
@@ -71,13 +95,15 @@ QDQ_INT8_INLINE void store_row(__m512i (&sums)[V], const GemmTile& t, std::size_
   const __m512i bytes =
       _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
                                pack_levels(levels[0], levels[1], levels[2], levels[3]));
-  _mm512_mask_storeu_epi8(static_cast<std::uint8_t*>(t.out) + at, used, clamp_bytes(bytes, rescale));
+  // Clamping rounded and saturated bytes is clamping before rounding: the bounds are whole.
+  _mm512_mask_storeu_epi8(static_cast<std::uint8_t*>(e.out) + at, e.used,
+                          _mm512_min_epu8(_mm512_max_epu8(bytes, e.low), e.high));
 }
 
 template <std::size_t R, std::size_t V, std::size_t... r>
 QDQ_INT8_INLINE void store_rows(Sums<R, V>& sums, const GemmTile& t, std::index_sequence<r...>) {
-  const __mmask64 used = first_lanes(t.used_columns);
-  (store_row(sums.at[r], t, r, used, std::make_index_sequence<V>()), ...);
+  const Ending ending = ending_of(t);
+  (store_row(sums.at[r], ending, r, std::make_index_sequence<V>()), ...);
 }
 
 template <std::size_t R, std::size_t V>

@@ -44,11 +44,12 @@ struct GemmKernel {
 
 // Pixels in a row of a convolution with one filter per channel.
 struct DepthwiseRun {
-  const std::uint8_t* const* taps;  // [pixels][quads][width]: each points to `channels` bytes
+  const std::uint8_t* const* taps;  // [quads][width], of the first pixel: each points to `channels` bytes
+  std::int64_t step;                // bytes from each tap to that of the next pixel
   std::int64_t pixels;
   std::int64_t quads;
   std::int64_t width;  // 3 or 4 taps in a quad; with 3 the fourth weight is 0
-  bool slides;         // width 3: tap i of a pixel's quad is tap i + 1 of its left neighbour's
+  bool slides;         // width 3: tap i + 1 of a pixel's quad is tap i of its right neighbour's
   std::int64_t channels;
   const std::int8_t* weights;  // [blocks][quads][block][4], 64-byte aligned; 0 for taps beyond the filter
   const std::int32_t* start;   // this and rescale: [blocks * block], channels in the kernel's order
