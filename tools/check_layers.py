@@ -16,6 +16,7 @@ PUBLIC = {
     "tensor": "tensor",
     "tensor_impl": "tensor",
     "executor": "executor",
+    "thread_pool": "executor",
     "session": "api",
     "tune": "api",
     "value_type": "graph",

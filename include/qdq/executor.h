@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "qdq/tensor.h"
+#include "qdq/thread_pool.h"
 
 namespace qdq {
 
 class Program;
+struct ExecutorOptions;
 
 // Called with the value at an observation point while the program runs: `observer` is the target of the call_module
 // node. The tensor is only valid during the call. Throwing stops the run.
@@ -47,6 +49,12 @@ class Executor {
   // op, node and source line, for an op without a kernel.
   virtual std::vector<Tensor> run(const std::vector<Tensor>& inputs) = 0;
 
+  // The same into the caller's memory: an output of the right dtype and sizes is written where it lies, with its strides; what does not
+  // fit is replaced by a new tensor, so that an empty vector becomes one to use again. Outputs must not overlap inputs or each other.
+  // From its second run with the same sizes on, a fast executor allocates no memory where all ops have kernels and inputs and outputs
+  // are contiguous.
+  virtual void run_into(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) = 0;
+
   // Receives the values at call_module nodes; without one they pass through.
   virtual void set_observe(ObserveFn observe) = 0;
 
@@ -62,9 +70,11 @@ class Executor {
   // Of the latest run; empty before it, and for executors that do as the graph says.
   virtual std::vector<ExecutionNote> notes() const = 0;
 
-  // Another executor of the same program with the same options, which may run at the same time on another thread. It
-  // shares the weights and what was computed from them, and outlives this one if need be. Null when runs may change the
-  // program's buffers: then each run depends on the one before.
+  // Another executor of the same program, which may run at the same time on another thread. It shares the weights and what was
+  // computed from them, and outlives this one if need be. Null when runs may change the program's buffers: then each run
+  // depends on the one before. Of `options`, `threads` and `pool` count; the others are this one's.
+  virtual std::unique_ptr<Executor> fork(const ExecutorOptions& options) const = 0;
+  // With the same options throughout.
   virtual std::unique_ptr<Executor> fork() const = 0;
 };
 
@@ -76,6 +86,10 @@ struct ExecutorOptions {
   };
   Kind kind = Kind::fast;
   int threads = 0;  // 0: all cores of the machine
+  // Runs use these threads, and `threads` does not count. What oneDNN computes, in float, is done by the calling thread alone.
+  std::shared_ptr<ThreadPool> pool = nullptr;
+  // Runs throw InvalidArgumentError, which names the input, for a NaN in it.
+  bool refuse_nan = false;
   // Computes quantized ops in float between dequantize and quantize, as torch does and the reference always: to compare with.
   bool simulate_quantization = false;
 };

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "qdq/executor.h"
@@ -21,12 +22,19 @@ class Session {
   // The program becomes the session's.
   explicit Session(Program&& program, const ExecutorOptions& options = {});
 
+  // Another session of the same program, which shares the packed weights. Of `options`, `threads` and `pool` count; the others are
+  // this one's. A program that changes its buffers has buffers of its own there.
+  Session share(const ExecutorOptions& options) const;
+
   // As Executor::run; also throws InvalidArgumentError, which names the input, for a NaN in it. `threads` of the options are for each
   // run. A program that changes its buffers has one run after the other.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) const;
+  // As Executor::run_into.
+  void run_into(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
 
  private:
   class Impl;
+  explicit Session(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };
 

@@ -78,6 +78,7 @@ void load_contender(Contender& contender, const Options& options) {
   contender.load_seconds = seconds_since(start);
   ExecutorOptions executor = options.executor();
   executor.threads = contender.threads;
+  executor.refuse_nan = true;
   contender.executor = make_executor(contender.program, executor);
 }
 

@@ -47,7 +47,9 @@ void run(const Options& options) {
   const Program program = steps.measure("load", [&] { return load(options.model); });
   check_array_output(options.output, output_names(program).size());
   const Batches batches = open_batches(program, options.data, options, Batches::Remainder::pad);
-  const auto executor = steps.measure("plan", [&] { return make_executor(program, options.executor()); });
+  ExecutorOptions executor_options = options.executor();
+  executor_options.refuse_nan = true;
+  const auto executor = steps.measure("plan", [&] { return make_executor(program, executor_options); });
   Collector collector(program, batches.samples(), batches.whole());
   steps.measure("run", [&] {
     Progress progress("run", batches.samples(), !options.quiet);

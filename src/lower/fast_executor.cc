@@ -8,47 +8,42 @@
 #include "lower/specialise.h"
 #include "reference/inputs.h"
 #include "reference/interpreter.h"
+#include "runtime/parallel.h"
 
 namespace qdq::lower {
 namespace {
 
 constexpr std::size_t kPlans = 8;  // input sizes in turn that are served without planning anew
 
-// The number of OpenMP threads of the calling thread, restored at the end.
-class ThreadCount {
- public:
-  explicit ThreadCount(int threads) : saved_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~ThreadCount() { omp_set_num_threads(saved_); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  int saved_;
-};
-
 class FastExecutor : public Executor {
  public:
-  FastExecutor(const Program& program, int threads, bool int8, std::shared_ptr<Constants> constants)
-      : shared_(program, int8, std::move(constants)),
+  FastExecutor(const Program& program, const ExecutorOptions& options, std::shared_ptr<Constants> constants)
+      : shared_(program, !options.simulate_quantization, std::move(constants)),
         placeholders_(program.graph().placeholders()),
-        threads_(threads > 0 ? threads : omp_get_num_procs()) {
+        options_(options),
+        threads_(options.threads > 0 ? options.threads : omp_get_num_procs()),
+        takes_tensors_only_(takes_tensors_only(program, placeholders_)) {
     prepare_state(shared_);
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) override {
-    const ThreadCount thread_count(threads_);
+    std::vector<Tensor> outputs;
+    run_into(inputs, outputs);
+    return outputs;
+  }
+
+  void run_into(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) override {
+    const runtime::ThreadScope threads(threads_, options_.pool.get());
     if (!reference_) {
+      if (is_planned_for(inputs)) return run_plan(inputs, outputs);
       const std::vector<Value> values = bind_inputs(shared_.program, placeholders_, inputs);
-      if (runtime::Plan* plan = plan_for(values)) {
-        plan->set_profiling(profiling_);
-        return plan->run(tensors_of(values));
-      }
-      reference_ = make_reference_executor(shared_.program);
+      if (plan_for(values)) return run_plan(tensors_of(values), outputs);
+      reference_ = make_reference_executor(shared_.program, options_);
       reference_->set_observe(shared_.observe);
       reference_->keep_values({shared_.kept.begin(), shared_.kept.end()});
       reference_->set_profiling(profiling_);
     }
-    return reference_->run(inputs);
+    reference_->run_into(inputs, outputs);
   }
 
   void set_observe(ObserveFn observe) override {
@@ -84,9 +79,14 @@ class FastExecutor : public Executor {
     return notes;
   }
 
-  std::unique_ptr<Executor> fork() const override {
+  std::unique_ptr<Executor> fork() const override { return fork(options_); }
+
+  std::unique_ptr<Executor> fork(const ExecutorOptions& options) const override {
     if (!shared_.state.empty()) return nullptr;
-    return std::make_unique<FastExecutor>(shared_.program, threads_, shared_.int8, shared_.constants);
+    ExecutorOptions own = options_;
+    own.threads = options.threads;
+    own.pool = options.pool;
+    return std::make_unique<FastExecutor>(shared_.program, own, shared_.constants);
   }
 
  private:
@@ -95,6 +95,7 @@ class FastExecutor : public Executor {
 
   struct Entry {
     Signature signature;
+    std::vector<DType> dtypes;  // of the placeholders' tensors
     std::unique_ptr<runtime::Plan> plan;
     std::vector<Graph::Note> notes;
   };
@@ -111,6 +112,31 @@ class FastExecutor : public Executor {
       }
     }
     return signature;
+  }
+
+  static bool takes_tensors_only(const Program& program, const std::vector<Node*>& placeholders) {
+    return std::all_of(placeholders.begin(), placeholders.end(),
+                       [](const Node* node) { return node->type.tensor(); }) &&
+           std::all_of(program.inputs.begin(), program.inputs.end(),
+                       [](const InputSpec& input) { return input.kind == InputSpec::Kind::user_input; });
+  }
+
+  // The latest plan is for inputs like these, so that there is nothing to check or to bind.
+  bool is_planned_for(const std::vector<Tensor>& inputs) const {
+    if (!takes_tensors_only_ || plans_.empty() || inputs.size() != placeholders_.size()) return false;
+    const Entry& latest = plans_.front();
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (!inputs[i].defined() || inputs[i].dtype() != latest.dtypes[i] || inputs[i].sizes() != latest.signature[i])
+        return false;
+    return true;
+  }
+
+  // The latest plan.
+  void run_plan(const std::vector<Tensor>& tensors, std::vector<Tensor>& outputs) {
+    if (options_.refuse_nan) refuse_nan(placeholders_, tensors);
+    runtime::Plan& plan = *plans_.front().plan;
+    plan.set_profiling(profiling_);
+    plan.run(tensors, outputs);
   }
 
   static std::vector<Tensor> tensors_of(const std::vector<Value>& values) {
@@ -131,13 +157,17 @@ class FastExecutor : public Executor {
     Specialisation made = specialise(shared_, values);
     if (!made.plan) return nullptr;
     if (plans_.size() == kPlans) plans_.pop_back();
-    plans_.push_front({std::move(signature), std::move(made.plan), std::move(made.notes)});
+    std::vector<DType> dtypes;
+    for (const Value& value : values) dtypes.push_back(value.tensor() ? value.tensor()->dtype() : DType::int64);
+    plans_.push_front({std::move(signature), std::move(dtypes), std::move(made.plan), std::move(made.notes)});
     return plans_.front().plan.get();
   }
 
   Shared shared_;
   std::vector<Node*> placeholders_;
+  ExecutorOptions options_;
   int threads_;
+  bool takes_tensors_only_;
   bool profiling_ = false;
   std::list<Entry> plans_;  // the latest first
   std::unique_ptr<Executor> reference_;
@@ -148,8 +178,8 @@ class FastExecutor : public Executor {
 
 namespace qdq {
 
-std::unique_ptr<Executor> make_fast_executor(const Program& program, int threads, bool int8) {
-  return std::make_unique<lower::FastExecutor>(program, threads, int8, std::make_shared<lower::Constants>());
+std::unique_ptr<Executor> make_fast_executor(const Program& program, const ExecutorOptions& options) {
+  return std::make_unique<lower::FastExecutor>(program, options, std::make_shared<lower::Constants>());
 }
 
 }  // namespace qdq

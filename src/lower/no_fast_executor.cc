@@ -3,8 +3,8 @@
 
 namespace qdq {
 
-std::unique_ptr<Executor> make_fast_executor(const Program& program, int, bool) {
-  return make_reference_executor(program);
+std::unique_ptr<Executor> make_fast_executor(const Program& program, const ExecutorOptions& options) {
+  return make_reference_executor(program, options);
 }
 
 }  // namespace qdq

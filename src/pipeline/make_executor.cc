@@ -5,8 +5,8 @@
 namespace qdq {
 
 std::unique_ptr<Executor> make_executor(const Program& program, const ExecutorOptions& options) {
-  if (options.kind == ExecutorOptions::Kind::reference) return make_reference_executor(program);
-  return make_fast_executor(program, options.threads, !options.simulate_quantization);
+  if (options.kind == ExecutorOptions::Kind::reference) return make_reference_executor(program, options);
+  return make_fast_executor(program, options);
 }
 
 }  // namespace qdq

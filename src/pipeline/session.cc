@@ -1,48 +1,42 @@
 #include "qdq/session.h"
 
-#include <cmath>
 #include <condition_variable>
 #include <mutex>
 
-#include "qdq/error.h"
-
 namespace qdq {
-namespace {
-
-bool has_nan(const Tensor& tensor) {
-  if (!tensor.defined() || tensor.dtype() != DType::float32) return false;
-  const Tensor dense = tensor.contiguous();
-  const float* values = dense.data<float>();
-  bool found = false;  // without a branch in the loop, which the compiler vectorises
-  for (std::int64_t i = 0; i < dense.numel(); ++i) found |= values[i] != values[i];
-  return found;
-}
-
-std::vector<std::string> user_inputs_of(const Program& program) {
-  std::vector<std::string> names;
-  for (const InputSpec& input : program.inputs)
-    if (input.kind == InputSpec::Kind::user_input) names.push_back(input.name);
-  return names;
-}
-
-}  // namespace
-
 class Session::Impl {
  public:
-  Impl(std::shared_ptr<const Program> program, const ExecutorOptions& options)
-      : program_(std::move(program)), input_names_(user_inputs_of(*program_)) {
-    idle_.push_back(make_executor(*program_, options));
-    prototype_ = idle_.back()->fork();
+  Impl(std::shared_ptr<const Program> program, ExecutorOptions options)
+      : program_(std::move(program)), options_(std::move(options)) {
+    options_.refuse_nan = true;
+    prototype_ = make_executor(*program_, options_)->fork();
+    if (!prototype_) idle_.push_back(make_executor(*program_, options_));
+  }
+
+  std::shared_ptr<Impl> share(const ExecutorOptions& options) const {
+    ExecutorOptions own = options_;
+    own.threads = options.threads;
+    own.pool = options.pool;
+    if (!prototype_) return std::make_shared<Impl>(program_, own);
+    auto shared = std::shared_ptr<Impl>(new Impl(program_));
+    shared->options_ = own;
+    shared->prototype_ = prototype_->fork(own);
+    return shared;
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) {
-    for (std::size_t i = 0; i < std::min(inputs.size(), input_names_.size()); ++i)
-      if (has_nan(inputs[i])) throw InvalidArgumentError("[run] input '" + input_names_[i] + "': it has a NaN");
     const Lease lease(*this);
     return lease.executor().run(inputs);
   }
 
+  void run_into(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
+    const Lease lease(*this);
+    lease.executor().run_into(inputs, outputs);
+  }
+
  private:
+  explicit Impl(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+
   // An executor that nobody else runs, until the end of its scope.
   class Lease {
    public:
@@ -73,7 +67,7 @@ class Session::Impl {
   }
 
   std::shared_ptr<const Program> program_;
-  std::vector<std::string> input_names_;
+  ExecutorOptions options_;
   std::mutex mutex_;
   std::condition_variable returned_;
   std::vector<std::unique_ptr<Executor>> idle_;
@@ -86,6 +80,12 @@ Session::Session(const Program& program, const ExecutorOptions& options)
 Session::Session(Program&& program, const ExecutorOptions& options)
     : impl_(std::make_shared<Impl>(std::make_shared<const Program>(std::move(program)), options)) {}
 
+Session Session::share(const ExecutorOptions& options) const { return Session(impl_->share(options)); }
+
 std::vector<Tensor> Session::run(const std::vector<Tensor>& inputs) const { return impl_->run(inputs); }
+
+void Session::run_into(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const {
+  impl_->run_into(inputs, outputs);
+}
 
 }  // namespace qdq

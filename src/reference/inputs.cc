@@ -75,6 +75,15 @@ class InputChecker {
   std::map<std::string, std::int64_t> values_;
 };
 
+bool has_nan(const Tensor& tensor) {
+  if (tensor.dtype() != DType::float32) return false;
+  if (!tensor.is_contiguous() && !tensor.is_dense()) return has_nan(tensor.contiguous());
+  const float* values = tensor.data<float>();
+  bool found = false;  // without a branch in the loop, which the compiler vectorises
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) found |= values[i] != values[i];
+  return found;
+}
+
 Value constant_value(const InputSpec& spec) {
   const Argument& constant = spec.constant;
   if (const auto* number = constant.get_if<std::int64_t>()) return *number;
@@ -116,6 +125,12 @@ std::vector<Value> bind_inputs(const Program& program, std::span<Node* const> pl
       values.push_back(constant_value(*spec));
   }
   return values;
+}
+
+void refuse_nan(std::span<Node* const> placeholders, std::span<const Tensor> tensors) {
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (tensors[i].defined() && has_nan(tensors[i]))
+      throw InvalidArgumentError("[run] input '" + placeholders[i]->name() + "': it has a NaN");
 }
 
 }  // namespace qdq

@@ -15,4 +15,7 @@ std::vector<Value> bind_inputs(const Program& program, const std::vector<Tensor>
 std::vector<Value> bind_inputs(const Program& program, std::span<Node* const> placeholders,
                                const std::vector<Tensor>& inputs);
 
+// Throws InvalidArgumentError, naming the input, for a NaN in one. `tensors`: one for each placeholder, or undefined.
+void refuse_nan(std::span<Node* const> placeholders, std::span<const Tensor> tensors);
+
 }  // namespace qdq

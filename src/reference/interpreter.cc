@@ -50,7 +50,7 @@ bool writes_anything(const Graph& graph) {
 
 class ReferenceExecutor : public Executor {
  public:
-  explicit ReferenceExecutor(const Program& program) : program_(program) {
+  ReferenceExecutor(const Program& program, bool refuses_nan) : program_(program), refuses_nan_(refuses_nan) {
     check_supported(program.graph());
     writes_ = writes_anything(program.graph()) ||
               std::any_of(program.outputs.begin(), program.outputs.end(),
@@ -63,10 +63,26 @@ class ReferenceExecutor : public Executor {
     if (profiling_) times_.clear();
     begin_ = Clock::now();
     std::vector<Value> values = bind_inputs(program_, inputs);
+    if (refuses_nan_) refuse_nan(program_.graph().placeholders(), tensors_of(values));
     if (writes_)
       for (Value& value : values)
         if (const Tensor* tensor = value.tensor()) value = tensor->clone();
     return finish(run_graph(program_.graph(), std::move(values)));
+  }
+
+  void run_into(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) override {
+    std::vector<Tensor> results = run(inputs);
+    outputs.resize(results.size());
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      Tensor& output = outputs[i];
+      const Tensor& result = results[i];
+      const bool fits =
+          output.defined() && result.defined() && output.dtype() == result.dtype() && output.sizes() == result.sizes();
+      if (fits)
+        output.copy_from(result);
+      else
+        output = result;
+    }
   }
 
   void set_observe(ObserveFn observe) override { observe_ = std::move(observe); }
@@ -84,8 +100,9 @@ class ReferenceExecutor : public Executor {
 
   // An op that writes may write to a buffer, directly or through a view.
   std::unique_ptr<Executor> fork() const override {
-    return writes_ && !own_.empty() ? nullptr : std::make_unique<ReferenceExecutor>(program_);
+    return writes_ && !own_.empty() ? nullptr : std::make_unique<ReferenceExecutor>(program_, refuses_nan_);
   }
+  std::unique_ptr<Executor> fork(const ExecutorOptions&) const override { return fork(); }  // it has one thread
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -250,7 +267,14 @@ class ReferenceExecutor : public Executor {
     return {};
   }
 
+  static std::vector<Tensor> tensors_of(const std::vector<Value>& values) {
+    std::vector<Tensor> tensors;
+    for (const Value& value : values) tensors.push_back(value.tensor() ? *value.tensor() : Tensor());
+    return tensors;
+  }
+
   const Program& program_;
+  bool refuses_nan_;
   bool writes_ = false;
   std::unordered_map<std::string, Tensor> attributes_;
   std::unordered_set<const Storage*> read_only_;
@@ -265,8 +289,8 @@ class ReferenceExecutor : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_reference_executor(const Program& program) {
-  return std::make_unique<ReferenceExecutor>(program);
+std::unique_ptr<Executor> make_reference_executor(const Program& program, const ExecutorOptions& options) {
+  return std::make_unique<ReferenceExecutor>(program, options.refuse_nan);
 }
 
 }  // namespace qdq

@@ -74,6 +74,11 @@ void copy(const Tensor& from, const Tensor& to) {
   if (from.numel() == 0) return;
   if (from.raw_data() == to.raw_data() && from.strides() == to.strides() && from.dtype() == to.dtype()) return;
   if (plain_dtype(from.dtype()) != plain_dtype(to.dtype())) return to.copy_from(from);
+  if (from.is_contiguous() && to.is_contiguous()) {  // without loops to find
+    if (from.raw_data() != to.raw_data())
+      std::memcpy(to.raw_data(), from.raw_data(), static_cast<std::size_t>(from.numel()) * element_size(to.dtype()));
+    return;
+  }
   const auto loops = merge_loops<2>(to.sizes(), {&to.strides(), &from.strides()});
   switch (element_size(to.dtype())) {
     case 1: return copy_elements<std::uint8_t>(loops, to.raw_data(), from.raw_data());

@@ -45,6 +45,17 @@ PlannedMap lifetimes_of(const PlanSpec& spec) {
   return map;
 }
 
+// `to` is written where it lies if it has the value's dtype and sizes, else replaced.
+void copy_out(const Tensor& value, Tensor& to) {
+  if (!value.defined()) {
+    to = value;
+    return;
+  }
+  if (!to.defined() || to.dtype() != value.dtype() || to.sizes() != value.sizes())
+    to = Tensor::empty(value.dtype(), value.sizes());
+  copy(value, to);
+}
+
 }  // namespace
 
 std::shared_ptr<Storage> planned_storage(std::size_t bytes) { return Storage::wrap(nullptr, bytes, nullptr); }
@@ -101,7 +112,7 @@ void Plan::run_profiled() {
   }
 }
 
-std::vector<Tensor> Plan::run(std::span<const Tensor> inputs) {
+void Plan::run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
   for (std::size_t i = 0; i < inputs_.size(); ++i)
     if (inputs_[i].defined()) copy(inputs[i], inputs_[i]);
   kept_values_.clear();
@@ -110,18 +121,10 @@ std::vector<Tensor> Plan::run(std::span<const Tensor> inputs) {
   } else {
     for (const Kernel& kernel : kernels_) kernel();
   }
-  std::vector<Tensor> results;
-  results.reserve(results_.size());
-  const auto copy_out = [](const Tensor& value) {
-    if (!value.defined()) return value;
-    Tensor fresh = Tensor::empty(value.dtype(), value.sizes());
-    copy(value, fresh);
-    return fresh;
-  };
-  for (const Tensor& result : results_) results.push_back(copy_out(result));
-  for (const auto& [name, tensor] : kept_) kept_values_.emplace_back(name, copy_out(tensor));
+  outputs.resize(results_.size());
+  for (std::size_t i = 0; i < results_.size(); ++i) copy_out(results_[i], outputs[i]);
+  for (const auto& [name, tensor] : kept_) copy_out(tensor, kept_values_.emplace_back(name, Tensor()).second);
   for (const auto& [to, from] : write_backs_) copy(from, to);
-  return results;
 }
 
 const Tensor* Plan::kept_value(const std::string& name) const {

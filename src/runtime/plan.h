@@ -30,7 +30,7 @@ struct PlanSpec {
   std::vector<std::shared_ptr<Storage>> planned;  // storages that want memory in the arena
   std::vector<Step> steps;
   std::vector<Tensor> inputs;                        // where the user's inputs are copied to; undefined: not used
-  std::vector<Tensor> results;                       // copied to new, contiguous tensors after the steps
+  std::vector<Tensor> results;                       // copied out after the steps
   std::vector<std::pair<std::string, Tensor>> kept;  // these too, under a name
   // After the results: new values of mutated buffers, (destination, source).
   std::vector<std::pair<Tensor, Tensor>> write_backs;
@@ -44,8 +44,9 @@ class Plan {
   // Assigns memory by lifetime and binds every step.
   explicit Plan(PlanSpec spec);
 
-  // `inputs` must have the sizes and dtypes of the specification's inputs.
-  std::vector<Tensor> run(std::span<const Tensor> inputs);
+  // `inputs` must have the sizes and dtypes of the specification's inputs. Results are written to those of `outputs` that have their
+  // dtype and sizes, and replace the others.
+  void run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
   const Tensor* kept_value(const std::string& name) const;
 
   std::size_t arena_bytes() const { return arena_ ? arena_->size() : 0; }

@@ -357,3 +357,12 @@ def test_progress_shows_on_a_terminal_only(qdq, tmp_path, images):
     process.wait()
     os.close(master)
     assert b"run  [" in shown and b" / 6,400  " in shown
+
+
+def test_run_and_bench_refuse_nan_by_the_inputs_name(run, tmp_path):
+    images = np.load(IMAGES)["input"][:2].copy()
+    images[1, 0, 3, 4] = np.nan
+    np.save(tmp_path / "nan.npy", images)
+    for command in (("run", network(), "--output", "y.npy"), ("bench", network(), "--runs", 1)):
+        refused = run(*command, "--input", "nan.npy", "--batch", 2, code=1)
+        assert "input 'input': it has a NaN" in refused.stderr

@@ -234,3 +234,11 @@ def test_a_session_keeps_its_program(batches):
     gc.collect()
     expected = qdq.run(qdq.load(network()), [batches[0]])[0].numpy()
     np.testing.assert_array_equal(session.run([batches[0]])[0].numpy(), expected)
+
+
+def test_a_session_refuses_nan_by_the_inputs_name(batches):
+    images = np.array(batches[0])
+    images[0, 0, 0, 0] = np.nan
+    for executor in ("fast", "reference"):
+        with pytest.raises(qdq.InvalidArgumentError, match="it has a NaN"):
+            qdq.Session(qdq.load(network()), executor).run([images])

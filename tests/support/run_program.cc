@@ -54,8 +54,9 @@ int main(int argc, char** argv) {
     std::vector<qdq::Tensor> inputs;
     for (const qdq::NamedTensor& tensor : qdq::load_tensors(arguments[1])) inputs.push_back(tensor.value);
     std::vector<qdq::NamedTensor> outputs;
-    const auto executor = arguments.size() == 3 ? qdq::make_reference_executor(program)
-                                                : qdq::make_fast_executor(program, std::stoi(arguments[3]));
+    const auto executor = arguments.size() == 3
+                              ? qdq::make_reference_executor(program)
+                              : qdq::make_fast_executor(program, {.threads = std::stoi(arguments[3])});
     for (const qdq::Tensor& value : executor->run(inputs)) outputs.push_back({std::to_string(outputs.size()), value});
     qdq::save_tensors(arguments[2], outputs);
   } catch (const qdq::Error& error) {

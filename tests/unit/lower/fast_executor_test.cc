@@ -122,7 +122,7 @@ TEST(FastExecutor, PlansAnewForOtherSizesAndRemembersOldOnes) {
   Node& x = t.input("x", {2, 3, 5, 4});
   x.type.tensor()->sizes[0] = SymInt::symbolic("s0", 2);
   t.output({&t.conv(x, 3, 4, 1)});
-  const auto executor = make_fast_executor(t.program, 1);
+  const auto executor = make_fast_executor(t.program, {.threads = 1});
   const Tensor two = random_tensor({2, 3, 5, 4}, 5);
   const Tensor three = random_tensor({3, 3, 5, 4}, 6);
   const Tensor first = executor->run({two})[0];
@@ -135,7 +135,7 @@ TEST(FastExecutor, AForkOutlivesItsParentAndComputesTheSame) {
   Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1);
   t.output({&conv});
   const Tensor input = random_tensor({1, 3, 5, 4}, 5);
-  auto executor = make_fast_executor(t.program, 1);
+  auto executor = make_fast_executor(t.program, {.threads = 1});
   const Tensor wanted = executor->run({input})[0];
   const auto fork = executor->fork();
   ASSERT_NE(fork, nullptr);
@@ -148,7 +148,7 @@ TEST(FastExecutor, DoesNotForkWhereRunsDependOnEachOther) {
   Node& count = t.weight("count", Tensor::from<float>({1.0f}, {1}));
   Node& sum = t.g.call_function("aten.add_.Tensor", {count, t.input("x", {1})});
   t.output({&sum});
-  EXPECT_EQ(make_fast_executor(t.program, 1)->fork(), nullptr);
+  EXPECT_EQ(make_fast_executor(t.program, {.threads = 1})->fork(), nullptr);
   EXPECT_EQ(make_reference_executor(t.program)->fork(), nullptr);
 }
 
@@ -160,7 +160,7 @@ TEST(FastExecutor, ObserversSeeTheValueAndKeptValuesAreThere) {
   Node& seen = t.g.call_module("observer_1", {t.g.call_function("aten.relu.default", {conv})});
   t.output({&seen});
   const Tensor input = random_tensor({1, 3, 5, 4}, 5);
-  const auto executor = make_fast_executor(t.program, 1);
+  const auto executor = make_fast_executor(t.program, {.threads = 1});
   std::map<std::string, Tensor> values;
   executor->set_observe([&](const std::string& name, const Tensor& value) { values[name] = value.clone(); });
   executor->keep_values({conv.name()});
@@ -177,7 +177,7 @@ TEST(FastExecutor, MeasuresItsStepsWhenAsked) {
   Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1);
   t.output({&t.g.call_function("aten.softmax.int", {conv, 1})});
   const Tensor input = random_tensor({1, 3, 5, 4}, 5);
-  const auto executor = make_fast_executor(t.program, 1);
+  const auto executor = make_fast_executor(t.program, {.threads = 1});
   executor->run({input});
   EXPECT_TRUE(executor->step_times().empty());
   executor->set_profiling(true);
@@ -198,7 +198,7 @@ TEST(FastExecutor, MutatedBuffersKeepTheirValueForTheNextRun) {
   t.program.outputs = {{OutputSpec::Kind::buffer_mutation, "count"}};
   t.g.output({sum, twice});
   t.program.outputs.push_back({});
-  const auto fast = make_fast_executor(t.program, 1);
+  const auto fast = make_fast_executor(t.program, {.threads = 1});
   const auto reference = make_reference_executor(t.program);
   const Tensor input = random_tensor({3}, 5);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(bit_equal(fast->run({input})[0], reference->run({input})[0])) << i;
@@ -229,15 +229,15 @@ TEST(FastExecutor, ResultsHaveTheSameBitsAtAnyNumberOfThreads) {
   Node& pooled = t.g.call_function("aten.mean.dim", {b, P::ints({2, 3})});
   t.output({&b, &logits, &pooled, &t.g.call_function("aten.softmax.int", {logits, -1})});
   const Tensor input = random_tensor({1, 3, 56, 48}, 5);
-  const auto one = make_fast_executor(t.program, 1)->run({input});
-  const auto two = make_fast_executor(t.program, 2)->run({input});
+  const auto one = make_fast_executor(t.program, {.threads = 1})->run({input});
+  const auto two = make_fast_executor(t.program, {.threads = 2})->run({input});
   for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(bit_equal(one[i], two[i])) << "result " << i;
 }
 
 TEST(FastExecutor, RefusesInputsOfTheWrongSize) {
   P t;
   t.output({&t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1)});
-  const auto executor = make_fast_executor(t.program, 1);
+  const auto executor = make_fast_executor(t.program, {.threads = 1});
   EXPECT_THROW(executor->run({random_tensor({1, 3, 5, 9}, 1)}), InvalidArgumentError);
   EXPECT_THROW(executor->run({}), InvalidArgumentError);
 }

@@ -78,7 +78,7 @@ class Int8Lowering : public ::testing::TestWithParam<DType> {
     const std::vector<std::string> kinds = step_kinds(t.program, {input});
     return std::count(kinds.begin(), kinds.end(), "int8") - (GetParam() == DType::int8 ? 1 + outputs : 0);
   }
-  Tensor run(const Tensor& input) { return make_fast_executor(t.program, 1)->run({input})[0]; }
+  Tensor run(const Tensor& input) { return make_fast_executor(t.program, {.threads = 1})->run({input})[0]; }
 
   // The last quantize of the float graph is at most a step away.
   void expect_one_step(const Tensor& input) {
@@ -311,7 +311,7 @@ TEST_P(Int8Lowering, LinearLayersOfADynamicallyQuantizedValueRunOnBytes) {
   Tensor input = random_tensor({2, 3, 10}, 5);
   EXPECT_EQ(step_kinds(t.program, {input}), (Kinds{"int8", "int8", "int8"}));
   expect_like_reference(t.program, {input});
-  const auto fast = make_fast_executor(t.program, 1);
+  const auto fast = make_fast_executor(t.program, {.threads = 1});
   fast->run({input});
   input = random_tensor({2, 3, 10}, 6, -20.0f, 9.0f);  // another scale
   EXPECT_TRUE(bit_equal(fast->run({input})[0], run(input)));
@@ -371,7 +371,8 @@ TEST(WeightOnly, EmbeddingsReadTheirTableAsBytes) {
     const Tensor input = Tensor::from<std::int64_t>({8, 0, 3, 3, 1, 7}, {2, 3});
     EXPECT_EQ(step_kinds(t.program, {input}), Kinds{"quantized_embedding"});
     expect_like_reference(t.program, {input}, 0.0);
-    EXPECT_THROW(make_fast_executor(t.program, 1)->run({Tensor::full(DType::int64, {2, 3}, 9)}), InvalidArgumentError);
+    EXPECT_THROW(make_fast_executor(t.program, {.threads = 1})->run({Tensor::full(DType::int64, {2, 3}, 9)}),
+                 InvalidArgumentError);
   }
 }
 
@@ -413,7 +414,7 @@ TEST_P(Int8Lowering, LayerNormAndSoftmaxHaveBytesAtTheirEdges) {
   const Kinds kinds = step_kinds(t.program, {input});
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "quantize"), 0);
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
-  const auto simulated = make_fast_executor(t.program, 1, false);
+  const auto simulated = make_fast_executor(t.program, {.threads = 1, .simulate_quantization = true});
   EXPECT_TRUE(bit_equal(run(input), simulated->run({input})[0]));
 }
 
@@ -489,8 +490,8 @@ TEST_P(Int8Lowering, KeptAndObservedValuesExist) {
   Node& q = quantize(seen, kOut);
   t.output({&dequantize(q, kOut)});
   const Tensor input = random_tensor(kSizes, 5);
-  const auto fast = make_fast_executor(t.program, 1);
-  const auto simulated = make_fast_executor(t.program, 1, false);
+  const auto fast = make_fast_executor(t.program, {.threads = 1});
+  const auto simulated = make_fast_executor(t.program, {.threads = 1, .simulate_quantization = true});
   fast->keep_values({dq.name(), c.name(), q.name()});
   simulated->keep_values({dq.name(), c.name(), q.name()});
   Tensor observed;
@@ -509,7 +510,7 @@ TEST_P(Int8Lowering, SimulatingQuantizationGivesTheBitsOfTheFloatGraph) {
   Node& sum = t.g.call_function("aten.add.Tensor", {through(x, kIn), through(x, {0.05, 30})});
   t.output({&quantize(sum, kOut)});
   const Tensor input = random_tensor({3, 10}, 5);
-  const auto simulated = make_fast_executor(t.program, 1, false);
+  const auto simulated = make_fast_executor(t.program, {.threads = 1, .simulate_quantization = true});
   EXPECT_TRUE(bit_equal(simulated->run({input})[0], make_reference_executor(t.program)->run({input})[0]));
 }
 
@@ -562,9 +563,9 @@ TEST_P(Int8Lowering, BytesAreTheSameAtAnyNumberOfThreadsAndInForks) {
   Node& first = through(t.g.call_function("aten.relu.default", {conv(through(x, kIn), a)}), kOut);
   t.output({&quantize(conv(first, b), {0.1, 128})});
   const Tensor input = random_tensor({1, 8, 40, 40}, 5);
-  const auto one = make_fast_executor(t.program, 1);
+  const auto one = make_fast_executor(t.program, {.threads = 1});
   const Tensor wanted = one->run({input})[0];
-  EXPECT_TRUE(bit_equal(make_fast_executor(t.program, 3)->run({input})[0], wanted));
+  EXPECT_TRUE(bit_equal(make_fast_executor(t.program, {.threads = 3})->run({input})[0], wanted));
   EXPECT_TRUE(bit_equal(one->fork()->run({input})[0], wanted));
 }
 

@@ -80,7 +80,7 @@ inline std::string only_reason(const std::vector<Graph::Note>& notes) {
 
 // The fast executor's results against the interpreter's, element by element, within `tolerance` of the largest.
 inline void expect_like_reference(const Program& program, const std::vector<Tensor>& inputs, double tolerance = 1e-5) {
-  const auto fast = make_fast_executor(program, 1);
+  const auto fast = make_fast_executor(program, {.threads = 1});
   const auto reference = make_reference_executor(program);
   const auto got = fast->run(inputs);
   const auto wanted = reference->run(inputs);

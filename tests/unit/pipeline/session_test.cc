@@ -1,9 +1,11 @@
 // Runs at the same time on several threads; `make tsan` looks for races between them.
 #include "qdq/session.h"
 
+#include <atomic>
 #include <thread>
 
 #include "qdq/error.h"
+#include "support/count_allocations.h"
 #include "unit/lower/lower_testing.h"
 
 namespace qdq {
@@ -58,6 +60,75 @@ TEST(Session, GivesTheSameResultsOnEveryThread) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, std::vector<int>(kThreads, 0));
+}
+
+TEST(Session, WritesIntoTheCallersMemoryAndAllocatesNothing) {
+  TestProgram t;
+  build(t);
+  const Session session(t.program, {.threads = 1});
+  const Tensor input = random_tensor({3, 24}, 7);
+  const Tensor wanted = session.run({input})[0];
+  const std::vector<Tensor> inputs = {input};
+  std::vector<Tensor> outputs;
+  session.run_into(inputs, outputs);
+  EXPECT_TRUE(bit_equal(outputs[0], wanted));
+  const std::byte* memory = outputs[0].raw_data();
+  outputs[0].copy_from(Tensor::full(DType::float32, {3, 24}, 0));
+  const std::int64_t before = testing::allocations();
+  session.run_into(inputs, outputs);
+  EXPECT_EQ(testing::allocations() - before, 0);
+  EXPECT_EQ(outputs[0].raw_data(), memory);
+  EXPECT_TRUE(bit_equal(outputs[0], wanted));
+}
+
+TEST(Session, ReplacesOutputsThatDoNotFit) {
+  TestProgram t;
+  build(t);
+  const Session session(t.program, {.threads = 1});
+  std::vector<Tensor> outputs = {Tensor::empty(DType::float32, {2, 24}), Tensor::empty(DType::float32, {1})};
+  const Tensor input = random_tensor({3, 24}, 7);
+  session.run_into({input}, outputs);
+  ASSERT_EQ(outputs.size(), 1u);
+  EXPECT_TRUE(bit_equal(outputs[0], session.run({input})[0]));
+}
+
+// Runs tasks backwards on a thread of its own each, and counts them.
+class BackwardPool : public ThreadPool {
+ public:
+  int size() const override { return 3; }
+  void run(int count, const std::function<void(int)>& task) override {
+    for (int i = count; i-- > 0;) std::thread([&, i] { task(i); }).join();
+    tasks += count;
+  }
+  std::atomic<int> tasks = 0;
+};
+
+TEST(Session, RunsOnTheThreadsOfItsCaller) {
+  TestProgram t;
+  build(t);
+  const auto pool = std::make_shared<BackwardPool>();
+  const Session alone(t.program, {.threads = 1});
+  const Session lent(t.program, {.pool = pool});
+  const Tensor input = random_tensor({200, 24}, 7);
+  EXPECT_TRUE(bit_equal(lent.run({input})[0], alone.run({input})[0]));
+  EXPECT_GT(pool->tasks, 3);
+}
+
+TEST(Session, SharesPackedWeightsWithOthersOfItsProgram) {
+  TestProgram t;
+  build(t);
+  const Tensor input = random_tensor({3, 24}, 7);
+  const Session first(t.program, {.threads = 1});
+  const auto allocations_of = [&](const Session& session) {
+    const std::int64_t before = testing::allocations();
+    session.run({input});
+    return testing::allocations() - before;
+  };
+  const std::int64_t packing = allocations_of(first);
+  const std::int64_t alone = allocations_of(Session(t.program, {.threads = 2}));
+  const Session shared = first.share({.threads = 2});
+  EXPECT_LT(allocations_of(shared), std::min(packing, alone));
+  EXPECT_TRUE(bit_equal(shared.run({input})[0], first.run({input})[0]));
 }
 
 TEST(Session, KeepsAProgramThatItIsGiven) {
