@@ -63,16 +63,22 @@ class Task:
         return next(self.batches())
 
 
+def quantize_ours(task, build):
+    """(quantized file, file with the inputs of one run)"""
+    stem = f"{task.name}.b{task.batch}"
+    program = recipes.export(stem, task.module, list(task.first().values()))
+    data = recipes.save_npz(f"{stem}.data", task.inputs)
+    one = recipes.save_npz(f"{stem}.one", task.first())
+    quantized = recipes.CACHE / f"{stem}.x86.pt2"
+    command = [build / "qdq", "quantize", program, "--calibrate", data, "--quantizer", "x86", "--accuracy", "fast", "-o", quantized]
+    command += ["--batch", str(task.batch), "--also", "aten.matmul.default"]
+    subprocess.run(command, check=True, capture_output=True)
+    return quantized, one
+
+
 class Ours:
     def __init__(self, task, build):
-        stem = f"{task.name}.b{task.batch}"
-        program = recipes.export(stem, task.module, list(task.first().values()))
-        data = recipes.save_npz(f"{stem}.data", task.inputs)
-        one = recipes.save_npz(f"{stem}.one", task.first())
-        quantized = recipes.CACHE / f"{stem}.x86.pt2"
-        command = [build / "qdq", "quantize", program, "--calibrate", data, "--quantizer", "x86", "--accuracy", "fast", "-o", quantized]
-        command += ["--batch", str(task.batch), "--also", "aten.matmul.default"]
-        subprocess.run(command, check=True, capture_output=True)
+        quantized, one = quantize_ours(task, build)
         command = [build / "benchmarks" / "bench_int8_peers", quantized, one, str(task.threads)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -109,31 +115,38 @@ def export_onnx(task):
     return path
 
 
+def quantize_onnxruntime(task):
+    """The file with QuantizeLinear and DequantizeLinear that quantize_static makes."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.items = iter([{name: x.numpy() for name, x in batch.items()} for batch in task.batches()])
+
+        def get_next(self):
+            return next(self.items, None)
+
+    path = export_onnx(task)
+    prepared, quantized = path.with_suffix(".pre.onnx"), path.with_suffix(".int8.onnx")
+    quant_pre_process(path, prepared)
+    quantize_static(
+        prepared,
+        quantized,
+        Reader(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+    return quantized
+
+
 class OnnxRuntime(InProcess):
     def __init__(self, task):
         import onnxruntime
-        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-        from onnxruntime.quantization.shape_inference import quant_pre_process
 
-        class Reader(CalibrationDataReader):
-            def __init__(self):
-                self.items = iter([{name: x.numpy() for name, x in batch.items()} for batch in task.batches()])
-
-            def get_next(self):
-                return next(self.items, None)
-
-        path = export_onnx(task)
-        prepared, quantized = path.with_suffix(".pre.onnx"), path.with_suffix(".int8.onnx")
-        quant_pre_process(path, prepared)
-        quantize_static(
-            prepared,
-            quantized,
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
+        quantized = quantize_onnxruntime(task)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = task.threads
         options.inter_op_num_threads = 1
