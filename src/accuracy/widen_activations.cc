@@ -120,10 +120,20 @@ std::unordered_map<const Observer*, double> sqnr_of_observers(const PreparedProg
   }
   std::unordered_map<const Observer*, double> least;
   for (const auto& [observer, error] : errors) least.emplace(observer, error.sqnr_db());
+  const auto lower = [&](const Place& place, double sqnr_db) {
+    least.at(place.observer) = std::min(least.at(place.observer), sqnr_db);
+  };
   for (const OpAlone& op : ops)
-    for (std::size_t k = 0; k < op.places.size(); ++k)
-      if (const Place* place = op.places[k])
-        least.at(place->observer) = std::min(least.at(place->observer), op.errors[k].sqnr_db());
+    for (std::size_t k = 0; k < op.places.size(); ++k) {
+      if (!op.places[k]) continue;
+      const double sqnr_db = op.errors[k].sqnr_db();
+      lower(*op.places[k], sqnr_db);
+      // 16 bits of a sum are worth nothing where its terms have 8.
+      const Node& maker = observed_value(*program.graph().find(op.slice.inputs[k]));
+      if (!may_enlarge_errors(maker)) continue;
+      for (const Node* input : maker.inputs())
+        if (const auto place = places.find(input->target()); place != places.end()) lower(place->second, sqnr_db);
+    }
   return least;
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 using Kind = BiasCorrectionOptions::Kind;
 
-constexpr ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
+const ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
 
 // Two linears of one number each, with observers. Weights have steps of 1, values steps of 0.5.
 PreparedProgram two_layers() {

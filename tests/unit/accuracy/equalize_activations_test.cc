@@ -10,7 +10,7 @@
 namespace qdq {
 namespace {
 
-constexpr ExecutorOptions kReference{.kind = ExecutorOptions::Kind::reference};
+const ExecutorOptions kReference{.kind = ExecutorOptions::Kind::reference};
 
 void add(Program& program, const char* name, Tensor value) {
   program.attributes.add({name, AttributeKind::parameter, std::move(value), true, false, ""});

@@ -10,7 +10,7 @@
 namespace qdq {
 namespace {
 
-constexpr ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
+const ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
 
 // Steps of 1 from -8 to 7 for a weight of these sizes.
 WeightGrid whole_numbers(const Tensor& weight) {

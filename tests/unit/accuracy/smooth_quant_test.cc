@@ -9,7 +9,7 @@
 namespace qdq {
 namespace {
 
-constexpr ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
+const ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
 
 // A norm whose second channel is large, in front of two linears; `result` is what is returned.
 Program norm_and_linears(const std::string& result) {

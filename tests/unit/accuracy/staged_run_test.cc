@@ -7,7 +7,7 @@
 namespace qdq {
 namespace {
 
-constexpr ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
+const ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
 const CalibrationBatches kBatches = {{Tensor::from<float>({1, -2}, {2})}, {Tensor::from<float>({3, 4}, {2})}};
 
 std::vector<float> values(const Tensor& tensor) {

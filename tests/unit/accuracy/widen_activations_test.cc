@@ -53,5 +53,25 @@ TEST(WidenActivations, LooksAtWhatOpsMakeOfTheErrors) {
   EXPECT_EQ(prepared.observers().at("x")->dtype(), DType::int16);
 }
 
+TEST(WidenActivations, GivesTheTermsOfASumTheBitsOfTheSum) {
+  Program program = parse_program(R"(graph(x: f32[4], y: f32[4]) {
+  %seen_x: f32[4] = call_module @x(%x)
+  %seen_y: f32[4] = call_module @y(%y)
+  %add: f32[4] = aten.add.Tensor(%seen_x, %seen_y)
+  %seen_add: f32[4] = call_module @add(%add)
+  %sqrt: f32[4] = aten.sqrt.default(%seen_add)
+  return (%sqrt)
+})");
+  const auto observer = [] { return min_max_observer()({.dtype = DType::uint8}); };
+  PreparedProgram prepared(std::move(program), {{"x", observer()}, {"y", observer()}, {"add", observer()}});
+  prepared.set_executor({.kind = ExecutorOptions::Kind::reference});
+  const CalibrationBatches batches = {
+      {Tensor::from<float>({0.05F, 0.1F, 0.02F, 128}, {4}), Tensor::from<float>({0.04F, 0.06F, 0.02F, 127}, {4})}};
+  prepared.calibrate(batches[0]);
+  // The sum is that of the test above; x and y have more than 60 dB, and the sum of them has.
+  const WidenOptions options{.least_sqnr_db = 30, .executor = {.kind = ExecutorOptions::Kind::reference}};
+  EXPECT_EQ(widen_activations(prepared, batches, options).changed, 3);
+}
+
 }  // namespace
 }  // namespace qdq
