@@ -1,6 +1,7 @@
 """Fixtures that all Python tests share."""
 
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ IMAGES = ROOT / "demo" / "images.npz"
 # What reading a hostile file may take.
 MEMORY = 1 << 30  # of address space: a program and its libraries take a third of it
 SECONDS = 60  # far more than any of these takes; a hang is a failure
+
+# Jobs in the background of a shell ignore SIGINT, and their children after them: here it means what it means in the foreground.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def network(name="fmnist_mbv2"):

@@ -55,7 +55,10 @@ def test_ctrl_c_stops_it_and_nothing_half_written_stays(work, workers, tmp_path)
     )
     assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGINT)
-    found, errors = process.communicate(timeout=60)
+    try:
+        found, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == -signal.SIGINT, errors
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert list(tmp_path.iterdir()) == []
