@@ -314,7 +314,12 @@ Frame parse_frame(std::string_view line) {
           comma == std::string_view::npos ? std::string_view() : rest.substr(comma + kIn.size())};
 }
 
-// The innermost frame outside of torch, which has modules and exporters of its own in the trace; else the first one.
+// Code of the user: neither torch's, which has modules and exporters of its own in the trace, nor made by it ("<eval_with_key>.1").
+bool is_users(const Frame& frame) {
+  return frame.file.find("-packages/torch/") == std::string_view::npos && !frame.file.starts_with('<');
+}
+
+// The innermost frame of the user's code; else the first one.
 Frame innermost_frame(std::string_view trace) {
   Frame first, found;
   while (!trace.empty()) {
@@ -325,7 +330,7 @@ Frame innermost_frame(std::string_view trace) {
     const Frame frame = parse_frame(line);
     if (frame.file.empty()) continue;
     if (first.file.empty()) first = frame;
-    if (frame.file.find("-packages/torch/") == std::string_view::npos) found = frame;
+    if (is_users(frame)) found = frame;
   }
   return found.file.empty() ? first : found;
 }

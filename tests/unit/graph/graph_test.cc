@@ -150,7 +150,8 @@ TEST(Graph, CloneKeepsNamesOrderAndArguments) {
       "  File \"/lib/site-packages/torch/_dynamo/functional_export.py\", line 232, in forward\n    res = f()\n"
       "  File \"net.py\", line 8, in forward\n    return self.block(x)\n"
       "  File \"block.py\", line 5, in forward\n    return self.linear(x)\n"
-      "  File \"/lib/site-packages/torch/nn/modules/linear.py\", line 134, in forward\n    return F.linear()\n");
+      "  File \"/lib/site-packages/torch/nn/modules/linear.py\", line 134, in forward\n    return F.linear()\n"
+      "  File \"<eval_with_key>.7\", line 11, in forward\n    linear = call()\n");
   EXPECT_EQ(twin->describe(), "'relu_default' (aten.relu.default) at block.py:5 in forward");
   twin->meta.set("stack_trace", "File \"/lib/site-packages/torch/nn/modules/linear.py\", line 134, in forward");
   EXPECT_EQ(twin->describe(),
