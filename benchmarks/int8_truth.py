@@ -3,8 +3,8 @@
 For every recipe and quantizer: ops and elements that the integer engine gets one step off the float graph between the same dequantize
 and quantize nodes (more than one is an error: exit status 1), and the metric of the quantized program computed in int8, in
 float ("simulated") and in float by torch, sample by sample. A value on the edge between two integers falls to either side by the order in
-which floats are summed, and each then changes thousands further on. How far that goes is what the two float computations of one graph
-differ by: int8 is as close to each as they are to each other.
+which floats are summed, and each then changes thousands further on. How far that goes without any int8 is what
+the two float computations of one graph differ by.
 
     python benchmarks/int8_truth.py [--models mobilenet_v2,resnet_cifar,minilm_plain,tiny_gpt] [--quantizers x86,xnnpack]
 """
