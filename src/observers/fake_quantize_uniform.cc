@@ -293,7 +293,9 @@ void choose_moving_average_qparams(const MovingAverageFakeQuantizer& quantizer) 
            std::to_string(qparams.quant_max));
   for (std::int64_t i = 0; i < count; ++i) {
     const float min = quantizer.min_val.data<float>()[i], max = quantizer.max_val.data<float>()[i];
-    if (!(min <= max))
+    // Bounds that lie next to each other may cross as they are rounded: torch takes them, and 0 between them.
+    const bool has_crossed = !(min <= max);
+    if (has_crossed && !(std::isfinite(min) && std::isfinite(max)))
       refuse("no qparams: min " + std::to_string(min) + " is not <= max " + std::to_string(max) +
              "; was a NaN observed?");
     const Chosen chosen = choose_qparams(min, max, static_cast<std::int32_t>(qparams.quant_min),

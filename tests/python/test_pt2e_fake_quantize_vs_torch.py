@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import qdq.pt2e.fake_quantize as fake
@@ -118,6 +118,8 @@ def torchs_fused(module, x):
 
 
 @settings(max_examples=200, deadline=None)
+@example(False, False, (-128, 127), 1.0, 99)  # a constant's bounds cross by a rounding
+@example(True, True, (-128, 127), 1.0, 99)
 @given(st.booleans(), st.booleans(), st.sampled_from(BOUNDS[:4]), st.sampled_from([0.01, 0.5, 1.0]), st.integers(0, 2**20))
 def test_observing_and_quantizing_in_one(per_channel, symmetric, bounds, averaging_constant, seed):
     if bounds == (0, 255) and symmetric:
