@@ -71,8 +71,11 @@ void fake_quantize_each(const T* in, T* out, bool* inside, std::int64_t count, c
                            : level < static_cast<T>(levels.low)  ? static_cast<double>(levels.low)
                            : level > static_cast<T>(levels.high) ? static_cast<double>(levels.high)
                                                                  : static_cast<double>(level);
-    const double exact = (clamped - static_cast<double>(levels.zero_point)) * static_cast<double>(levels.scale);
-    out[i] = static_cast<T>(static_cast<float>(exact));  // torch rounds to float32 for float64 too
+    // torch rounds to float32 for float64 too, and in front of the product as well where the zero point is an integer.
+    const double distance = clamped - static_cast<double>(levels.zero_point);
+    const float product = levels.before_rounding ? static_cast<float>(distance * static_cast<double>(levels.scale))
+                                                 : static_cast<float>(distance) * levels.scale;
+    out[i] = static_cast<T>(product);
   }
 }
 

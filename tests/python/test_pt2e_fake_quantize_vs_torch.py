@@ -12,8 +12,7 @@ import qdq.pt2e.learnable_fake_quantize as learnable
 from qdq.pt2e._uniform_fake_quantize import fake_quantize, fake_quantize_learnable
 from qdq.pt2e.observer import MinMaxObserver, MovingAverageMinMaxObserver, MovingAveragePerChannelMinMaxObserver
 
-# Beyond 2**24 levels torch rounds their distance from the zero point to float32 before it multiplies; ours multiplies first.
-BOUNDS = [(-128, 127), (0, 255), (-127, 127), (-8, 7), (0, 65535), (-(2**23), 2**23 - 1)]
+BOUNDS = [(-128, 127), (0, 255), (-127, 127), (-8, 7), (0, 65535), (-(2**31), 2**31 - 1)]
 DTYPES = [torch.float32, torch.float16, torch.bfloat16, torch.float64]
 SPECIAL = [float("nan"), float("inf"), -float("inf"), 1e30, -1e30, 0.0, -0.0, 1e-45]
 
