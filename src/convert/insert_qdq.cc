@@ -2,22 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <tuple>
 
 #include "graph/module_path.h"
+#include "graph/text_names.h"
 #include "passes/fuse_conv_bn_qat.h"
 #include "passes/qdq_ops.h"
 #include "qdq/annotation.h"
 
 namespace qdq {
 namespace {
-
-// The shortest decimal that reads back to the same number, whatever the locale.
-std::string shortest(double value) {
-  std::array<char, 32> text;
-  return std::string(text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr);
-}
 
 bool is_static_dtype(DType dtype) {
   constexpr std::array supported = {DType::quint8,      DType::qint8,        DType::qint32, DType::uint8,
@@ -33,7 +27,7 @@ void record_observer(Node& node, const Node& value, const Observer& observer) {
   node.meta.set(kQuantizationObserver, std::string(observer.kind()));
   node.meta.set(kQuantizationScheme, scheme_name(observer));
   if (const auto seen = observed_bounds(observer))
-    node.meta.set(kQuantizationObserved, shortest(seen->first) + " " + shortest(seen->second));
+    node.meta.set(kQuantizationObserved, text::bounds(seen->first, seen->second));
 }
 
 // "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.

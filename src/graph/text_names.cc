@@ -114,4 +114,15 @@ std::string number(double value) {
 
 std::string number(float value) { return std::isnan(value) ? number(static_cast<double>(value)) : decimal(value); }
 
+std::string bounds(double low, double high) { return number(low) + " " + number(high); }
+
+std::optional<std::pair<double, double>> find_bounds(std::string_view text) {
+  std::pair<double, double> found;
+  const char* const end = text.data() + text.size();
+  const auto low = std::from_chars(text.data(), end, found.first);
+  if (low.ec != std::errc() || low.ptr == end || *low.ptr != ' ') return std::nullopt;
+  const auto high = std::from_chars(low.ptr + 1, end, found.second);
+  return high.ec == std::errc() && high.ptr == end ? std::optional(found) : std::nullopt;
+}
+
 }  // namespace qdq::text

@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "qdq/program.h"
 
@@ -32,5 +33,9 @@ std::string at_name(std::string_view text);         // "@0.weight", "@\"odd name
 // NaNs with another payload than the default one have no decimal: "float_bits(\"fff8000000000000\")".
 std::string number(double value);
 std::string number(float value);
+
+// Two bounds in metadata: "-1.5 3.25". `find_bounds` gives nothing for any other text.
+std::string bounds(double low, double high);
+std::optional<std::pair<double, double>> find_bounds(std::string_view text);
 
 }  // namespace qdq::text

@@ -2,9 +2,9 @@
 #include "qdq/explain.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "convert/insert_qdq.h"
+#include "graph/text_names.h"
 #include "passes/qdq_ops.h"
 #include "pipeline/quantized_ops.h"
 #include "qdq/annotation.h"
@@ -16,17 +16,6 @@ std::vector<double> doubles(const Tensor& tensor) {
   if (!tensor.defined()) return {};
   const Tensor values = tensor.to(DType::float64).contiguous();
   return {values.data<double>(), values.data<double>() + values.numel()};
-}
-
-// "-1.5 3.25"; nothing for what is not so written.
-std::optional<std::pair<double, double>> read_bounds(std::string_view text) {
-  std::pair<double, double> bounds;
-  const char* const end = text.data() + text.size();
-  const auto low = std::from_chars(text.data(), end, bounds.first);
-  if (low.ec != std::errc() || low.ptr == end || *low.ptr != ' ') return std::nullopt;
-  const auto high = std::from_chars(low.ptr + 1, end, bounds.second);
-  if (high.ec != std::errc() || high.ptr != end) return std::nullopt;
-  return bounds;
 }
 
 class Explainer {
@@ -129,7 +118,7 @@ class Explainer {
     if (const std::string* name = step.meta.find(kQuantizationTensor)) tensor.name = *name;
     tensor.observer = step.meta.get(kQuantizationObserver);
     tensor.scheme = step.meta.get(kQuantizationScheme);
-    tensor.observed = read_bounds(step.meta.get(kQuantizationObserved));
+    tensor.observed = text::find_bounds(step.meta.get(kQuantizationObserved));
     if (is_cast(step)) {
       tensor.dtype = DType::float16;
       return;

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "graph/text_names.h"
 #include "qdq/graph_text.h"
 #include "support/random_graph.h"
 
@@ -205,6 +208,19 @@ TEST(Text, EveryTruncationAndMutationParsesOrFailsCleanly) {
       // the only exception that damaged text may cause
     }
   }
+}
+
+TEST(Text, BoundsInMetadataAreReadBackToTheBit) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const auto& [low, high] : {std::pair(0.0, 6.0), {-1.5, 3.25}, {-kInfinity, 0.1}, {1e-300, kInfinity}}) {
+    const auto found = text::find_bounds(text::bounds(low, high));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(*found, std::pair(low, high));
+  }
+  EXPECT_EQ(text::bounds(0, 6), "0.0 6.0");
+  EXPECT_EQ(text::find_bounds("0 6"), std::pair(0.0, 6.0));
+  for (const char* text : {"", "1", "1 ", " 1 2", "1  2", "1 2 ", "1 2 3", "1,2", "low high", "1 2x"})
+    EXPECT_FALSE(text::find_bounds(text)) << '"' << text << '"';
 }
 
 }  // namespace

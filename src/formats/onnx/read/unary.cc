@@ -1,9 +1,9 @@
-#include <charconv>
 #include <cmath>
 
 #include "formats/onnx/op_name.h"
 #include "formats/onnx/read/family.h"
 #include "formats/onnx/schema.h"
+#include "graph/text_names.h"
 
 namespace qdq::onnx {
 namespace {
@@ -26,23 +26,12 @@ void read_isinf(const In& in) {
 
 Argument finite(double bound) { return std::isfinite(bound) ? Argument(bound) : Argument(); }
 
-// What the kClamp remark of a Clip says; nothing without one, or for text that is no such remark.
-std::optional<std::pair<double, double>> remarked_bounds(const In& in) {
-  const std::string_view text = in.node.remark(kClamp);
-  const char* end = text.data() + text.size();
-  std::pair<double, double> bounds;
-  const auto low = std::from_chars(text.data(), end, bounds.first);
-  if (low.ec != std::errc() || low.ptr == end || *low.ptr != ' ') return std::nullopt;
-  const auto high = std::from_chars(low.ptr + 1, end, bounds.second);
-  const bool is_whole = high.ec == std::errc() && high.ptr == end;
-  return is_whole && bounds.first <= bounds.second ? std::optional(bounds) : std::nullopt;
-}
-
 // A Clip of integers that stands for a clamp between a dequantize and a quantize of one grid is those three again.
 bool read_as_clamp(const In& in) {
   Node& before = in.tensor(0);
-  const auto bounds = remarked_bounds(in);
-  if (!bounds || !before.is("quantized_decomposed.quantize_per_tensor.default")) return false;
+  const auto bounds = text::find_bounds(in.node.remark(kClamp));
+  if (!bounds || !(bounds->first <= bounds->second) || !before.is("quantized_decomposed.quantize_per_tensor.default"))
+    return false;
   Argument::List args(before.args().begin(), before.args().end());
   args[0] = before;
   Node& real = in.call("quantized_decomposed.dequantize_per_tensor.default", args);

@@ -177,7 +177,7 @@ std::optional<Name> clamped_levels(const Op& op, const Quantized& q) {
     return levels(op, static_cast<double>(found) + q.shift, q);
   };
   const Name result = op.emit("Clip", {op.emitter().names_of(*before).at(0), level(bounds->low), level(bounds->high)});
-  op.emitter().note(kClamp, text::number(bounds->low) + " " + text::number(bounds->high));
+  op.emitter().note(kClamp, text::bounds(bounds->low, bounds->high));
   return result;
 }
 
