@@ -2,9 +2,10 @@
 
     python benchmarks/int8_first_run.py [build folder, default build/release] [--models mobilenet,resnet50,minilm] [--threads 1]
 
-Ours is `qdq run` from its start to its end. ONNX Runtime runs the file that its quantize_static made, in Python; what a process takes
-that imports Python's modules and ends is subtracted: only the session and one run count. Prints medians of wall and CPU time and of the
-peak of memory, the runs in turn, and exits with 1 where ours is above ONNX Runtime's.
+Ours is `qdq run`; ONNX Runtime runs the file that its quantize_static made, in Python. What a process takes that only starts is
+subtracted from each, `qdq --version` from ours and the imports from ONNX Runtime's: the session and one run count, and reading and
+writing the tensors. Prints medians of wall and CPU time and of the peak of memory, the runs in turn, and exits with 1 where ours is above
+ONNX Runtime's.
 Needs torch, onnx and onnxruntime.
 """
 
@@ -61,13 +62,19 @@ def compare(task, build, rounds):
     model = int8_peers.quantize_onnxruntime(task)
     ours = [build / "qdq", "run", quantized, "--input", one, "-o", recipes.CACHE / "first.npz", "--threads", task.threads, "--quiet"]
     imports = [sys.executable, "-c", PEER]
-    samples = {"ours": [], "imports": [], "onnxruntime": []}
+    commands = {
+        "start": [build / "qdq", "--version"],
+        "ours": ours,
+        "imports": imports,
+        "onnxruntime": [*imports, model, one, task.threads],
+    }
+    samples = {label: [] for label in commands}
     for _ in range(rounds):
-        samples["ours"].append(measure(ours))
-        samples["imports"].append(measure(imports))
-        samples["onnxruntime"].append(measure([*imports, model, one, task.threads]))
-    mine, base, whole = (medians(samples[label]) for label in ("ours", "imports", "onnxruntime"))
-    peer = [a - b for a, b in zip(whole, base)]
+        for label, command in commands.items():
+            samples[label].append(measure(command))
+    start, whole, base, peer_whole = (medians(samples[label]) for label in commands)
+    mine = [a - b for a, b in zip(whole, start)]
+    peer = [a - b for a, b in zip(peer_whole, base)]
     ratios = [a / b for a, b in zip(mine, peer)]
     for what, a, b, ratio in zip(("wall ms", "CPU ms", "peak MB"), mine, peer, ratios):
         scale = 1 if what.endswith("MB") else 1000

@@ -28,6 +28,7 @@ void bind_dtype(nb::module_& m);
 void bind_tensor(nb::module_& m);
 void bind_value_type(nb::module_& m);
 void bind_graph(nb::module_& m);
+void bind_graph_state(nb::module_& m);
 void bind_program(nb::module_& m);
 void bind_affine(nb::module_& m);
 void bind_fake_quantize(nb::module_& m);

@@ -11,11 +11,6 @@ struct Meta {
   NodePtr node;
 };
 
-// The metadata of a node as it was: shares the entries with the node until these change.
-struct MetaSnapshot {
-  Metadata meta;
-};
-
 // What is known about a node's value: None, TensorMeta, SymInt, SymBool, SymFloat, int, or a list of these.
 nb::object value_to_python(const ValueType& type) {
   if (const auto* tensor = type.tensor()) return nb::cast(*tensor);
@@ -91,25 +86,6 @@ void bind_meta(nb::module_& m) {
       });
 }
 
-// For graphs that cross to torch.fx as a whole: one call for each node.
-void bind_meta_snapshot(nb::module_& m, nb::class_<Node>& node) {
-  nb::class_<MetaSnapshot>(m, "_MetadataSnapshot", "The metadata of a node as it was.")
-      .def(
-          "is_that_of", [](const MetaSnapshot& self, const Node& other) { return self.meta == other.meta; }, "node"_a)
-      .def("items", [](const MetaSnapshot& self) {
-        return std::vector<std::pair<std::string, std::string>>(self.meta.begin(), self.meta.end());
-      });
-  node.def(
-          "_set_metadata",
-          [](Node& self, const std::vector<std::pair<std::string_view, std::string>>& entries) {
-            self.meta = Metadata();
-            for (const auto& [key, value] : entries) self.meta.set(key, value);
-            return MetaSnapshot{self.meta};
-          },
-          "entries"_a, "Replaces all metadata; returns it.")
-      .def("_metadata", [](const Node& self) { return MetaSnapshot{self.meta}; });
-}
-
 void bind_arguments(nb::module_& m) {
   nb::class_<Argument::Subgraph>(m, "Subgraph", "The body of a higher-order op.")
       .def(
@@ -176,6 +152,13 @@ void bind_node(nb::class_<Node>& node) {
           "prev", [](const Node& self) { return shared(self.prev()); }, nb::sig("def prev(self) -> Node | None"))
       .def_prop_ro("graph", [](const Node& self) { return self.graph().shared_from_this(); })
       .def_prop_ro("meta", [](Node& self) { return Meta{shared(&self)}; })
+      .def(
+          "_set_metadata",
+          [](Node& self, const std::vector<std::pair<std::string_view, std::string>>& entries) {
+            self.meta = Metadata();
+            for (const auto& [key, value] : entries) self.meta.set(key, value);
+          },
+          "entries"_a, "Replaces all metadata: for graphs that cross as a whole, one call for each node.")
       .def_prop_ro("erased", &Node::erased)
       .def_prop_rw(
           "annotation",
@@ -216,10 +199,10 @@ void bind_graph(nb::module_& m) {
 A node keeps its graph alive.)");
   auto graph = nb::class_<Graph>(m, "Graph", "A list of nodes in execution order, with unique names.");
   bind_meta(m);
-  bind_meta_snapshot(m, node);
   bind_arguments(m);
   bind_node(node);
-  graph.def(nb::init<>())
+  graph
+      .def(nb::new_([] { return std::make_shared<Graph>(); }))  // nodes keep it by shared_from_this
       .def_prop_ro(
           "nodes",
           [](const Graph& self) {

@@ -10,6 +10,7 @@ NB_MODULE(_core, m) {
   bind_tensor(m);
   bind_value_type(m);
   bind_graph(m);
+  bind_graph_state(m);
   bind_program(m);
   bind_affine(m);
   bind_fake_quantize(m);

@@ -289,11 +289,6 @@ class Node:
     A node keeps its graph alive.
     """
 
-    def _set_metadata(self, entries: Sequence[tuple[str, str]]) -> _MetadataSnapshot:
-        """Replaces all metadata; returns it."""
-
-    def _metadata(self) -> _MetadataSnapshot: ...
-
     @property
     def op(self) -> str:
         """'placeholder', 'get_attr', 'call_function', 'call_module' or 'output'."""
@@ -344,6 +339,11 @@ class Node:
 
     @property
     def meta(self) -> Metadata: ...
+
+    def _set_metadata(self, entries: Sequence[tuple[str, str]]) -> None:
+        """
+        Replaces all metadata: for graphs that cross as a whole, one call for each node.
+        """
 
     @property
     def erased(self) -> bool: ...
@@ -439,13 +439,6 @@ class Metadata:
 
     def __repr__(self) -> str: ...
 
-class _MetadataSnapshot:
-    """The metadata of a node as it was."""
-
-    def is_that_of(self, node: Node) -> bool: ...
-
-    def items(self) -> list[tuple[str, str]]: ...
-
 class Subgraph:
     """The body of a higher-order op."""
 
@@ -475,6 +468,19 @@ class Opaque:
 
     @property
     def json(self) -> str: ...
+
+class _GraphState:
+    """A graph as it was when this was made."""
+
+    def __init__(self, graph: Graph) -> None: ...
+
+    def changes(self) -> tuple[list[Node], list[Node], list[Node]]:
+        """
+        The nodes that have changed since: arguments or target; metadata; name or users. None that are new.
+        """
+
+    def metadata(self, node: Node) -> list[tuple[str, str]]:
+        """The entries that the node had."""
 
 class AttributeKind(enum.Enum):
     parameter = 0

@@ -1,5 +1,6 @@
 """Mistakes in annotations on fx graphs: the message names the node, its line in the user's model, the quantizer, rule and remedy."""
 
+import gc
 import inspect
 import re
 
@@ -158,6 +159,7 @@ def test_what_a_quantizer_raises_comes_through_with_its_traceback():
     with pytest.raises(LookupError, match="no such backend") as raised:
         prepare_pt2e(captured(), quantizer(fails))
     assert any(entry.name == "fails" for entry in raised.traceback)
+    assert gc.isenabled()  # it rests while the graph crosses
 
 
 def test_steps_in_the_wrong_order_say_what_is_missing():

@@ -48,9 +48,22 @@ def test_a_node_outlives_its_program():
     assert node.graph.nodes[0] is node
 
 
-def test_a_session_keeps_its_program(batches):
-    session = qdq.Session(qdq.load(network()), executor="reference")
-    assert session.run([batches[0]])[0].shape == (2, 10)
+def test_a_graphs_state_tells_what_changed_since():
+    graph = qdq.Graph()
+    x = graph.placeholder("x")
+    relu = graph.call_function("aten.relu.default", [x])
+    neg = graph.call_function("aten.neg.default", [relu])
+    relu.meta["stack_trace"] = "before"
+    graph.output([neg])
+    state = qdq._core._GraphState(graph)
+    assert state.changes() == ([], [], [])
+    neg.args = [x]
+    relu.meta["stack_trace"] = "after"
+    graph.call_function("aten.abs.default", [relu])
+    calls, metadata, places = state.changes()
+    assert (calls, metadata) == ([neg], [relu])
+    assert places == [x, relu]  # read by others than before; abs is new
+    assert state.metadata(relu) == [("stack_trace", "before")]
 
 
 def test_the_text_reads_back(program):
@@ -229,10 +242,11 @@ def test_it_saves_what_it_loads(program, tmp_path):
     assert str(qdq.load(tmp_path / "again.pt2")) == str(program)
 
 
-def test_a_session_keeps_its_program(batches):
-    session = qdq.Session(qdq.load(network()))
+@pytest.mark.parametrize("executor", ["fast", "reference"])
+def test_a_session_keeps_its_program(batches, executor):
+    session = qdq.Session(qdq.load(network()), executor=executor)
     gc.collect()
-    expected = qdq.run(qdq.load(network()), [batches[0]])[0].numpy()
+    expected = qdq.run(qdq.load(network()), [batches[0]], executor=executor)[0].numpy()
     np.testing.assert_array_equal(session.run([batches[0]])[0].numpy(), expected)
 
 

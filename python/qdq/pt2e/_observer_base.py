@@ -60,8 +60,11 @@ class ObserverBase(nn.Module, metaclass=ABCMeta):
 
     def __init__(self, dtype: torch.dtype, is_dynamic: bool = False) -> None:
         super().__init__()
-        self.dtype = dtype
-        self.is_dynamic = is_dynamic
+        self._set_plain(dtype=dtype, is_dynamic=is_dynamic)
+
+    def _set_plain(self, **attributes: Any) -> None:
+        """Sets attributes that are no tensors and no modules: nn.Module's own way asks each of them what it is."""
+        self.__dict__.update(attributes)
 
     @abstractmethod
     def forward(self, x: torch.Tensor) -> torch.Tensor: ...

@@ -71,14 +71,18 @@ class AskOnTheWay(qdq.Quantizer):
             put_annotations(self.crossing)
         modules = _Modules(self.crossing, observers, self._is_qat)
         by_place = {self._fx_place(place): modules.of(place, observer) for place, observer in observers}
-        self._quantizer.prepare_obs_or_fq_callback(self.crossing.gm, by_place)
-        seen: dict[int, ModuleObserver] = {}
+        of_module: dict[int, ModuleObserver] = {}
+        if type(self._quantizer).prepare_obs_or_fq_callback is specs.Quantizer.prepare_obs_or_fq_callback:
+            known = (observer for _, observer in observers if isinstance(observer, ModuleObserver))
+            of_module = {id(observer.module): observer for observer in known}
+        else:  # it may exchange modules, and write to them
+            self._quantizer.prepare_obs_or_fq_callback(self.crossing.gm, by_place)
         chosen: Places = []
         for place, _ in observers:
             module = by_place.get(self._fx_place(place))
-            if module is not None and id(module) not in seen:
-                seen[id(module)] = ModuleObserver(module)
-            chosen.append((place, None if module is None else seen[id(module)]))
+            if module is not None and id(module) not in of_module:
+                of_module[id(module)] = ModuleObserver(module)
+            chosen.append((place, None if module is None else of_module[id(module)]))
         return chosen
 
     def _fx_place(self, place: Any) -> specs.EdgeOrNode:

@@ -122,21 +122,23 @@ class UniformQuantizationObserverBase(CoreState, ObserverBase):
         **kwargs: Any,
     ) -> None:
         super().__init__(dtype=dtype, is_dynamic=is_dynamic)
-        self.qscheme = qscheme
-        self.reduce_range = bool(reduce_range)
-        self.has_customized_qrange = quant_min is not None and quant_max is not None
-        self.__dict__["_core_options"] = {
-            "dtype": dtype,
-            "qscheme": qscheme,
-            "reduce_range": self.reduce_range,
-            "quant_min": quant_min,
-            "quant_max": quant_max,
-            "eps": float(eps),
-            "is_dynamic": bool(is_dynamic),
-            **kwargs,
-        }
+        self._set_plain(
+            qscheme=qscheme,
+            reduce_range=bool(reduce_range),
+            has_customized_qrange=quant_min is not None and quant_max is not None,
+            _core_options={
+                "dtype": dtype,
+                "qscheme": qscheme,
+                "reduce_range": bool(reduce_range),
+                "quant_min": quant_min,
+                "quant_max": quant_max,
+                "eps": float(eps),
+                "is_dynamic": bool(is_dynamic),
+                **kwargs,
+            },
+        )
         core = self._make_core()
-        self.quant_min, self.quant_max = core.quant_min, core.quant_max
+        self._set_plain(quant_min=core.quant_min, quant_max=core.quant_max)
         self._attach(core)
         device = torch.nn.factory_kwargs(factory_kwargs).get("device")
         if device is not None:
@@ -300,9 +302,7 @@ class HistogramObserver(UniformQuantizationObserverBase):
         super().__init__(
             dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, bins=int(bins), **kwargs
         )
-        self.bins = bins
-        self.upsample_rate = 16
-        self.dst_nbins = 2 ** torch.iinfo(dtype).bits
+        self._set_plain(bins=bins, upsample_rate=16, dst_nbins=2 ** torch.iinfo(dtype).bits)
 
 
 class _ConstantObserver(ObserverBase):

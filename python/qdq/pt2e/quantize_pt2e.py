@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
+import gc
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,6 +27,18 @@ __all__ = ["convert_pt2e", "prepare_pt2e", "prepare_qat_pt2e"]
 _PREPARED_KEY = "_observed_graph_module_attrs"  # in the model's meta: it has observers
 # Bodies of control flow that are quantized too, and the argument that holds them.
 _BODIES = {"scan": 0, "while_loop": 1}
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Lets Python's cycle collector rest. Nearly all that is made here stays: each search would look through it in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _no_train_eval(model: GraphModule) -> GraphModule:
@@ -41,7 +56,8 @@ def _no_train_eval(model: GraphModule) -> GraphModule:
 
 
 def _check_devices(model: GraphModule) -> None:
-    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    tensors = (tensor for module in model.modules() for tensor in (*module._parameters.values(), *module._buffers.values()))
+    devices = {tensor.device for tensor in tensors if tensor is not None}
     if len(devices) > 1:
         raise AssertionError(f"a model on one device expected, found {sorted(map(str, devices))}")
 
@@ -93,7 +109,8 @@ def prepare_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
     Raises InvalidArgumentError (a ValueError) for annotations that cannot be followed, naming node, source line and
     quantizer.
     """
-    return _prepare_any(model, quantizer, is_qat=False)
+    with _without_collection():
+        return _prepare_any(model, quantizer, is_qat=False)
 
 
 def prepare_qat_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
@@ -102,7 +119,8 @@ def prepare_qat_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
     A convolution (1d, 2d, transposed 1d and 2d) that only a batch norm reads trains on the weight that folding will give it;
     convert_pt2e folds the two.
     """
-    return _prepare_any(model, quantizer, is_qat=True)
+    with _without_collection():
+        return _prepare_any(model, quantizer, is_qat=True)
 
 
 def convert_pt2e(
@@ -125,12 +143,17 @@ def convert_pt2e(
         raise ValueError(f"use_reference_representation: True or False expected, found {use_reference_representation!r}")
     if _PREPARED_KEY not in model.meta:
         raise AssertionError("a model of prepare_pt2e or prepare_qat_pt2e expected: it has no observers")
+    with _without_collection():
+        return _convert_any(model, use_reference_representation, fold_quantize, keep_float_weights)
+
+
+def _convert_any(
+    model: GraphModule, use_reference_representation: bool, fold_quantize: bool, keep_float_weights: bool
+) -> GraphModule:
     for name in _bodies(model):
         body = getattr(model, name)
         if _PREPARED_KEY in body.meta:
-            setattr(model, name, convert_pt2e(
-                body, use_reference_representation, fold_quantize, keep_float_weights=keep_float_weights
-            ))
+            setattr(model, name, _convert_any(body, use_reference_representation, fold_quantize, keep_float_weights))
     meta, attributes = dict(model.meta), _own_attributes(model)
     meta.pop(_PREPARED_KEY)
     converted = _convert.convert(model, use_reference_representation, fold_quantize, keep_float_weights)

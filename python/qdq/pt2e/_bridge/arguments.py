@@ -21,7 +21,7 @@ _MEMORY_FORMATS = {
 }
 _TORCH_LAYOUTS = {layout: torch_layout for torch_layout, layout in _LAYOUTS.items()}
 _TORCH_MEMORY_FORMATS = {memory_format: torch_format for torch_format, memory_format in _MEMORY_FORMATS.items()}
-_PLAIN = (type(None), bool, int, float, str)
+_PLAIN = frozenset((type(None), bool, int, float, str))
 _OPAQUE = "python"  # kind of an argument that only Python knows; its payload is a number of the table
 
 
@@ -32,10 +32,10 @@ class ArgumentTable:
         self._values: list[Any] = []
 
     def to_core(self, value: Any, node_of: Mapping[torch.fx.Node, Node]) -> Any:
+        if type(value) in _PLAIN:
+            return value
         if isinstance(value, torch.fx.Node):
             return node_of[value]
-        if isinstance(value, _PLAIN) and not isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
-            return value
         if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
             return [self.to_core(item, node_of) for item in value]
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):

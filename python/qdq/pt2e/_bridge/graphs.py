@@ -44,10 +44,9 @@ class Crossing:
         self._is_observer = is_observer
         self._meta = MetadataTable()
         self._arguments = ArgumentTable()
-        self._carried_meta: dict[Node, qdq._core._MetadataSnapshot] = {}
         self._tensors: dict[str, tuple[int, tuple[int, ...]]] = {}  # address and sizes of what was carried
-        self._changed = False
         self._carry()
+        self._state = qdq._core._GraphState(self.program.graph)  # as it was when fx had the same
 
     # To the core.
 
@@ -60,9 +59,7 @@ class Crossing:
             if "val" in node.meta:
                 core.value_type = value_type(node.meta["val"])
             text = self._meta.text
-            self._carried_meta[core] = core._set_metadata(
-                [(key, text(key, value)) for key, value in node.meta.items() if key != ANNOTATION_KEY]
-            )
+            core._set_metadata([(key, text(key, value)) for key, value in node.meta.items() if key != ANNOTATION_KEY])
         # Names that fx gave away earlier stay taken.
         live = {node.name for node in self.gm.graph.nodes}
         for name in sorted(self.gm.graph._graph_namespace._used_names - live, key=lambda name: (len(name), name)):
@@ -92,14 +89,14 @@ class Crossing:
     def _carry_tensor(self, target: str) -> bool:
         if target in self._tensors:
             return True
-        value = get_attribute(self.gm, target)
+        path, _, name = target.rpartition(".")
+        owner = get_attribute(self.gm, path)
+        value = getattr(owner, name)
         if not isinstance(value, torch.Tensor) or is_traceable_wrapper_subclass(value):
             return False  # a wrapper of other tensors has no bytes of its own
         if value.layout is not torch.strided:
             return False
-        owner = get_attribute(self.gm, target.rpartition(".")[0])
-        is_buffer = target.rpartition(".")[2] in owner._buffers
-        kind = AttributeKind.buffer if is_buffer else AttributeKind.constant
+        kind = AttributeKind.buffer if name in owner._buffers else AttributeKind.constant
         if isinstance(value, torch.nn.Parameter):
             kind = AttributeKind.parameter
         tensor = core_tensor(value)
@@ -131,14 +128,23 @@ class Crossing:
         keep_tensors: those that the core has dropped stay. Returns whether nodes came, went or changed their arguments.
         """
         nodes = graph.nodes
+        calls, metadata, places = self._state.changes()
         alive = {self.fx_of[node] for node in nodes if node in self.fx_of}
         self._put_tensors(attributes, keep_tensors)
         dead = [node for node in self.gm.graph.nodes if node not in alive]
-        self._changed = bool(dead)
-        self._put_nodes(nodes, alive)
+        self._changed = False
+        new = self._put_nodes(nodes, alive)
+        self._changed |= bool(dead or new)
+        for node in calls:
+            self._put_call(node, self.fx_of[node])
         for node in reversed(dead):
             self.gm.graph.erase_node(node)
-        self._put_names_and_users(nodes)
+        for node in metadata:
+            self._put_metadata(node, self.fx_of[node])
+        # torch.fx moves a node to the end of the users of whatever it reads when its arguments are set.
+        read = [producer for node in (*calls, *new) for producer in node.all_input_nodes]
+        self._put_names_and_users([*places, *new, *read])
+        self._state = qdq._core._GraphState(graph)
         return self._changed
 
     def _put_tensors(self, attributes: Iterable[Attribute], keep_tensors: bool) -> None:
@@ -155,25 +161,26 @@ class Crossing:
             for name in self._tensors.keys() - present:
                 delete_attribute(self.gm, name)
 
-    def _put_nodes(self, nodes: list[Node], alive: set[torch.fx.Node]) -> None:
+    def _put_nodes(self, nodes: list[Node], alive: set[torch.fx.Node]) -> list[Node]:
+        """Puts fx's nodes into the core's order and creates those that are new. Returns the new ones."""
         following: Iterator[torch.fx.Node] = iter([node for node in self.gm.graph.nodes if node in alive])
         cursor = next(following)
         moved: set[torch.fx.Node] = set()
+        new = []
         for node in nodes:
             fx_node = self.fx_of.get(node)
             if fx_node is None:
                 self._create(node, cursor)
-                continue
-            if fx_node is cursor:
+                new.append(node)
+            elif fx_node is cursor:
                 cursor = next((other for other in following if other not in moved), cursor)
             else:
                 cursor.prepend(fx_node)
                 moved.add(fx_node)
                 self._changed = True
-            self._update(node, fx_node)
+        return new
 
     def _create(self, node: Node, before: torch.fx.Node) -> None:
-        self._changed = True
         graph = self.gm.graph
         target: Any = target_from_text(node.target) if node.op == "call_function" else node.target
         args = tuple(self._torch_argument(argument, None) for argument in node.args)
@@ -188,7 +195,6 @@ class Crossing:
             fx_node.meta[key] = self._meta.value(text)
         if self._is_observer is None and "val" not in fx_node.meta:  # convert's new nodes have no value
             self._give_value(fx_node)
-        self._carried_meta[node] = node._metadata()
 
     def _give_value(self, fx_node: torch.fx.Node) -> None:
         mode = fake_mode_of(self.gm.graph)
@@ -204,7 +210,7 @@ class Crossing:
     def _torch_argument(self, argument: Any, old: Any) -> Any:
         return self._arguments.to_torch(argument, old, self.fx_of.__getitem__)
 
-    def _update(self, node: Node, fx_node: torch.fx.Node) -> None:
+    def _put_call(self, node: Node, fx_node: torch.fx.Node) -> None:
         if node.op == "output":
             (wrapped,) = node.args
             assert isinstance(wrapped, list)
@@ -212,31 +218,31 @@ class Crossing:
             if results != fx_node.args[0]:
                 fx_node.args = (results,)
                 self._changed = True
-        elif node.op not in ("placeholder", "get_attr"):
-            old = fx_node.args
-            args = tuple(
-                self._torch_argument(argument, old[i] if i < len(old) else None) for i, argument in enumerate(node.args)
-            )
-            if args != old:
-                fx_node.args = args
+            return
+        old = fx_node.args
+        args = tuple(
+            self._torch_argument(argument, old[i] if i < len(old) else None) for i, argument in enumerate(node.args)
+        )
+        if args != old:
+            fx_node.args = args
+            self._changed = True
+        kwargs = {key: self._torch_argument(value, fx_node.kwargs.get(key)) for key, value in node.kwargs.items()}
+        if kwargs != fx_node.kwargs:
+            fx_node.kwargs = kwargs
+            self._changed = True
+        if node.op == "call_function" and not node.target.startswith(_FOREIGN):
+            target = target_from_text(node.target)
+            if target is not fx_node.target:
+                fx_node.target = target
                 self._changed = True
-            kwargs = {key: self._torch_argument(value, fx_node.kwargs.get(key)) for key, value in node.kwargs.items()}
-            if kwargs != fx_node.kwargs:
-                fx_node.kwargs = kwargs
-                self._changed = True
-            if node.op == "call_function" and not node.target.startswith(_FOREIGN):
-                target = target_from_text(node.target)
-                if target is not fx_node.target:
-                    fx_node.target = target
-                    self._changed = True
-        if not self._carried_meta[node].is_that_of(node):
-            before, present = dict(self._carried_meta[node].items()), dict(node.meta.items())
-            for key in before.keys() - present.keys():
-                fx_node.meta.pop(key, None)
-            for key, text in present.items():
-                if before.get(key) != text:
-                    fx_node.meta[key] = self._meta.value(text)
-            self._carried_meta[node] = node._metadata()
+
+    def _put_metadata(self, node: Node, fx_node: torch.fx.Node) -> None:
+        before, present = dict(self._state.metadata(node)), dict(node.meta.items())
+        for key in before.keys() - present.keys():
+            fx_node.meta.pop(key, None)
+        for key, text in present.items():
+            if before.get(key) != text:
+                fx_node.meta[key] = self._meta.value(text)
 
     def _put_names_and_users(self, nodes: list[Node]) -> None:
         namespace = self.gm.graph._graph_namespace

@@ -61,8 +61,8 @@ def value_type(value: Any) -> typing.ValueType:
             return None
         return TensorMeta(
             core_dtype(value.dtype),
-            [_size(s) for s in value.shape],
-            [_size(s) for s in value.stride()],
+            [s if type(s) is int else _size(s) for s in value.shape],
+            [s if type(s) is int else _size(s) for s in value.stride()],
             requires_grad=value.requires_grad,
         )
     if isinstance(value, torch.SymInt):
