@@ -47,8 +47,17 @@ class Task:
             outputs.append(run(tuple(x[at : at + self.batch] for x in self.inputs))[0])
         return np.concatenate(outputs)
 
+    def merits(self, outputs):
+        """What each sample has of the metric, which is their mean."""
+        return self.scale * (self.predictions(outputs) == self.labels)
+
     def score(self, outputs):
-        return self.scale * float(np.mean(self.predictions(outputs) == self.labels))
+        return float(np.mean(self.merits(outputs)))
+
+    def standard_error(self, a, b):
+        """Of the difference between the scores of two outputs for the same samples."""
+        difference = self.merits(a) - self.merits(b)
+        return float(difference.std() / np.sqrt(difference.size))
 
     def predictions(self, outputs):
         return outputs.argmax(-1)
@@ -61,15 +70,51 @@ class MobileNet(Task):
         self.calibration = (images[:: len(images) // CALIBRATION][:CALIBRATION],)
 
 
-class ResNet56(Task):
+class Classifier(Task):
+    """Of small images, with the labelled ones of its recipe."""
+
     batch = 50
 
-    def __init__(self):
-        recipe = recipes.recipe("resnet_cifar")
-        self.module = recipe.load(56)[0]
-        batches = list(recipe.data())
+    def __init__(self, recipe, arguments, **data):
+        recipe = recipes.recipe(recipe)
+        self.module = recipe.load(*arguments)[0]
+        batches = list(recipe.data(**data))
         self.inputs, self.labels = (torch.cat([x for x, _ in batches]),), torch.cat([y for _, y in batches]).numpy()
         self.calibration = (self.inputs[0][:: len(self.labels) // CALIBRATION][:CALIBRATION],)
+
+
+class Pitch(Task):
+    """The share of tones whose pitch is found to within 50 cents."""
+
+    batch = 64
+    metric = "pitch"
+
+    def __init__(self, tones=2048):
+        self.recipe = recipes.recipe("crepe_tiny")
+        self.module = self.recipe.load()[0]
+        batches = list(self.recipe.data(tones))
+        self.inputs, self.labels = (torch.cat([x for x, _ in batches]),), np.concatenate([y for _, y in batches])
+        self.calibration = (next(iter(self.recipe.data(CALIBRATION, CALIBRATION, seed=1)))[0],)
+
+    def merits(self, outputs):
+        return self.scale * (np.abs(self.recipe.cents(torch.from_numpy(outputs)) - self.labels) < 50)
+
+
+class Words(Task):
+    """The share of pictures whose word is read without a mistake."""
+
+    batch = 20
+    metric = "words"
+
+    def __init__(self, words=200):
+        self.recipe = recipes.recipe("crnn_english")
+        self.module = self.recipe.load()[0]
+        batches = list(self.recipe.data(words))
+        self.inputs, self.labels = (torch.cat([x for x, _ in batches]),), np.array([word for _, y in batches for word in y])
+        self.calibration = (next(iter(self.recipe.data(CALIBRATION, batch=CALIBRATION, seed=1)))[0],)
+
+    def predictions(self, outputs):
+        return np.array(self.recipe.decode(torch.from_numpy(outputs)))
 
 
 class MiniLM(Task):
@@ -87,10 +132,18 @@ class MiniLM(Task):
         self.calibration = tuple(x[::step][:CALIBRATION] for x in self.inputs)
 
     def score(self, outputs):
+        return self.correlation(outputs, np.arange(len(self.labels)))
+
+    def standard_error(self, a, b):
+        generator = np.random.default_rng(0)
+        chosen = [generator.integers(0, len(self.labels), len(self.labels)) for _ in range(200)]
+        return float(np.std([self.correlation(a, pairs) - self.correlation(b, pairs) for pairs in chosen]))
+
+    def correlation(self, outputs, pairs):
         from scipy.stats import spearmanr
 
         half = len(outputs) // 2
-        return self.scale * float(spearmanr((outputs[:half] * outputs[half:]).sum(1), self.labels).statistic)
+        return self.scale * float(spearmanr((outputs[:half] * outputs[half:]).sum(1)[pairs], self.labels[pairs]).statistic)
 
     def predictions(self, outputs):
         return None
@@ -110,9 +163,9 @@ class TinyGpt(Task):
         starts = np.linspace(0, len(text) - length - 1, CALIBRATION).astype(int)
         self.calibration = (torch.stack([text[at : at + length] for at in starts]),)
 
-    def score(self, outputs):
+    def merits(self, outputs):
         logits, labels = torch.from_numpy(outputs), torch.from_numpy(self.labels)
-        return float(torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)) / np.log(2))
+        return (torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none").mean(1) / np.log(2)).numpy()
 
 
 class Silero(Task):
@@ -168,15 +221,29 @@ class Silero(Task):
             outputs.append(speech[:, 0])
         return np.stack(outputs)
 
-    def score(self, outputs):
+    def merits(self, outputs):
         known = np.vectorize(lambda label: label is not None)(self.labels)
-        return self.scale * float(np.mean((outputs > 0.5)[known] == self.labels[known].astype(bool)))
+        return self.scale * ((outputs > 0.5)[known] == self.labels[known].astype(bool))
 
     def predictions(self, outputs):
         return outputs > 0.5
 
 
-TASKS = {"mobilenet": MobileNet, "resnet56": ResNet56, "minilm": MiniLM, "tiny_gpt": TinyGpt, "silero": Silero}
+TASKS = {
+    "mobilenet": MobileNet,
+    "resnet56": lambda: Classifier("resnet_cifar", [56]),
+    "minilm": MiniLM,
+    "tiny_gpt": TinyGpt,
+    "silero": Silero,
+}
+# Small networks and data that is made, which say less about accuracy in general.
+SMALL_TASKS = {
+    "resnet20": lambda: Classifier("resnet_cifar", [20]),
+    **{f"fmnist_{kind}": lambda kind=kind: Classifier("fmnist_nets", [kind], n=10000) for kind in ("resnet", "mbv2", "vit")},
+    **{f"digits_{kind}": lambda kind=kind: Classifier("digits_nets", [kind]) for kind in ("resnet", "mbv2", "vit")},
+    "crepe": Pitch,
+    "crnn": Words,
+}
 
 
 def to_numpy(outputs):
@@ -313,12 +380,12 @@ def row(task, outputs, reference):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", action="append", choices=TASKS)
+    parser.add_argument("--model", action="append", choices={**TASKS, **SMALL_TASKS})
     parser.add_argument("--tool", action="append")
     parser.add_argument("--pairs", type=int, default=1500, help="of sentences that MiniLM is judged by")
     options = parser.parse_args()
     for name in options.model or TASKS:
-        task = TASKS[name](options.pairs) if name == "minilm" else TASKS[name]()
+        task = MiniLM(options.pairs) if name == "minilm" else (TASKS | SMALL_TASKS)[name]()
         cache = recipes.CACHE / f"accuracy_{name}_{len(getattr(task, 'inputs', [[]])[0])}.npy"
 
         def run_float(inputs):

@@ -3,10 +3,12 @@
 ONNX Runtime: `qdq quantize` and `qdq export` against quantize_static (QDQ, per channel). OpenVINO: the same file against NNCF's. Batch 1, one
 thread, in turns, medians of the process's CPU time, which does not depend on what else the machine does.
 
-    python benchmarks/onnx_exchange.py [build folder, default build/release] [--models mobilenet,resnet18] [--rounds N]
+    python benchmarks/onnx_exchange.py [build folder, default build/release] [--models mobilenet,tiny_gpt] [--quantizers xnnpack]
     python benchmarks/onnx_exchange.py --memory      reads and writes a model of 1 GB and prints the memory beyond the mapped weights
-    python benchmarks/onnx_exchange.py --metrics     the metric of each model in our engine and of its ONNX file in ONNX Runtime;
-                                                     exit status 1 where they are more than 0.1 points apart
+    python benchmarks/onnx_exchange.py --metrics     the metric of each model in float between dequantize and quantize, in our engine, and
+                                                     of its ONNX file in ONNX Runtime, with the standard error of the difference of the
+                                                     last two; exit status 1 where they are more than 0.1 points apart
+    python benchmarks/onnx_exchange.py --steps       by how many steps ONNX Runtime's integers differ from the reference's, op by op
 
 Prints medians and the ratio of ours to theirs (below 1: our file is faster). Latency is that of 8 bits throughout, as the others'
 files have: ranges behind clamps and corrected biases, but no activations in 16 bits, which other runtimes compute in float.
@@ -22,6 +24,7 @@ import time
 import warnings
 
 import accuracy
+import numpy as np
 import onnxruntime
 import recipes
 import torch
@@ -69,13 +72,21 @@ def compare(label, engines, rounds, runs):
         print(f"{label:26} ours ({name}) {median:7.2f} ms  theirs {theirs:7.2f} ms  ratio {median / theirs:5.2f}", flush=True)
 
 
+def network(name):
+    """(module, inputs, is it a transformer): of int8_peers.py, or of accuracy.py in ops that torch's exporter knows."""
+    if name in NETWORKS:
+        module, *inputs = NETWORKS[name].make(SAMPLES)
+        return module, inputs, NETWORKS[name].is_transformer
+    task = accuracy.TASKS[name]()
+    return task.onnx_module(), [x[:SAMPLES] for x in task.calibration], name == "tiny_gpt"
+
+
 def latency(options):
     for name in options.models.split(","):
-        module, *inputs = NETWORKS[name].make(SAMPLES)
-        named = {f"input_{i}": x for i, x in enumerate(inputs)}
-        task = Task(name, module, named, 1, 1, NETWORKS[name].is_transformer)
+        module, inputs, is_transformer = network(name)
+        task = Task(name, module, {f"input_{i}": x for i, x in enumerate(inputs)}, 1, 1, is_transformer)
         with torch.no_grad():
-            files = {quantizer: our_file(options.build.resolve(), task, quantizer) for quantizer in ("xnnpack", "x86")}
+            files = {quantizer: our_file(options.build.resolve(), task, quantizer) for quantizer in options.quantizers.split(",")}
             for runtime, forward, theirs in [
                 ("onnxruntime", onnxruntime_forward, OnnxRuntime),
                 ("openvino", openvino_forward, OpenVinoFloat32),
@@ -85,25 +96,92 @@ def latency(options):
                 compare(f"{name} in {runtime}", engines, options.rounds, options.runs)
 
 
+def in_onnxruntime(path):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [port.name for port in session.get_inputs()]
+    return lambda inputs: session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
+
+
+def simulated(path):
+    """The program as its graph says: each op in float between dequantize and quantize."""
+    import qdq
+
+    session = qdq.Session(qdq.load(path), executor="simulated", threads=1)
+    return lambda inputs: accuracy.to_numpy(session.run(inputs))
+
+
 def metrics(options):
-    """Prints a line for each model; True if all agree."""
+    """Prints a line for each model and quantizer; True if the metrics agree."""
     fine = True
+    tasks = accuracy.TASKS | accuracy.SMALL_TASKS
+    print(f"{'':23} {'metric':10} {'float ops':>9} {'ours':>9} {'ONNX RT':>9} {'ONNX RT - ours':>20}   the same predictions")
     for name in options.models.split(","):
-        task = accuracy.TASKS[name]()
-        for quantizer in ("xnnpack", "x86"):
-            ours, _, _ = accuracy.quantize_ours(task, name, ["--accuracy", "balanced", "--quantizer", quantizer])
+        task = tasks[name]()
+        for quantizer in options.quantizers.split(","):
+            ours, _, _ = accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, "--quantizer", quantizer])
             path = recipes.CACHE / f"accuracy_{name}.int8.pt2"
             subprocess.run([accuracy.QDQ, "export", path, path.with_suffix(".onnx")], check=True, capture_output=True)
-            session = onnxruntime.InferenceSession(str(path.with_suffix(".onnx")), providers=["CPUExecutionProvider"])
-            names = [port.name for port in session.get_inputs()]
-
-            def theirs(inputs, session=session, names=names):
-                return session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
-
-            scores = [task.score(task.evaluate(run)) for run in (ours, theirs)]
-            fine &= abs(scores[0] - scores[1]) <= 0.1
-            print(f"{name:12} {quantizer:8} {task.metric:10} {scores[0]:8.3f} ours  {scores[1]:8.3f} in ONNX Runtime  {scores[1] - scores[0]:+.3f}", flush=True)
+            float_ops, engine, runtime = map(task.evaluate, (simulated(path), ours, in_onnxruntime(path.with_suffix(".onnx"))))
+            scores = [task.score(outputs) for outputs in (float_ops, engine, runtime)]
+            difference = scores[2] - scores[1]
+            fine &= abs(difference) <= 0.1
+            agreement = agreements(task, engine, [runtime, float_ops])
+            print(f"{name:14} {quantizer:8} {task.metric:10} {' '.join(f'{s:9.3f}' for s in scores)}"
+                  f" {difference:+10.3f} +- {task.standard_error(engine, runtime):6.3f}   {agreement}", flush=True)  # fmt: skip
     return fine
+
+
+def agreements(task, engine, others):
+    """How often our engine predicts what ONNX Runtime does, and what the float ops do."""
+    if task.predictions(engine) is None:
+        return ""
+    shares = [100 * np.mean(task.predictions(engine) == task.predictions(other)) for other in others]
+    return "{:6.2f} % and {:.2f} % of the float ops".format(*shares)
+
+
+def steps(options):
+    """Each op on the integers that the reference has in front of it, so that its own differences show and no others."""
+    import onnx
+    import qdq
+
+    sys.path.insert(0, str(recipes.ROOT / "tests" / "python"))
+    import onnx_runs
+
+    print(f"{'':23} {'ops':>18} {'integers':>10} {'differ, nodes one by one':>24} {'differ, fused':>14}  {'most':>4}  {'up':>5}")
+    for name in options.models.split(","):
+        task = (accuracy.TASKS | accuracy.SMALL_TASKS)[name]()
+        samples = [x[:8].numpy() for x in task.calibration]
+        for quantizer in options.quantizers.split(","):
+            accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, "--quantizer", quantizer])
+            program = qdq.load(recipes.CACHE / f"accuracy_{name}.int8.pt2")
+            path = recipes.CACHE / f"accuracy_{name}.int8.onnx"
+            qdq.save(program, path, keep_int8=True)
+            model = onnx.load(path)
+            cut, names = onnx_runs.with_given_integers(model)
+            executor = qdq.Executor(program, executor="reference")
+            executor.keep_values(names)
+            outputs = executor.run(samples)
+            integers = [executor.kept_value(value).numpy().astype(int) for value in names]
+            feeds = [*samples, *(executor.kept_value(value).numpy() for value in names)]
+            plain, fused = (onnx_runs.run(cut, feeds, optimized=optimized)[len(outputs) :] for optimized in (False, True))
+            table = {}
+            for value, ours, *theirs in zip(names, integers, plain, fused, strict=True):
+                table.setdefault(op_in_front(model, value), []).append([(found - ours).ravel() for found in theirs])
+            for op, rows in sorted(table.items()):
+                one_by_one, together = (np.concatenate(column) for column in zip(*rows, strict=True))
+                shares = [np.mean(differences != 0) for differences in (one_by_one, together)]
+                up = np.mean(together[together != 0] > 0) if shares[1] else 0
+                print(f"{name:14} {quantizer:8} {op:>18} {together.size:10} {shares[0]:24.1e} {shares[1]:14.1e}"
+                      f"  {np.abs(together).max():4}  {up:5.2f}", flush=True)  # fmt: skip
+
+
+def op_in_front(model, value):
+    """What computes the value that is quantized to `value`: the nearest node that is no clamp."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    node = makers[value]
+    while node is not None and node.op_type in ("QuantizeLinear", "Clip", "Relu"):
+        node = makers.get(node.input[0])
+    return node.op_type if node is not None else "input"
 
 
 def anonymous_peak(command):
@@ -139,18 +217,23 @@ def memory(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", nargs="?", default=recipes.ROOT / "build" / "release", type=pathlib.Path)
-    parser.add_argument("--models", help="default: mobilenet,resnet18, with --metrics all of benchmarks/accuracy.py")
+    parser.add_argument("--models", help="default: mobilenet,resnet18, with --metrics all of benchmarks/accuracy.py, large and small")
+    parser.add_argument("--quantizers", default="xnnpack,x86")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--runs", type=int, default=10, help="of each file per round")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--metrics", action="store_true")
+    parser.add_argument("--steps", action="store_true")
+    parser.add_argument("--accuracy", default="balanced", help="preset of the files that --metrics and --steps compare")
     options = parser.parse_args()
     torch.set_num_threads(1)
     recipes.CACHE.mkdir(parents=True, exist_ok=True)
-    options.models = options.models or (",".join(accuracy.TASKS) if options.metrics else "mobilenet,resnet18")
+    if not options.models:
+        options.models = ",".join(accuracy.TASKS | accuracy.SMALL_TASKS) if options.metrics or options.steps else "mobilenet,resnet18"
     if options.metrics:
         sys.exit(0 if metrics(options) else 1)
-    memory(options) if options.memory else latency(options)
+    run = memory if options.memory else steps if options.steps else latency
+    run(options)
 
 
 if __name__ == "__main__":
