@@ -36,7 +36,7 @@ std::uint32_t encode(float value, Format f) {
   const std::uint32_t top = (1u << f.exponent) - 1;
   const std::uint32_t nan =
       f.has_infinity ? top << f.mantissa | 1u << (f.mantissa - 1) : (1u << (f.exponent + f.mantissa)) - 1;
-  const std::uint32_t overflow = f.has_infinity ? top << f.mantissa : nan;
+  const std::uint32_t overflow = f.has_infinity ? top << f.mantissa : nan - 1;  // infinity, or the largest number
   if (std::isnan(value)) return sign | nan;
   const float magnitude = std::fabs(value);
   if (std::isinf(value)) return sign | overflow;

@@ -50,6 +50,39 @@ def test_float_models_of_torchs_exporter(entry, opset, tmp_path):
 
 
 @pytest.mark.parametrize("entry", NETWORKS, ids="-".join)
+def test_float_models_of_torchs_newer_exporter(entry, tmp_path):
+    pytest.importorskip("onnxscript", reason="torch's newer exporter needs onnxscript")
+    model, (example, *_) = load_recipe(*entry)
+    shapes = ({0: torch.export.Dim("batch", min=1, max=64)},)
+    torch.onnx.export(model, (example,), str(tmp_path / "model.onnx"), dynamo=True, dynamic_shapes=shapes)
+    program = qdq.load(tmp_path / "model.onnx")
+    with torch.no_grad():
+        check_close(run(program, [images(3)]), [model(torch.from_numpy(images(3))).numpy()])
+
+
+@pytest.mark.parametrize("dynamo", [False, True], ids=["older", "newer"])
+def test_the_sentence_encoder_of_transformers(dynamo, tmp_path):
+    """Its mask is made by many small ops on sizes."""
+    model, (ids, mask) = load_recipe("minilm_l6")
+    path = tmp_path / "model.onnx"
+    if dynamo:
+        pytest.importorskip("onnxscript", reason="torch's newer exporter needs onnxscript")
+        sizes = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
+        torch.onnx.export(model, (ids, mask), str(path), dynamo=True, dynamic_shapes=(sizes, sizes))
+    else:
+        axes = {name: {0: "batch", 1: "length"} for name in ("ids", "mask")}
+        torch.onnx.export(
+            model, (ids, mask), str(path), dynamo=False, opset_version=17, input_names=["ids", "mask"], dynamic_axes=axes
+        )  # fmt: skip
+    program = qdq.load(path)
+    shorter = [ids[:1, :12].contiguous(), mask[:1, :12].contiguous()]
+    with torch.no_grad():
+        expected = [model(*shorter).numpy()]
+    for executor in ("reference", "fast"):
+        check_close(run(program, [x.numpy() for x in shorter], executor), expected)
+
+
+@pytest.mark.parametrize("entry", NETWORKS, ids="-".join)
 def test_a_float_model_is_quantized_like_the_exported_program(entry, tmp_path):
     by_torch(entry, tmp_path / "model.onnx")
     program = qdq.load(tmp_path / "model.onnx")
@@ -105,6 +138,16 @@ def test_models_of_onnxruntimes_quantizer(entry, per_channel, tmp_path):
         assert all("dequantize" in str(argument.target) for argument in node.args[:2]), node.name
 
 
+def test_models_that_onnxruntime_quantizes_when_they_run(tmp_path):
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    by_torch(("digits_nets", "vit"), tmp_path / "float.onnx")
+    quantization.quantize_dynamic(str(tmp_path / "float.onnx"), str(tmp_path / "int8.onnx"))
+    assert any(node.op_type == "DynamicQuantizeLinear" for node in onnx.load(tmp_path / "int8.onnx").graph.node)
+    expected = onnx_runs.run(tmp_path / "int8.onnx", [images(4, 9)])
+    for executor in ("reference", "fast"):
+        check_close(run(qdq.load(tmp_path / "int8.onnx"), [images(4, 9)], executor), expected)
+
+
 def test_models_of_nncf(tmp_path):
     nncf = pytest.importorskip("nncf")
     logging.getLogger("nncf").setLevel(logging.ERROR)
@@ -133,14 +176,31 @@ def test_fake_quantized_models_of_torchs_exporter(tmp_path):
     check_quantized(tmp_path / "fake.onnx", [x])
 
 
-@pytest.mark.parametrize("name", ["ch_PP-OCRv4_det_infer", "ch_ppocr_mobile_v2.0_cls_infer"])
-def test_models_of_the_text_reader(name, tmp_path):
+def text_reader(name):
+    """A model of rapidocr-onnxruntime."""
     try:
         files = metadata.files("rapidocr-onnxruntime") or []
     except metadata.PackageNotFoundError:
         pytest.skip("rapidocr-onnxruntime is not installed")
-    path = next(str(file.locate()) for file in files if file.name == f"{name}.onnx")
+    return next(str(file.locate()) for file in files if file.name == f"{name}.onnx")
+
+
+def check_float(path, image):
+    for executor in ("reference", "fast"):
+        check_close(run(qdq.load(path), [image], executor), onnx_runs.run(path, [image]))
+
+
+@pytest.mark.parametrize("name", ["ch_PP-OCRv4_det_infer", "ch_ppocr_mobile_v2.0_cls_infer"])
+def test_models_of_the_text_reader(name):
     height, width = {"det": (64, 96), "cls": (48, 192)}[name.split("_")[-2]]
-    image = np.random.default_rng(0).normal(size=(1, 3, height, width)).astype(np.float32)
-    check_close(run(qdq.load(path), [image]), onnx_runs.run(path, [image]))
-    check_close(run(qdq.load(path), [image], "fast"), onnx_runs.run(path, [image]))
+    check_float(text_reader(name), np.random.default_rng(0).normal(size=(1, 3, height, width)).astype(np.float32))
+
+
+def test_the_recognizer_of_the_text_reader_takes_only_one_height(tmp_path):
+    path = text_reader("ch_PP-OCRv4_rec_infer")
+    with pytest.raises(qdq.FormatError, match="fits only certain sizes of its inputs: fix them in the file"):
+        qdq.load(path)
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 48
+    onnx.save(model, tmp_path / "model.onnx")
+    check_float(tmp_path / "model.onnx", np.random.default_rng(0).normal(size=(1, 3, 48, 160)).astype(np.float32))

@@ -116,9 +116,12 @@ def dynamic():
     return quantizer
 
 
+TRANSFORMERS = [r for r in RECIPES if r.name == "minilm_plain" or (r.name, r.arguments) == ("digits_nets", ("vit",))]
+
+
 @pytest.mark.parametrize("quantizer", [dynamic, qdq.WeightOnlyQuantizer], ids=["dynamic", "weight_only"])
-def test_quantization_that_needs_no_data(quantizer, tmp_path):
-    entry = next(r for r in RECIPES if r.arguments == ("vit",) and r.name == "digits_nets")
+@pytest.mark.parametrize("entry", TRANSFORMERS, ids=[r.name for r in TRANSFORMERS])
+def test_quantization_that_needs_no_data(entry, quantizer, tmp_path):
     program, samples = exported(entry, tmp_path)
     program = qdq.convert(qdq.prepare(program, quantizer()))
     model = saved(program, tmp_path / "int8.onnx")

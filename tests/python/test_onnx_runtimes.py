@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime")
 
 import onnx_runs  # noqa: E402
 import qdq  # noqa: E402
-from test_onnx_recipes import exported, on_reference, quantized  # noqa: E402
+from test_onnx_recipes import IDS, exported, on_reference, quantized  # noqa: E402
 from test_recipes import RECIPES  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -42,16 +42,34 @@ def test_onnxruntime_runs_the_products_in_integers(entry, tmp_path):
     assert sqnr(found[0], on_reference(program, samples)[0]) > 20
 
 
-@pytest.mark.parametrize("entry", IN_INTEGERS, ids=[r.name for r in IN_INTEGERS])
-def test_openvino_runs_the_products_in_integers(entry, tmp_path):
+def in_openvino(path, samples, fixed):
+    """The compiled model. fixed: its sizes are those of the samples."""
     openvino = pytest.importorskip("openvino", reason="OpenVINO is in the benchmarks' environment (requirements/bench.txt)")
+    core = openvino.Core()
+    model = core.read_model(str(path))
+    if fixed:
+        model.reshape({port.any_name: list(sample.shape) for port, sample in zip(model.inputs, samples, strict=True)})
+    return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+@pytest.mark.parametrize("entry", RECIPES, ids=IDS)
+def test_openvino_computes_what_the_reference_does(entry, tmp_path):
+    """OpenVINO 2026.4 loses the transposition in front of a concatenation (vision transformers) where sizes are open, and stops at
+    tables of positions where they are fixed."""
     program, samples = exported(entry, tmp_path)
     program = quantized(program, samples)
     qdq.save(program, tmp_path / "int8.onnx")
-    compiled = openvino.Core().compile_model(str(tmp_path / "int8.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found = in_openvino(tmp_path / "int8.onnx", samples, fixed=entry.arguments == ("vit",))([np.asarray(x) for x in samples])
+    assert sqnr(found[0], on_reference(program, samples)[0]) > 15
+
+
+@pytest.mark.parametrize("entry", IN_INTEGERS, ids=[r.name for r in IN_INTEGERS])
+def test_openvino_runs_the_products_in_integers(entry, tmp_path):
+    program, samples = exported(entry, tmp_path)
+    program = quantized(program, samples)
+    qdq.save(program, tmp_path / "int8.onnx")
+    compiled = in_openvino(tmp_path / "int8.onnx", samples, fixed=False)
     told = [op.get_rt_info() for op in compiled.get_runtime_model().get_ops()]
     kinds = [(info["layerType"].value, info["runtimePrecision"].value) for info in told]
     products = [precision for kind, precision in kinds if kind in ("Convolution", "FullyConnected")]
     assert products and set(products) <= {"i8", "u8"}, kinds
-    found = compiled([np.asarray(sample) for sample in samples])
-    assert sqnr(found[0], on_reference(program, samples)[0]) > 15

@@ -44,6 +44,12 @@ std::optional<DType> dtype_from_data_type(std::int32_t number) {
   return std::nullopt;
 }
 
+std::optional<double> largest_float8(DType dtype) {
+  if (dtype == DType::float8_e4m3fn) return 448.0;
+  if (dtype == DType::float8_e5m2) return 57344.0;
+  return std::nullopt;
+}
+
 std::int64_t ir_version(std::int64_t opset) {
   if (opset >= 23) return 11;
   if (opset >= 21) return 10;

@@ -86,6 +86,9 @@ constexpr std::int64_t kOldestWritten = 13;
 constexpr std::int64_t kNewestWritten = 23;
 constexpr std::int64_t kNewestRead = 28;
 
+// The largest number of float8_e4m3fn and float8_e5m2, with which we compute; nothing for other dtypes.
+std::optional<double> largest_float8(DType dtype);
+
 // The version of the file format that came with an operator set.
 std::int64_t ir_version(std::int64_t opset);
 
@@ -93,6 +96,7 @@ std::int64_t ir_version(std::int64_t opset);
 inline constexpr const char* kStackTrace = "pkg.torch.onnx.stack_trace";
 inline constexpr const char* kQuantRange = "qdq.quant_range";        // "-127 127", where it is narrower than the dtype
 inline constexpr const char* kOriginalDtype = "qdq.original_dtype";  // "int8" of a tensor that is written as uint8
-inline constexpr const char* kClamp = "qdq.clamp";  // "0 6": the bounds of the clamp that a Clip of integers stands for
+// "0 6": the bounds of the clamp that a Clip of integers stands for, or that the range of a QuantizeLinear implies.
+inline constexpr const char* kClamp = "qdq.clamp";
 
 }  // namespace qdq::onnx

@@ -90,6 +90,14 @@ TEST_F(OnnxReader, ComputesSizesAsNumbers) {
 )");
 }
 
+TEST_F(OnnxReader, SaysWhatToDoAboutAModelThatFitsOnlyCertainSizes) {
+  ModelParts parts = relu();
+  parts.nodes = {node("Reshape", {"x", "sizes"}, {"y"})};
+  parts.initializers = {tensor<std::int64_t>("sizes", kInt64, {2}, {2, 4})};
+  parts.outputs = {value("y", kFloat, {2, 4})};
+  expect_has(refusal(model(parts)), "fix them in the file, as onnxruntime.tools.make_dynamic_shape_fixed does");
+}
+
 TEST_F(OnnxReader, GivesStoredScalesToQuantizesAsArguments) {
   ModelParts parts{{node("QuantizeLinear", {"x", "s", "z"}, {"q"}), node("DequantizeLinear", {"q", "s", "z"}, {"y"})},
                    {value("x", kFloat, {2})},

@@ -176,6 +176,48 @@ TEST_F(OnnxWriter, ClipsTheIntegersWhereAClampReturnsToTheGridOfItsInput) {
                                                "quantize_per_tensor.default", "dequantize_per_tensor.default"}));
 }
 
+// The highest level stands for less than 6.
+TEST_F(OnnxWriter, LeavesOutAClampThatTheRangeImplies) {
+  EXPECT_EQ(nodes(R"(graph(x: f32[4]) {
+  %q: u8[4] = quantized_decomposed.quantize_per_tensor.default(%x, 0.015625, 0, 0, 255, u8)
+  %d: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%q, 0.015625, 0, 0, 255, u8)
+  %c: f32[4] = aten.hardtanh.default(%d, 0.0, 6.0)
+  %r: u8[4] = quantized_decomposed.quantize_per_tensor.default(%c, 0.015625, 0, 0, 255, u8)
+  %y: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%r, 0.015625, 0, 0, 255, u8)
+  return (%y)
+}
+)"),
+            "QuantizeLinear(x, constant, constant_1) -> q\n"
+            "DequantizeLinear(q, constant, constant_1) -> y\n");
+  EXPECT_EQ(to_text(load(folder_ / "model.onnx").graph()), R"(graph(x: f32[4]) {
+  %quantize_per_tensor_default: u8[4] = quantized_decomposed.quantize_per_tensor.default(%x, 0.015625, 0, 0, 255, u8)
+  %dequantize_per_tensor_default: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%quantize_per_tensor_default, 0.015625, 0, 0, 255, u8)
+  %hardtanh_default: f32[4] = aten.hardtanh.default(%dequantize_per_tensor_default, 0.0, 6.0)
+  %q: u8[4] = quantized_decomposed.quantize_per_tensor.default(%hardtanh_default, 0.015625, 0, 0, 255, u8)
+  %y: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%q, 0.015625, 0, 0, 255, u8)
+  return (%y)
+}
+)");
+}
+
+// Both readers of %q would get the clamp.
+TEST_F(OnnxWriter, ClipsWhereTheValueBeforeAnImpliedClampIsReadToo) {
+  EXPECT_EQ(nodes(R"(graph(x: f32[4]) {
+  %q: u8[4] = quantized_decomposed.quantize_per_tensor.default(%x, 0.015625, 0, 0, 255, u8)
+  %d: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%q, 0.015625, 0, 0, 255, u8)
+  %c: f32[4] = aten.relu.default(%d)
+  %r: u8[4] = quantized_decomposed.quantize_per_tensor.default(%c, 0.015625, 0, 0, 255, u8)
+  %y: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%r, 0.015625, 0, 0, 255, u8)
+  %z: f32[4] = quantized_decomposed.dequantize_per_tensor.default(%q, 0.015625, 0, 0, 255, u8)
+  return (%y, %z)
+}
+)"),
+            "QuantizeLinear(x, constant, constant_1) -> q\n"
+            "Clip(q, constant_1, constant_2) -> r\n"
+            "DequantizeLinear(r, constant, constant_1) -> y\n"
+            "DequantizeLinear(q, constant, constant_1) -> z\n");
+}
+
 TEST_F(OnnxWriter, KeepsAClampBetweenTwoGrids) {
   EXPECT_EQ(nodes(R"(graph(x: f32[4]) {
   %q: u8[4] = quantized_decomposed.quantize_per_tensor.default(%x, 0.5, 10, 0, 255, u8)

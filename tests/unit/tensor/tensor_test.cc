@@ -71,7 +71,10 @@ TEST(FloatFormats, Float8E4M3FNHasNoInfinity) {
   EXPECT_EQ(float_to_float8_e4m3fn(448.0f), 0x7e);
   EXPECT_TRUE(std::isnan(float8_e4m3fn_to_float(0x7f)));
   EXPECT_EQ(float8_e4m3fn_to_float(0x7e), 448.0f);
-  EXPECT_TRUE(std::isnan(float8_e4m3fn_to_float(float_to_float8_e4m3fn(1e6f))));
+  EXPECT_EQ(float_to_float8_e4m3fn(470.0f), 0x7e);
+  EXPECT_EQ(float_to_float8_e4m3fn(-1e6f), 0xfe);
+  EXPECT_EQ(float_to_float8_e4m3fn(std::numeric_limits<float>::infinity()), 0x7e);
+  EXPECT_TRUE(std::isnan(float8_e4m3fn_to_float(float_to_float8_e4m3fn(std::nanf("")))));
 }
 
 }  // namespace

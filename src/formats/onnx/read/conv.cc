@@ -35,6 +35,29 @@ void read_conv(const In& in) {
                      list_of(windows.dilation), in.integer("group", 1)}));
 }
 
+// Integers less their zero point, as doubles, whose sums are exact. The weight may have a zero point for each channel.
+Node& centred(const In& in, std::size_t i, std::size_t zero) {
+  Node& wide = in.call("aten.to.dtype", {in.tensor(i), DType::float64});
+  if (!in.has(zero)) return wide;
+  Node* point = &in.call("aten.to.dtype", {in.tensor(zero), DType::float64});
+  Argument::List channels(static_cast<std::size_t>(in.rank(i)), Argument(1));
+  channels[0] = -1;
+  if (i == 1 && in.rank(zero) == 1) point = &in.call("aten.reshape.default", {*point, channels});
+  return in.call("aten.sub.Tensor", {wide, *point});
+}
+
+void read_conv_integer(const In& in) {
+  const std::size_t spatial = spatial_dims(in);
+  const Windows windows = windows_of(in, kernel_of(in, spatial));
+  if (!windows.is_symmetric()) in.refuse("pads that differ in front and behind");
+  Node& input = centred(in, 0, 2);
+  Node& weight = centred(in, 1, 3);
+  Node& sums =
+      in.call(target_of(spatial, false), {input, weight, Argument(), list_of(windows.stride), list_of(windows.before),
+                                          list_of(windows.dilation), in.integer("group", 1)});
+  in.result(in.call("aten.to.dtype", {sums, DType::int32}));
+}
+
 // Pads of a transposed convolution cut the result. Where they differ in front and behind, what is too much behind is
 // less output_padding, or cut off.
 void read_conv_transpose(const In& in) {
@@ -78,6 +101,7 @@ void read_conv_transpose(const In& in) {
 
 constexpr ReadRow kRows[] = {
     {"Conv", "conv1d, conv2d, conv3d", read_conv},
+    {"ConvInteger", "to, sub, conv1d, conv2d, conv3d, to", read_conv_integer},
     {"ConvTranspose", "conv_transpose1d, conv_transpose2d, conv_transpose3d", read_conv_transpose},
 };
 

@@ -1,5 +1,7 @@
 // Copies, conversions, putting together, and tensors made from numbers.
+#include "formats/onnx/read/cast.h"
 #include "formats/onnx/read/family.h"
+#include "formats/onnx/schema.h"
 
 namespace qdq::onnx {
 namespace {
@@ -9,7 +11,7 @@ void read_identity(const In& in) { in.result(in.importer().value(in.node, in.nod
 
 void read_dropout(const In& in) {
   if (in.has(2) && in.known_number(2, 0, "training_mode") != 0) in.refuse("dropout in training mode");
-  if (in.wants(1)) in.refuse("its mask is asked for");
+  if (in.wants(1)) in.result(in.call("aten.ones_like.default", {in.tensor(0)}, {{"dtype", DType::bool_}}), 1);
   read_identity(in);
 }
 
@@ -40,21 +42,21 @@ DType dtype_attribute(const In& in, std::string_view name, DType otherwise) {
   return *dtype;
 }
 
-void read_cast(const In& in) {
-  const DType dtype = dtype_attribute(in, "to", DType::float32);
-  if (const Tensor* constant = in.constant(0)) {
-    ReadValue value;
-    value.constant = constant->to(dtype);
-    return in.result(std::move(value));
-  }
-  Node& x = in.tensor(0);
-  const TensorMeta* type = x.type.tensor();
-  in.result(type && type->dtype == dtype ? x : in.call("aten.to.dtype", {x, dtype}));
+void read_as(const In& in, DType dtype) {
+  const Tensor* constant = in.constant(0);
+  if (!constant || largest_float8(dtype)) return in.result(cast(in, in.tensor(0), dtype));
+  ReadValue value;
+  value.constant = constant->to(dtype);
+  in.result(std::move(value));
 }
+
+void read_cast(const In& in) { read_as(in, dtype_attribute(in, "to", DType::float32)); }
 
 void read_cast_like(const In& in) {
   const DType dtype = in.type(1).dtype;
-  in.result(in.type(0).dtype == dtype ? in.tensor(0) : in.call("aten.to.dtype", {in.tensor(0), dtype}));
+  if (in.importer().stored_dtype(in.node.inputs[1]).value_or(dtype) != dtype)  // held in another dtype: 4 bits in 8
+    in.refuse("the dtype of its input 1 is not computed with");
+  read_as(in, dtype);
 }
 
 void read_concat(const In& in) {
@@ -98,6 +100,22 @@ void read_trilu(const In& in) {
   if (in.has(1)) diagonal = in.need_sizes(1).at(0);
   in.result(in.call(in.integer("upper", 1) != 0 ? "aten.triu.default" : "aten.tril.default", {in.tensor(0), diagonal}));
 }
+
+}  // namespace
+
+Node& cast(const In& in, Node& x, DType dtype) {
+  const TensorMeta* type = x.type.tensor();
+  if (type && type->dtype == dtype) return x;
+  const bool saturates = in.integer("saturate", 1) != 0;
+  if (dtype == DType::float8_e4m3fn && !saturates)
+    in.refuse(
+        "a float8_e4m3fn that becomes NaN instead of its largest number (saturate is 0), which torch does not have");
+  if (dtype != DType::float8_e5m2 || !saturates) return in.call("aten.to.dtype", {x, dtype});
+  const double largest = *largest_float8(dtype);  // torch's conversion makes infinity of more
+  return in.call("aten.to.dtype", {in.call("aten.clamp.default", {x, -largest, largest}), dtype});
+}
+
+namespace {
 
 constexpr ReadRow kRows[] = {
     {"Identity", "-", read_identity},

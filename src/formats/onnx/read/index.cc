@@ -84,15 +84,17 @@ void read_nonzero(const In& in) {
 
 // [off, on] where the index is that of the place.
 void read_one_hot(const In& in) {
-  if (in.axis(in.integer("axis", -1), in.rank(0) + 1) != in.rank(0)) in.refuse("the new dimension is not the last");
+  const std::int64_t axis = in.axis(in.integer("axis", -1), in.rank(0) + 1);
   const auto depth = static_cast<std::int64_t>(in.known_number(1, 0, "depth"));
   Node& index = wide(in, 0);
-  Node& places = in.call("aten.arange.default", {depth});
+  Argument::List along(static_cast<std::size_t>(in.rank(0) - axis + 1), Argument(1));
+  along[0] = depth;
+  Node& places = in.call("aten.reshape.default", {in.call("aten.arange.default", {depth}), along});
   Node& raised = in.call("aten.remainder.Scalar", {index, depth});
-  Node& hit = in.call("aten.eq.Tensor", {in.call("aten.unsqueeze.default", {raised, -1}), places});
+  Node& hit = in.call("aten.eq.Tensor", {in.call("aten.unsqueeze.default", {raised, axis}), places});
   Node& valid = in.call("aten.logical_and.default",
                         {in.call("aten.ge.Scalar", {index, -depth}), in.call("aten.lt.Scalar", {index, depth})});
-  Node& here = in.call("aten.logical_and.default", {hit, in.call("aten.unsqueeze.default", {valid, -1})});
+  Node& here = in.call("aten.logical_and.default", {hit, in.call("aten.unsqueeze.default", {valid, axis})});
   Node& off = in.call("aten.select.int", {in.tensor(2), 0, 0});
   Node& on = in.call("aten.select.int", {in.tensor(2), 0, 1});
   in.result(in.call("aten.where.self", {here, on, off}));

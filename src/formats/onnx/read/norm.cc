@@ -21,10 +21,12 @@ Argument::List normalized_shape(const In& in, std::int64_t axis) {
 }
 
 void read_layer_norm(const In& in) {
-  if (in.wants(1) || in.wants(2)) in.refuse("its mean and deviation are results of training");
   const Argument::List shape = normalized_shape(in, in.integer("axis", -1));
-  in.result(in.call("aten.layer_norm.default",
-                    {in.tensor(0), shape, in.optional(1), in.optional(2), in.number("epsilon", 1e-5F)}));
+  const Argument::List args{in.tensor(0), shape, in.optional(1), in.optional(2), in.number("epsilon", 1e-5F)};
+  if (!in.wants(1) && !in.wants(2)) return in.result(in.call("aten.layer_norm.default", args));
+  Node& all = in.call("aten.native_layer_norm.default", args);  // with the mean and the inverse of the deviation
+  for (std::size_t i = 0; i < 3; ++i)
+    if (in.wants(i)) in.result(in.item(all, static_cast<std::int64_t>(i)), i);
 }
 
 void read_rms_norm(const In& in) {
@@ -63,7 +65,7 @@ void read_lp_norm(const In& in) {
 
 constexpr ReadRow kRows[] = {
     {"BatchNormalization", "batch_norm", read_batch_norm},
-    {"LayerNormalization", "layer_norm", read_layer_norm},
+    {"LayerNormalization", "layer_norm, native_layer_norm", read_layer_norm},
     {"RMSNormalization", "rms_norm", read_rms_norm},
     {"InstanceNormalization", "instance_norm", read_instance_norm},
     {"GroupNormalization", "group_norm", read_group_norm},

@@ -1,7 +1,9 @@
 // Quantize and dequantize nodes of ONNX as those of PT2E: scales and zero points that are stored become arguments.
 #include <charconv>
 
+#include "formats/onnx/read/cast.h"
 #include "formats/onnx/read/family.h"
+#include "formats/onnx/read/grid_clamp.h"
 
 namespace qdq::onnx {
 namespace {
@@ -18,8 +20,9 @@ struct Quantized {
 Quantized quantized_of(const In& in, DType written) {
   Quantized q;
   q.dtype = plain_dtype(written);
-  if (is_floating_point(written)) {
-    q.low = q.high = 0;
+  if (const auto largest = largest_float8(written)) {
+    q.low = static_cast<std::int64_t>(-*largest);
+    q.high = static_cast<std::int64_t>(*largest);
     return q;
   }
   if (!is_integral(q.dtype)) in.refuse("quantized values of dtype " + std::string(name(written)));
@@ -59,10 +62,14 @@ DType written_dtype(const In& in) {
 
 bool is_quantize(const In& in) { return in.node.op == "QuantizeLinear"; }
 
+// Dequantizes have the dtype of their scales.
 Node& finished(const In& in, std::string_view name, Argument::List args) {
   const std::string target =
       std::string("quantized_decomposed.") + (is_quantize(in) ? "quantize_" : "dequantize_") + std::string(name);
-  return in.call(target, std::move(args));
+  Argument::Dict out_dtype;
+  if (const DType wanted = in.type(1).dtype; !is_quantize(in) && wanted != DType::float32)
+    out_dtype.emplace_back("out_dtype", wanted);
+  return in.call(target, std::move(args), std::move(out_dtype));
 }
 
 // Scales and zero points of one number are arguments, computed ones tensors.
@@ -94,9 +101,20 @@ std::string beside(const In& in, std::size_t i, std::string_view suffix) {
                                                                  : std::string(in.node.inputs[0]) + std::string(suffix);
 }
 
+// x / scale, which is not rounded to whole numbers, as PT2E's quantize does.
+void read_quantize_to_float8(const In& in, DType dtype) {
+  const Tensor* zero = in.has(2) ? in.constant(2) : nullptr;
+  if (in.has(2) && (!zero || zero->numel() != 1 || zero->to(DType::float64).item() != 0))
+    in.refuse("quantization to float8 with a zero point other than 0");
+  if (in.rank(1) > 0 && in.type(1).sizes != std::vector<SymInt>{1})
+    in.refuse("quantization to float8 per channel when the model runs");
+  in.result(cast(in, in.call("aten.div.Tensor", {in.tensor(0), in.tensor(1)}), dtype));
+}
+
 void read_linear(const In& in) {
   Node& input = in.tensor(0);
   const Quantized q = quantized_of(in, written_dtype(in));
+  if (is_quantize(in) && is_floating_point(q.dtype)) return read_quantize_to_float8(in, q.dtype);
   const TensorMeta& scale_type = in.type(1);
   // A vector of one scale belongs to a channel where the tensor has one of them, else to all of it.
   const bool is_vector_of_one = scale_type.sizes.size() == 1 && scale_type.sizes[0] == SymInt(1);
@@ -106,7 +124,11 @@ void read_linear(const In& in) {
       wanted >= -rank && wanted < rank &&
       in.type(0).sizes[static_cast<std::size_t>(wanted < 0 ? wanted + rank : wanted)] == SymInt(1);
   const bool is_one = scale_type.sizes.empty() || (is_vector_of_one && !has_one_channel);
-  if (is_one) return in.result(per_tensor(in, q));
+  if (is_one) {
+    Node& value = per_tensor(in, q);
+    Node* clamped = clamp_of_remark(in, value);
+    return in.result(clamped ? *clamped : value);
+  }
   const Tensor* scales = in.constant(1);
   if (!scales) in.refuse("scales per channel that are computed");
   const std::int64_t axis = in.axis(in.integer("axis", 1), in.rank(0));
@@ -118,10 +140,8 @@ void read_linear(const In& in) {
         finished(in, "per_channel.default", {in.tensor(0), scale_node, zero_node, axis, q.low, q.high, q.dtype}));
   Argument::List blocks(static_cast<std::size_t>(in.rank(0)), Argument(1));
   blocks[static_cast<std::size_t>(axis)] = block;
-  const Argument levels_low = is_floating_point(q.dtype) ? Argument() : Argument(q.low);
-  const Argument levels_high = is_floating_point(q.dtype) ? Argument() : Argument(q.high);
   in.result(in.call(is_quantize(in) ? "torchao.quantize_affine.default" : "torchao.dequantize_affine.default",
-                    {in.tensor(0), blocks, scale_node, zero_node, q.dtype, levels_low, levels_high}));
+                    {in.tensor(0), blocks, scale_node, zero_node, q.dtype, q.low, q.high}));
 }
 
 struct Dynamic {

@@ -46,14 +46,19 @@ void read_network(const In& in, const Network& network) {
   const std::int64_t hidden = in.integer("hidden_size", 0);
   if (hidden < 1) in.refuse("its hidden_size is missing");
   const std::string direction = in.text("direction", "forward");
-  if (direction == "reverse") in.refuse("a network that runs backwards only");
   const std::int64_t directions = direction == "bidirectional" ? 2 : 1;
   if (in.has_attribute("clip")) in.refuse("clip");
-  if (in.integer("layout", 0) != 0) in.refuse("layout 1");
   if (in.has(4)) in.refuse("sequences of their own lengths (sequence_lens)");
   if (network.has_cell && in.has(7)) in.refuse("peepholes");
   if (in.integer("input_forget", 0) != 0) in.refuse("input_forget");
-  Node& x = in.tensor(0);
+  const bool batch_first = in.integer("layout", 0) != 0;  // of the input, the states and all results
+  const auto swapped = [&](Node& value, const Argument::List& order) -> Node& {
+    return batch_first ? in.call("aten.permute.default", {value, order}) : value;
+  };
+  const auto turned = [&](Node& value) -> Node& {
+    return direction == "reverse" ? in.call("aten.flip.default", {value, Argument::List{0}}) : value;
+  };
+  Node& x = turned(swapped(in.tensor(0), {1, 0, 2}));
   const DType dtype = in.type(x).dtype;
 
   Argument::List params;
@@ -68,7 +73,7 @@ void read_network(const In& in, const Network& network) {
     params.emplace_back(in.attribute(base + ".bias_hh" + suffix, rows_of(in, 3, d, network.order, hidden, 1)));
   }
   const auto state = [&](std::size_t i) -> Node& {
-    if (in.has(i)) return in.tensor(i);
+    if (in.has(i)) return swapped(in.tensor(i), {1, 0, 2});
     const Argument::List sizes{directions, in.size_of(x, 1), hidden};
     return in.call("aten.zeros.default", {sizes}, {{"dtype", dtype}});
   };
@@ -76,14 +81,16 @@ void read_network(const In& in, const Network& network) {
   const Argument states = network.has_cell ? Argument(Argument::List{h, state(6)}) : Argument(h);
   Node& all = in.call(network.target, {x, states, params, has_biases, 1, 0.0, false, directions == 2, false});
   if (in.wants(0)) {
-    // [time, batch, directions * hidden] -> [time, directions, batch, hidden]
-    Node& y = in.item(all, 0);
+    // [time, batch, directions * hidden] -> [time, directions, batch, hidden], with layout 1 [batch, time, directions, hidden]
+    Node& y = turned(in.item(all, 0));
     const Argument::List sizes{in.size_of(y, 0), in.size_of(y, 1), directions, hidden};
     Node& split = in.call("aten.reshape.default", {y, sizes});
-    in.result(in.call("aten.permute.default", {split, Argument::List{0, 2, 1, 3}}), 0);
+    in.result(
+        in.call("aten.permute.default", {split, batch_first ? Argument::List{1, 0, 2, 3} : Argument::List{0, 2, 1, 3}}),
+        0);
   }
-  if (in.wants(1)) in.result(in.item(all, 1), 1);
-  if (network.has_cell && in.wants(2)) in.result(in.item(all, 2), 2);
+  if (in.wants(1)) in.result(swapped(in.item(all, 1), {1, 0, 2}), 1);
+  if (network.has_cell && in.wants(2)) in.result(swapped(in.item(all, 2), {1, 0, 2}), 2);
 }
 
 void read_lstm(const In& in) {

@@ -65,8 +65,14 @@ void read_l2(const In& in) { read_norm(in, 2); }
 
 template <OpName kTarget>
 void read_arg(const In& in) {
-  if (in.integer("select_last_index", 0) != 0) in.refuse("the last of equal places is asked for; we find the first");
-  in.result(in.call(kTarget.view(), {in.tensor(0), in.axis(in.integer("axis", 0), in.rank(0)), keepdims(in)}));
+  const std::int64_t axis = in.axis(in.integer("axis", 0), in.rank(0));
+  Node& x = in.tensor(0);
+  if (in.integer("select_last_index", 0) == 0) return in.result(in.call(kTarget.view(), {x, axis, keepdims(in)}));
+  // The last of equal places is the first from behind.
+  Node& place = in.call(kTarget.view(), {in.call("aten.flip.default", {x, Argument::List{axis}}), axis, keepdims(in)});
+  Node& behind = in.call("aten.rsub.Scalar", {place, -1});
+  const Argument size = in.size_of(x, axis);
+  in.result(in.call(size.node() ? "aten.add.Tensor" : "aten.add.Scalar", {behind, size}));
 }
 
 void read_topk(const In& in) {
@@ -79,12 +85,17 @@ void read_topk(const In& in) {
 }
 
 void read_cumsum(const In& in) {
-  if (in.integer("exclusive", 0) != 0) in.refuse("a sum that leaves out its own element (exclusive)");
   const std::int64_t axis = in.axis(static_cast<std::int64_t>(in.known_number(1, 0, "axis")), in.rank(0));
   const bool reverse = in.integer("reverse", 0) != 0;
   const Argument::List dims{axis};
-  Node& value = reverse ? in.call("aten.flip.default", {in.tensor(0), dims}) : in.tensor(0);
-  Node& sum = in.call("aten.cumsum.default", {value, axis}, {{"dtype", in.type(0).dtype}});
+  Node* value = reverse ? &in.call("aten.flip.default", {in.tensor(0), dims}) : &in.tensor(0);
+  if (in.integer("exclusive", 0) != 0) {  // each sum leaves out its own element: a zero in front, the last away
+    Argument::List pads(static_cast<std::size_t>(2 * (in.rank(0) - axis)), Argument(0));
+    pads[pads.size() - 2] = 1;
+    pads[pads.size() - 1] = -1;
+    value = &in.call("aten.constant_pad_nd.default", {*value, pads, 0});
+  }
+  Node& sum = in.call("aten.cumsum.default", {*value, axis}, {{"dtype", in.type(0).dtype}});
   in.result(reverse ? in.call("aten.flip.default", {sum, dims}) : sum);
 }
 

@@ -89,12 +89,54 @@ std::optional<ReadValue> pairwise(const In& in, Fn&& fn) {
   return value_of(std::move(result), in.is_scalar(0) && in.is_scalar(1));
 }
 
-// A size is never negative, so it differs from -1.
-std::optional<Argument> equal(const Argument& a, const Argument& b) {
-  if (!a.node() && !b.node()) return Argument(std::int64_t{a.to_int() == b.to_int()});
-  const Argument& literal = a.node() ? b : a;
-  if (!literal.node() && literal.to_int() < 0) return Argument(0);
+// Of two numbers: what compares them or, as truth values, joins them.
+std::optional<bool> decided(std::string_view op, std::int64_t a, std::int64_t b) {
+  if (op == "Equal") return a == b;
+  if (op == "Less") return a < b;
+  if (op == "LessOrEqual") return a <= b;
+  if (op == "Greater") return a > b;
+  if (op == "GreaterOrEqual") return a >= b;
+  if (op == "And") return a != 0 && b != 0;
+  if (op == "Or") return a != 0 || b != 0;
   return std::nullopt;
+}
+
+std::optional<Argument> decided(std::string_view op, const Argument& a, const Argument& b) {
+  if (!a.node() && !b.node()) {
+    const auto result = decided(op, a.to_int(), b.to_int());
+    return result ? std::optional(Argument(std::int64_t{*result})) : std::nullopt;
+  }
+  // A size is never negative, so it differs from -1.
+  const Argument& literal = a.node() ? b : a;
+  if (op == "Equal" && !literal.node() && literal.to_int() < 0) return Argument(0);
+  return std::nullopt;
+}
+
+bool is_decision(std::string_view op) { return op == "Not" || decided(op, std::int64_t{0}, std::int64_t{0}); }
+
+std::optional<ReadValue> negated(const In& in) {
+  Ints result;
+  for (const Argument& each : in.need_sizes(0)) {
+    if (each.node()) return std::nullopt;
+    result.push_back(std::int64_t{each.to_int() == 0});
+  }
+  return value_of(std::move(result), in.is_scalar(0));
+}
+
+// Of at most as many numbers as a tensor has dimensions.
+std::optional<ReadValue> counted(const In& in) {
+  constexpr std::int64_t kMost = 64;
+  Shape numbers;  // start, limit, step
+  for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+    const Argument& each = in.need_sizes(i).at(0);
+    if (each.node() || std::abs(each.to_int()) > kMost) return std::nullopt;
+    numbers.push_back(each.to_int());
+  }
+  if (numbers[2] == 0) in.refuse("a step of zero");
+  Ints result;
+  for (std::int64_t at = numbers[0]; numbers[2] > 0 ? at < numbers[1] : at > numbers[1]; at += numbers[2])
+    result.push_back(at);
+  return value_of(std::move(result), false);
 }
 
 std::optional<ReadValue> gathered(const In& in) {
@@ -142,7 +184,9 @@ std::optional<ReadValue> evaluated(const In& in) {
   const bool binary = in.num_inputs() == 2;
   if (is_arithmetic(op) && binary)
     return pairwise(in, [&](const Argument& a, const Argument& b) { return std::optional(combined(in, op, a, b)); });
-  if (op == "Equal") return pairwise(in, equal);
+  if (op == "Not") return negated(in);
+  if (is_decision(op)) return pairwise(in, [&](const Argument& a, const Argument& b) { return decided(op, a, b); });
+  if (op == "Range") return counted(in);
   if (op == "Where") return chosen(in);
   if (op == "Gather") return in.is_scalar(0) ? std::nullopt : gathered(in);
   if (op == "Slice") return sliced(in);
@@ -212,7 +256,7 @@ bool read_as_sizes(const In& in) {
   if (!value) return false;
   const auto dtype_of = [&](std::size_t i) { return in.importer().value(in.node, in.node.inputs[i]).ints_dtype; };
   const bool is_choice = in.node.op == "Where";
-  value->ints_dtype = in.node.op == "Equal" ? DType::bool_ : dtype_of(is_choice ? 1 : 0);
+  value->ints_dtype = is_decision(in.node.op) ? DType::bool_ : dtype_of(is_choice ? 1 : 0);
   if (in.node.op == "Cast") value->ints_dtype = *dtype_from_data_type(static_cast<std::int32_t>(in.integer("to", 0)));
   in.result(std::move(*value));
   return true;

@@ -1,9 +1,6 @@
-#include <cmath>
-
 #include "formats/onnx/op_name.h"
 #include "formats/onnx/read/family.h"
-#include "formats/onnx/schema.h"
-#include "graph/text_names.h"
+#include "formats/onnx/read/grid_clamp.h"
 
 namespace qdq::onnx {
 namespace {
@@ -22,27 +19,6 @@ void read_isinf(const In& in) {
   if (!positive && !negative) return in.result(in.call("aten.zeros_like.default", {any}));
   Node& side = in.call(positive ? "aten.gt.Scalar" : "aten.lt.Scalar", {in.tensor(0), 0});
   in.result(in.call("aten.logical_and.default", {any, side}));
-}
-
-Argument finite(double bound) { return std::isfinite(bound) ? Argument(bound) : Argument(); }
-
-// A Clip of integers that stands for a clamp between a dequantize and a quantize of one grid is those three again.
-bool read_as_clamp(const In& in) {
-  Node& before = in.tensor(0);
-  const auto bounds = text::find_bounds(in.node.remark(kClamp));
-  if (!bounds || !(bounds->first <= bounds->second) || !before.is("quantized_decomposed.quantize_per_tensor.default"))
-    return false;
-  Argument::List args(before.args().begin(), before.args().end());
-  args[0] = before;
-  Node& real = in.call("quantized_decomposed.dequantize_per_tensor.default", args);
-  if (bounds->first == 0 && std::isinf(bounds->second))
-    args[0] = in.call("aten.relu.default", {real});
-  else if (std::isinf(bounds->first) || std::isinf(bounds->second))
-    args[0] = in.call("aten.clamp.default", {real, finite(bounds->first), finite(bounds->second)});
-  else
-    args[0] = in.call("aten.hardtanh.default", {real, bounds->first, bounds->second});
-  in.result(in.call("quantized_decomposed.quantize_per_tensor.default", args));
-  return true;
 }
 
 // Clip of the integers of a QuantizeLinear says which levels it has: its quantize takes them over.
@@ -67,7 +43,10 @@ bool read_as_levels(const In& in) {
 }
 
 void read_clip(const In& in) {
-  if (is_integral(in.type(0).dtype) && (read_as_clamp(in) || read_as_levels(in))) return;
+  if (is_integral(in.type(0).dtype)) {
+    if (Node* clamped = clamp_of_remark(in, in.tensor(0))) return in.result(*clamped);
+    if (read_as_levels(in)) return;
+  }
   if ((in.has(1) && !in.constant(1)) || (in.has(2) && !in.constant(2))) {
     Node* value = &in.tensor(0);
     if (in.has(1)) value = &in.call("aten.maximum.default", {*value, in.tensor(1)});

@@ -17,7 +17,16 @@ void read_reshape(const In& in) {
         if (d >= in.type(x).sizes.size()) in.refuse("a size of 0 beyond the input's dimensions");
         sizes[d] = in.size_of(x, static_cast<std::int64_t>(d));
       }
-  in.result(in.call("aten.reshape.default", {x, sizes}));
+  const std::vector<SymInt> before = in.type(x).sizes;
+  try {
+    in.result(in.call("aten.reshape.default", {x, sizes}));
+  } catch (const InvalidArgumentError& error) {
+    if (std::none_of(before.begin(), before.end(), [](const SymInt& size) { return size.is_symbolic(); })) throw;
+    in.refuse(
+        std::string(error.what()) +
+        ", where stand-ins are put for what the file leaves open. The model fits only certain sizes of its inputs: "
+        "fix them in the file, as onnxruntime.tools.make_dynamic_shape_fixed does");
+  }
 }
 
 // To a matrix: what is before the axis, and the rest.
@@ -165,10 +174,9 @@ void read_depth_to_space(const In& in) {
   in.result(in.call("aten.reshape.default", {moved, Argument::List{n, c, times(h), times(w)}}));
 }
 
-// The inverse of DepthToSpace in mode DCR.
+// The inverse of DepthToSpace.
 void read_space_to_depth(const In& in) {
   const std::int64_t b = in.integer("blocksize", 1);
-  if (in.text("mode", "DCR") != "DCR") in.refuse("a mode other than DCR");
   Node& x = in.tensor(0);
   const std::vector<SymInt> sizes = in.type(x).sizes;
   if (sizes.size() != 4 || b < 1) in.refuse("an image expected");
@@ -176,7 +184,10 @@ void read_space_to_depth(const In& in) {
     if (sizes[d].is_symbolic()) in.refuse("an image of symbolic sizes");
   const std::int64_t c = sizes[1].value, h = sizes[2].value / b, w = sizes[3].value / b;
   Node& split = in.call("aten.reshape.default", {x, Argument::List{in.size_of(x, 0), c, h, b, w, b}});
-  Node& moved = in.call("aten.permute.default", {split, Argument::List{0, 3, 5, 1, 2, 4}});
+  const bool channels_last =
+      in.text("mode", "DCR") == "DCR";  // a new channel is place in the block, old channel; else the reverse
+  Node& moved = in.call("aten.permute.default",
+                        {split, channels_last ? Argument::List{0, 3, 5, 1, 2, 4} : Argument::List{0, 1, 3, 5, 2, 4}});
   in.result(in.call("aten.reshape.default", {moved, Argument::List{in.size_of(x, 0), c * b * b, h, w}}));
 }
 

@@ -117,7 +117,13 @@ Name Op::ints(const Shape& values) const {
 Name Op::cast(const Name& value, DType to) const {
   const auto type = data_type(to);
   if (!type) refuse("ONNX has no " + std::string(qdq::name(to)));
-  return emit("Cast", {value}, {{"to", std::int64_t{*type}}});
+  NodeAttributes attributes{{"to", std::int64_t{*type}}};
+  if (is_floating_point(to) && element_size(to) == 1) {
+    need_opset(19, "float8");
+    // What is too large becomes infinity in torch where there is one, the largest number in float8_e4m3fn.
+    if (to != DType::float8_e4m3fn) attributes.emplace_back("saturate", std::int64_t{0});
+  }
+  return emit("Cast", {value}, std::move(attributes));
 }
 
 Name Op::reshape(const Name& value, const Shape& sizes) const { return emit("Reshape", {value, ints(sizes)}); }

@@ -11,8 +11,8 @@
 
 #include "formats/onnx/schema.h"
 #include "formats/onnx/write/family.h"
+#include "formats/onnx/write/grid_clamp.h"
 #include "graph/text_names.h"
-#include "ops/clamp.h"
 #include "tensor/quant_math.h"
 
 namespace qdq::onnx {
@@ -38,8 +38,6 @@ struct Quantized {
 
 bool is_quantize(const Node& node) { return node.target().find(".quantize_") != std::string::npos; }
 bool is_dequantize(const Node& node) { return node.target().find(".dequantize_") != std::string::npos; }
-
-bool is_float8(DType dtype) { return element_size(dtype) == 1 && is_floating_point(dtype); }
 
 // Only dequantizes look at the integers, so that they may be others with the same meaning.
 bool is_only_dequantized(const Node& quantize) {
@@ -72,8 +70,10 @@ Quantized quantized_of(const Op& op, DType dtype) {
   Quantized q;
   q.dtype = plain_dtype(dtype);
   q.written = q.dtype;
-  if (is_float8(q.dtype)) {
+  if (const auto largest = largest_float8(q.dtype)) {
     op.need_opset(19, "quantization to float8");
+    q.low = bound(op, "quant_min", -*largest);
+    q.high = bound(op, "quant_max", *largest);
     return q;
   }
   if (!is_integral(q.dtype)) op.refuse("quantization to " + std::string(name(dtype)));
@@ -139,58 +139,78 @@ NodeAttributes attributes_of(const Granularity& granularity) {
   return attributes;
 }
 
-// QuantizeLinear has no 32-bit results: its formula.
-Name quantize_to_int32(const Op& op, const Name& x, const Name& scale, const Name& zero, const Quantized& q) {
+// QuantizeLinear has no 32-bit results, and to float8 it does not round to whole numbers, as PT2E does: the formula.
+Name quantize_by_formula(const Op& op, const Name& x, const Name& scale, const Name& zero, const Quantized& q) {
   const Name rounded = op.emit("Round", {op.emit("Div", {x, scale})});
-  const Name shifted = op.emit("Add", {rounded, op.cast(zero, DType::float32)});
+  const Name shifted = zero.empty() ? rounded : op.emit("Add", {rounded, op.cast(zero, DType::float32)});
   // The largest float32 below 2^31.
   const double high = std::min(q.high, 2147483520.0);
   return op.cast(op.emit("Clip", {shifted, op.number(q.low, DType::float32), op.number(high, DType::float32)}),
                  q.dtype);
 }
 
-// A clamp whose result returns to the grid of its input is a Clip of the integers, as quantization is monotonic:
-//
-//     %q = quantize(%x)   %d = dequantize(%q)   %c = hardtanh(%d, 0, 6)   quantize(%c)       Clip(q, level of 0, level of 6)
-//
-// Runtimes keep the op in front in integers so. A remark has the bounds, from which a reader makes the clamp again.
-std::optional<Name> clamped_levels(const Op& op, const Quantized& q) {
-  constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
-  constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
-  const Node* clamp = op.node.is(kQuantize) ? op.node.input(0) : nullptr;
-  const Node* dequantize = clamp && clamp->num_users() == 1 ? clamp->input(0) : nullptr;
-  const Node* before =
-      dequantize && dequantize->is(kDequantize) && dequantize->num_users() == 1 ? dequantize->input(0) : nullptr;
-  const auto bounds = before && before->is(kQuantize) && is_only_dequantized(*before) == is_only_dequantized(op.node)
-                          ? clamp_bounds(*clamp)
-                          : std::nullopt;
-  if (!bounds || q.dtype == DType::int32 || !is_integral(q.dtype)) return std::nullopt;
-  for (std::size_t i = 1; i < op.node.args().size(); ++i)
-    if (dequantize->args().size() <= i || before->args().size() <= i || dequantize->arg(i) != op.node.arg(i) ||
-        before->arg(i) != op.node.arg(i))
-      return std::nullopt;
+// The integers between which a clamp on the grid of `op` leaves them, in the program's dtype.
+struct ClampedLevels {
+  double low;
+  double high;
+};
+ClampedLevels clamped_levels(const Op& op, const ClampBounds& bounds, const Quantized& q) {
   const float inverse = inverse_scale(op.argument("scale").to_double());
   const auto zero_point = static_cast<float>(op.argument("zero_point").to_double());
-  const auto level = [&](double bound) {
-    const float found = quantize_to_float(static_cast<float>(bound), inverse, zero_point, static_cast<float>(q.low),
-                                          static_cast<float>(q.high));
-    return levels(op, static_cast<double>(found) + q.shift, q);
+  const auto level = [&](double bound) -> double {
+    return quantize_to_float(static_cast<float>(bound), inverse, zero_point, static_cast<float>(q.low),
+                             static_cast<float>(q.high));
   };
-  const Name result = op.emit("Clip", {op.emitter().names_of(*before).at(0), level(bounds->low), level(bounds->high)});
-  op.emitter().note(kClamp, text::bounds(bounds->low, bounds->high));
+  return {level(bounds.low), level(bounds.high)};
+}
+
+bool is_on_integers(const GridClamp& clamp, const Quantized& q) {
+  return q.dtype != DType::int32 && is_integral(q.dtype) &&
+         is_only_dequantized(*clamp.before) == is_only_dequantized(*clamp.quantize);
+}
+
+// The range of the quantize itself clamps no less: there is nothing to write but a remark on it.
+bool is_implied(const Op& op, const GridClamp& clamp, const Quantized& q) {
+  if (clamp.before->num_users() != 1 || clamp_in_front_of(*clamp.before)) return false;
+  const ClampedLevels found = clamped_levels(op, clamp.bounds, q);
+  return found.low == q.low && found.high == q.high;
+}
+
+// A clamp on the grid of its input becomes a Clip of the integers, so that runtimes keep the op in front in integers:
+//
+//     quantize   dequantize   hardtanh(0, 6)   quantize      QuantizeLinear   Clip(level of 0, level of 6)
+//
+// A remark has the bounds, from which a reader makes the clamp again.
+std::optional<Name> written_clamp(const Op& op, const Quantized& q) {
+  const auto clamp = clamp_in_front_of(op.node);
+  if (!clamp || !is_on_integers(*clamp, q)) return std::nullopt;
+  const Name before = op.emitter().names_of(*clamp->before).at(0);
+  if (is_implied(op, *clamp, q)) return before;
+  const ClampedLevels found = clamped_levels(op, clamp->bounds, q);
+  const Name result =
+      op.emit("Clip", {before, levels(op, found.low + q.shift, q), levels(op, found.high + q.shift, q)});
+  op.emitter().note(kClamp, text::bounds(clamp->bounds.low, clamp->bounds.high));
   return result;
+}
+
+void note_implied_clamp(const Op& op, const Quantized& q) {
+  const auto clamp = clamp_behind(op.node);
+  if (clamp && is_on_integers(*clamp, q) && is_implied(op, *clamp, q))
+    op.emitter().note(kClamp, text::bounds(clamp->bounds.low, clamp->bounds.high));
 }
 
 Names quantize(const Op& op, const Name& scale, const Name& zero, const Quantized& q, const Granularity& granularity) {
   if (granularity.block > 0) op.need_opset(21, "quantization in blocks");
   const Name input = op.in_as("input", DType::float32);
-  if (q.dtype == DType::int32) {
-    if (granularity.axis) op.refuse("quantization to int32 per channel when the model runs");
-    return {quantize_to_int32(op, input, scale, zero, q)};
+  if (q.dtype == DType::int32 || is_floating_point(q.dtype)) {
+    if (granularity.axis)
+      op.refuse("quantization to " + std::string(name(q.dtype)) + " per channel when the model runs");
+    return {quantize_by_formula(op, input, scale, zero, q)};
   }
-  if (const auto result = clamped_levels(op, q)) return {*result};
+  if (const auto result = written_clamp(op, q)) return {*result};
   Name result = op.emit("QuantizeLinear", {input, scale, zero}, attributes_of(granularity));
   note_range(op, q);
+  note_implied_clamp(op, q);
   if (q.narrow) result = op.emit("Clip", {result, levels(op, q.low + q.shift, q), levels(op, q.high + q.shift, q)});
   return {result};
 }
