@@ -1,9 +1,10 @@
 """Observer and fake-quantizer modules beside torchao's: state dicts, parameters, gradients."""
 
-import math
 import copy
 import io
+import math
 import pickle
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -135,6 +136,191 @@ def test_with_args_are_those_of_torchao():
     counts = iter(range(10))
     wrapper = ours.MinMaxObserver.with_callable_args(quant_max=lambda: 100 + next(counts))
     assert [wrapper(quant_min=0).quant_max for _ in range(2)] == [100, 101]
+
+
+DTYPES = [
+    torch.qint8, torch.quint8, torch.quint4x2, torch.qint32, torch.int8, torch.uint8, torch.int16, torch.int32, torch.uint16,
+    torch.float8_e5m2, torch.float8_e4m3fn, torch.float16, torch.int64, torch.float32,
+]  # fmt: skip
+RANGES = [
+    {}, {"reduce_range": True}, {"quant_min": -8, "quant_max": 7}, {"quant_min": 0, "quant_max": 127, "reduce_range": True},
+    {"quant_min": 1, "quant_max": 7}, {"quant_min": -300, "quant_max": 300}, {"quant_min": 3}, {"quant_max": 3},
+    {"quant_min": 0, "quant_max": 0}, {"quant_min": 5, "quant_max": -5}, {"is_dynamic": True},
+]  # fmt: skip
+QSCHEMES = [
+    torch.per_tensor_affine, torch.per_tensor_symmetric, torch.per_channel_affine, torch.per_channel_symmetric,
+    torch.per_channel_affine_float_qparams,
+]  # fmt: skip
+FIELDS = ["quant_min", "quant_max", "has_customized_qrange", "dtype", "qscheme", "reduce_range", "is_dynamic", "_version"]
+
+
+def constructed(make):
+    """What came of it, or that it was refused."""
+    try:
+        observer = make()
+    except (ValueError, AssertionError, NotImplementedError, RuntimeError, TypeError):
+        return "refused"
+    return {name: getattr(observer, name) for name in FIELDS} | {
+        name: (value.dtype, value.shape) for name, value in observer.state_dict().items()
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Please use quant_min and quant_max")
+@pytest.mark.parametrize("kind", OBSERVERS)
+def test_constructors_take_and_refuse_what_torchaos_do(kind):
+    choices = [{"dtype": dtype, **options} for dtype in DTYPES for options in RANGES]
+    choices += [{"qscheme": qscheme, "reduce_range": reduce} for qscheme in QSCHEMES for reduce in (False, True)]
+    found = [constructed(lambda: getattr(ours, kind)(**options)) for options in choices]
+    expected = [constructed(lambda: getattr(theirs, kind)(**options)) for options in choices]
+    assert 20 < sum(result != "refused" for result in expected) < len(choices)
+    for options, mine, other in zip(choices, found, expected):
+        assert mine == other, options
+
+
+def refused_keys(module, state):
+    """Missing and unexpected keys, each once."""
+    incompatible = copy.deepcopy(module).load_state_dict(state, strict=False)
+    with pytest.raises(RuntimeError, match="Missing key|Unexpected key"):
+        copy.deepcopy(module).load_state_dict(state)
+    return sorted(set(incompatible.missing_keys)), sorted(incompatible.unexpected_keys)
+
+
+@pytest.mark.parametrize(
+    "kind", ["MinMaxObserver", "MovingAverageMinMaxObserver", "HistogramObserver", "FakeQuantize", "FusedMovingAvgObsFakeQuantize"]
+)
+def test_a_state_dict_with_other_keys_is_refused_as_by_torchao(kind):
+    libraries = [(ours, our_fake), (theirs, their_fake)]
+    modules = [getattr(fake if "Fake" in kind else observers, kind)() for observers, fake in libraries]
+    state = modules[1].state_dict()
+    for left_out in (None, *state):
+        changed = OrderedDict((name, value) for name, value in state.items() if name != left_out)
+        changed._metadata = state._metadata
+        if left_out is None:
+            changed["another"] = torch.zeros(1)
+        mine, other = (refused_keys(module, changed) for module in modules)
+        assert mine == other, left_out
+
+
+def old_state(version, **buffers):
+    state = OrderedDict((name, torch.tensor(value)) for name, value in buffers.items())
+    state._metadata = {"": {"version": version}}
+    return state
+
+
+def test_states_of_older_versions_are_read():
+    """Before version 2 eps was no buffer; before 3 bounds of channels had other names, and those of histograms a dimension."""
+    mine, other = pair("MinMaxObserver", dtype=torch.uint8)
+    for observer in (mine, other):
+        observer.load_state_dict(old_state(1, min_val=-1.0, max_val=2.0))
+    assert_same_state(mine, other)
+    assert_same_qparams(mine, other)
+    mine, other = pair("HistogramObserver", bins=4)
+    for observer in (mine, other):
+        observer.load_state_dict(old_state(2, eps=[2**-12], histogram=[1.0, 2.0, 3.0, 4.0], min_val=[-1.0], max_val=[2.0]))
+    assert_same_qparams(mine, other)
+    # torchao leaves these as memory happened to be.
+    mine = ours.PerChannelMinMaxObserver()
+    mine.load_state_dict(old_state(2, eps=[2**-12], min_vals=[-1.0, -2.0], max_vals=[2.0, 3.0]))
+    assert mine.min_val.tolist() == [-1.0, -2.0] and mine.max_val.tolist() == [2.0, 3.0]
+    scale, zero_point = mine.calculate_qparams()
+    torch.testing.assert_close(scale, torch.tensor([3 / 255, 5 / 255]))
+    assert zero_point.tolist() == [85, 102]
+
+
+def percentiles(library):
+    """An observer as users write them: buffers and bounds of its own, the rest from the base class."""
+
+    class PercentileObserver(library.UniformQuantizationObserverBase):
+        def __init__(self, share=0.9, **options):
+            super().__init__(**options)
+            self.share = share
+            for name, value in (("min_val", float("inf")), ("max_val", -float("inf")), ("count", 0)):
+                self.register_buffer(name, torch.tensor(value))
+
+        def forward(self, x):
+            flat = x.detach().float().flatten()
+            self.count += 1
+            self.min_val.copy_(torch.quantile(flat, 1 - self.share))
+            self.max_val.copy_(torch.quantile(flat, self.share))
+            return x
+
+        def calculate_qparams(self):
+            return self._calculate_qparams(self.min_val, self.max_val)
+
+    return PercentileObserver
+
+
+@pytest.mark.parametrize("qscheme", [torch.per_tensor_affine, torch.per_tensor_symmetric])
+@pytest.mark.parametrize("bounds", [{}, {"quant_min": -8, "quant_max": 7}])
+def test_an_observer_of_ones_own_uses_the_arithmetic_of_the_base_class(qscheme, bounds):
+    mine, other = (percentiles(library)(share=0.8, dtype=torch.int8, qscheme=qscheme, eps=2**-12, **bounds) for library in (ours, theirs))
+    for x in values():
+        assert mine(x) is x
+        other(x)
+    assert_same_state(mine, other)
+    assert_same_qparams(mine, other)
+    again = percentiles(ours)(dtype=torch.int8, qscheme=qscheme, eps=2**-12, **bounds)
+    again.load_state_dict(mine.state_dict())
+    assert_same_qparams(again, copy.deepcopy(mine))
+    with pytest.raises(AssertionError):
+        mine._calculate_qparams(torch.tensor(2.0), torch.tensor(1.0))
+    with pytest.raises(NotImplementedError):
+        mine.reset_min_max_vals()
+
+
+@pytest.mark.parametrize("qscheme", [torch.per_channel_affine, torch.per_channel_affine_float_qparams])
+def test_bounds_of_ones_own_for_each_channel(qscheme):
+    low, high = torch.tensor([-1.0, 0.5, -3.0]), torch.tensor([2.0, 1.5, -1.0])
+    found, expected = (library.PerChannelMinMaxObserver(dtype=torch.int8, qscheme=qscheme)._calculate_qparams(low, high) for library in (ours, theirs))
+    for mine, other in zip(found, expected):
+        assert mine.dtype == other.dtype and torch.equal(mine, other)
+
+
+def halved(library):
+    class Halved(library.MinMaxObserver):
+        def calculate_qparams(self):
+            return self._calculate_qparams(self.min_val * 0.5, self.max_val * 0.5)
+
+    return Halved(dtype=torch.int8)
+
+
+def clipped(library):
+    class Clipped(library.HistogramObserver):
+        def forward(self, x):
+            super().forward(x.clamp(-1, 1))
+            return x
+
+    return Clipped(dtype=torch.int8)
+
+
+def by_hand(library):
+    class ByHand(library.MinMaxObserver):
+        def forward(self, x):
+            low, high = torch.aminmax(x)
+            self.min_val.copy_(torch.min(low, self.min_val))
+            self.max_val.copy_(torch.max(high, self.max_val))
+            return x
+
+    return ByHand(dtype=torch.int8)
+
+
+@pytest.mark.parametrize("make", [halved, clipped, by_hand], ids=lambda make: make.__name__)
+def test_a_subclass_of_an_observer_does_what_it_does_in_torchao(make):
+    mine, other = make(ours), make(theirs)
+    for x in values():
+        mine(x), other(x)
+    assert_same_state(mine, other)
+    assert_same_qparams(mine, other)
+
+
+@pytest.mark.parametrize(
+    "bounds", [{"quant_min": -1, "quant_max": 255}, {"quant_min": 5, "quant_max": 1}, {"quant_min": 0, "quant_max": 300}]
+)
+@pytest.mark.parametrize("kind", ["FakeQuantize", "FusedMovingAvgObsFakeQuantize"])
+def test_bounds_that_the_dtype_does_not_have_are_refused(kind, bounds):
+    for fake in (our_fake, their_fake):
+        with pytest.raises(AssertionError):
+            getattr(fake, kind)(**bounds)
 
 
 @pytest.mark.parametrize(

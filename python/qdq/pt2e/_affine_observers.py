@@ -75,9 +75,7 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
     _core_extra: dict[str, Any] = {}
 
     def _constructed(self) -> None:
-        self.__dict__["_core"] = self._make_core()
-        self.__dict__["_stale"] = False
-        self.__dict__["_seen"] = {}
+        self._begin(self._make_core())
 
     def _make_core(self) -> qdq.Observer:
         optional: dict[str, Any] = {
@@ -128,12 +126,11 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
 
     def calculate_qparams(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Scale and zero point with an element for each block."""
-        if not self.__dict__["_stale"]:
-            self._push()
-        if not self._core.has_observed():
+        core = self._core_up_to_date()
+        if not core.has_observed():
             raise AssertionError("an affine observer needs a forward run before it is asked for scale and zero point")
         try:
-            scale, zero_point = self._core.calculate_qparams()
+            scale, zero_point = core.calculate_qparams()
         except qdq.InvalidArgumentError as error:
             raise AssertionError(str(error)) from error
         return torch_tensor(scale), None if zero_point is None else torch_tensor(zero_point)  # type: ignore[return-value]

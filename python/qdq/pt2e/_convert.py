@@ -7,7 +7,7 @@ from torch.fx.traceback import NodeSource, NodeSourceAction
 
 import qdq
 
-from ._bridge.annotations import carry_annotations
+from ._bridge.annotations import carry_annotations, mark_converted
 from ._bridge.graphs import Crossing
 from ._bridge.modules import delete_unread_tensors
 from ._bridge.observers import ModuleObserver
@@ -56,4 +56,5 @@ def convert(
         delete_unread_tensors(model)
     else:
         model.delete_all_unused_submodules()
+    mark_converted(model.graph)
     return model

@@ -48,7 +48,7 @@ def annotate_with(
 ) -> Any:
     """Carries the graph and its annotations to the core, annotates there and brings the annotations back."""
     crossing = Crossing(model)
-    to_core = carry_annotations(crossing)
+    to_core = carry_annotations(crossing, for_prepare=True)
     result = annotate(crossing, to_core)
     put_annotations(crossing, make)
     return crossing, result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 import qdq
+from qdq import typing
 
 from ._bridge.tensors import core_tensor, torch_tensor
 
@@ -80,16 +82,20 @@ class CoreState(nn.Module):
     """The buffers of a module whose state is a core observer's.
 
     The core's state is the truth while data runs. Reading a buffer brings it up to date; what was written to a buffer goes
-    to the core before the next value is observed.
+    to the core before the next value is observed. Threads that run one model at once take turns in each observer.
     """
 
     _core: qdq.Observer
     _hidden: frozenset[str] = frozenset()  # states of the core that PyTorch's class does not show
 
-    def _attach(self, core: qdq.Observer) -> None:
+    def _begin(self, core: qdq.Observer) -> None:
         self.__dict__["_core"] = core
         self.__dict__["_stale"] = False  # the core knows more than the buffers
         self.__dict__["_seen"] = {}  # buffers as they were when they last agreed with the core
+        self.__dict__["_lock"] = threading.RLock()
+
+    def _attach(self, core: qdq.Observer) -> None:
+        self._begin(core)
         for name, tensor in core.state():
             if name not in self._hidden:
                 buffer = torch_tensor(tensor)
@@ -103,18 +109,19 @@ class CoreState(nn.Module):
         """Brings the buffers up to date."""
         if not self.__dict__.get("_stale"):
             return
-        self.__dict__["_stale"] = False
-        for name, tensor in self._core.state():
-            old = self._buffers.get(name)
-            if old is None:
-                continue
-            new = torch_tensor(tensor)
-            if old.shape == new.shape and old.dtype == new.dtype and not old.is_inference():
-                with torch.no_grad():
-                    old.copy_(new)
-            else:
-                self._buffers[name] = new.clone().to(old.device)
-        self._agree()
+        with self.__dict__["_lock"]:
+            for name, tensor in self._core.state():
+                old = self._buffers.get(name)
+                if old is None:
+                    continue
+                new = torch_tensor(tensor)
+                if old.shape == new.shape and old.dtype == new.dtype and not old.is_inference():
+                    with torch.no_grad():
+                        old.copy_(new)
+                else:
+                    self._buffers[name] = new.clone().to(old.device)
+            self._agree()
+            self.__dict__["_stale"] = False
 
     def _push(self) -> None:
         """Tells the core what was written to the buffers."""
@@ -134,10 +141,23 @@ class CoreState(nn.Module):
         self.__dict__["_seen"] = {}
 
     def _observe(self, x: torch.Tensor) -> None:
-        if not self.__dict__["_stale"]:
-            self._push()
-        self._core.observe(x if x.device.type == "cpu" and not x.requires_grad else core_tensor(x))
-        self.__dict__["_stale"] = True
+        value: typing.ArrayLike = x
+        if type(x) is not torch.Tensor or x.device.type != "cpu" or x.requires_grad:
+            value = core_tensor(x)
+            if value.is_meta:  # there are no values: a tracer asks for shapes
+                return
+        with self.__dict__["_lock"]:
+            if not self.__dict__["_stale"]:
+                self._push()
+            self._core.observe(value)
+            self.__dict__["_stale"] = True
+
+    def _core_up_to_date(self) -> qdq.Observer:
+        """The core's observer, which knows what was written to the buffers."""
+        with self.__dict__["_lock"]:
+            if not self.__dict__["_stale"]:
+                self._push()
+        return self._core
 
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("_buffers", ()):
@@ -159,15 +179,13 @@ class CoreState(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         self._pull()
         state = self.__dict__.copy()
-        for name in ("_core", "_stale", "_seen"):
+        for name in ("_core", "_stale", "_seen", "_lock"):
             state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.__dict__["_core"] = self._make_core()
-        self.__dict__["_stale"] = False
-        self.__dict__["_seen"] = {}
+        self._begin(self._make_core())
         if self._buffers:
             self._push()
 

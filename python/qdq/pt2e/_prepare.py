@@ -49,12 +49,12 @@ class AskOnTheWay(qdq.Quantizer):
         self._quantizer.annotate(model)
         self._quantizer.validate(model)
         self.crossing = Crossing(model)
-        carry_annotations(self.crossing, self.name())
+        carry_annotations(self.crossing, self.name(), for_prepare=True)
         program._replace_with(self.crossing.program)
 
     def _annotate_in_core(self, program: qdq.Program, quantizer: CoreQuantizer) -> None:
         """What the general way does, without a trip to fx and back."""
-        core = quantizer._core_quantizer(carry_annotations(self.crossing))
+        core = quantizer._core_quantizer(carry_annotations(self.crossing, for_prepare=True))
         core.transform_for_annotation(program)
         core.annotate(program)
         self.crossing.put_back(program.graph, program.attributes)
@@ -176,8 +176,11 @@ def prepare(model: torch.fx.GraphModule, quantizer: specs.Quantizer, is_qat: boo
     ask = AskOnTheWay(crossing, quantizer, is_qat)
     prepared = qdq._core._prepare_taking(crossing.program, ask, is_qat)
     crossing = ask.crossing
+    device = next((tensor.device for tensor in (*crossing.gm.parameters(), *crossing.gm.buffers())), None)
     for name, observer in prepared.observers.items():
         assert isinstance(observer, ModuleObserver)
+        if device is not None and device.type != "cpu":
+            observer.module.to(device)
         crossing.gm.add_module(name, observer.module)
     crossing.put_back(prepared.graph, prepared.attributes)
     return crossing.gm

@@ -101,8 +101,9 @@ class FakeQuantizeBase(ABC, nn.Module):
 class FakeQuantize(FakeQuantizeBase):
     """x -> (clamp(round(x / scale + zero_point), quant_min, quant_max) - zero_point) * scale, with the observer's scale.
 
-    observer: a class or ``Class.with_args(...)``; observer_kwargs are passed to it. quant_min and quant_max must fit the
-    dtype (ValueError).
+    observer: a class or ``Class.with_args(...)``; observer_kwargs are passed to it.
+
+    Raises AssertionError for bounds outside those of the dtype.
     """
 
     scale: torch.Tensor
@@ -143,9 +144,9 @@ class FakeQuantize(FakeQuantizeBase):
 
     def _take_qparams(self, scale: torch.Tensor, zero_point: torch.Tensor) -> None:
         with torch.no_grad():
-            if self.scale.shape != scale.shape:
-                self.scale.resize_(scale.shape)
-                self.zero_point.resize_(zero_point.shape)
+            if self.scale.shape != scale.shape:  # new ones: another thread may be reading those that are there
+                self.scale = torch.empty_like(self.scale).resize_(scale.shape)
+                self.zero_point = torch.empty_like(self.zero_point).resize_(zero_point.shape)
             self.scale.copy_(scale)
             self.zero_point.copy_(zero_point)
 
@@ -163,21 +164,19 @@ class FakeQuantize(FakeQuantizeBase):
         for name in ("scale", "zero_point"):
             if prefix + name in state_dict:
                 getattr(self, name).resize_(state_dict[prefix + name].shape)
-            elif strict:
-                missing_keys.append(prefix + name)
         super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, False, missing_keys, unexpected_keys, error_msgs
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
 
 def _check_bounds(observer: Any, observer_kwargs: dict[str, Any], quant_min: int, quant_max: int) -> None:
     if quant_min > quant_max:
-        raise ValueError(f"quant_min <= quant_max expected, found {quant_min} and {quant_max}")
+        raise AssertionError(f"quant_min <= quant_max expected, found {quant_min} and {quant_max}")
     keywords = observer.p.keywords if isinstance(observer, PartialWrapper) else {}
     dtype = keywords.get("dtype", observer_kwargs.get("dtype", torch.quint8))
     limits = torch.iinfo(dtype)
     if quant_min < limits.min or quant_max > limits.max:
-        raise ValueError(f"bounds inside those of {dtype} expected, found {quant_min} and {quant_max}")
+        raise AssertionError(f"bounds inside those of {dtype} expected, found {quant_min} and {quant_max}")
 
 
 class FixedQParamsFakeQuantize(FakeQuantize):
@@ -214,29 +213,36 @@ class FusedMovingAvgObsFakeQuantize(FakeQuantize):
         self.register_buffer("observer_enabled", torch.tensor([1], dtype=torch.long))
         self.is_symmetric_quant = self.qscheme in _SYMMETRIC
 
+    # Of each step of training, so without the way that attributes of modules take.
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        # Of each step of training, so without the way that attributes of modules take.
-        observer = self._modules["activation_post_process"]
-        observer._pull()
-        own, seen = self._buffers, observer._buffers
         if X.numel() == 0:
             return X
+        observer = self._modules["activation_post_process"]
         if not runs_in_core(X):
-            result = torch.fused_moving_avg_obs_fake_quant(
-                X, own["observer_enabled"], own["fake_quant_enabled"], seen["min_val"], seen["max_val"], own["scale"],
-                own["zero_point"], observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
-                self.is_per_channel, self.is_symmetric_quant,
-            )  # fmt: skip
+            return self._as_operator_of_torch(X, observer)
+        with observer._lock:  # threads that run one model take turns
+            observer._pull()
+            own = self._buffers
+            quantizer = self._quantizer(X, observer._buffers, observer.averaging_constant)
+            observe = own["observer_enabled"].item() == 1
+            if own["fake_quant_enabled"].item() == 1:
+                X = ObserveAndFakeQuantize.apply(X, quantizer, observe)
+            elif observe:
+                quantizer.observe(X.detach())
             observer._written()
-            return result
-        quantizer = self._quantizer(X, seen, observer.averaging_constant)
-        observe = own["observer_enabled"].item() == 1
-        if own["fake_quant_enabled"].item() == 1:
-            X = ObserveAndFakeQuantize.apply(X, quantizer, observe)
-        elif observe:
-            quantizer.observe(X.detach())
-        observer._written()
         return X
+
+    def _as_operator_of_torch(self, X: torch.Tensor, observer: Any) -> torch.Tensor:
+        observer._pull()
+        own, seen = self._buffers, observer._buffers
+        result = torch.fused_moving_avg_obs_fake_quant(
+            X, own["observer_enabled"], own["fake_quant_enabled"], seen["min_val"], seen["max_val"], own["scale"],
+            own["zero_point"], observer.averaging_constant, self.quant_min, self.quant_max, self.ch_axis,
+            self.is_per_channel, self.is_symmetric_quant,
+        )  # fmt: skip
+        observer._written()
+        return result
 
     def _quantizer(self, X: torch.Tensor, seen: dict[str, Any], averaging_constant: float) -> Any:
         """The core's, on this module's buffers."""

@@ -21,7 +21,7 @@ from ._affine_observers import (
     AffineQuantizedPlaceholderObserver,
 )
 from ._bridge.dtypes import core_dtype, core_qscheme
-from ._bridge.tensors import torch_tensor
+from ._bridge.tensors import core_tensor, torch_tensor
 from ._observer_base import CoreState, ObserverBase, PartialWrapper
 from .quant_primitives import (
     Granularity,
@@ -97,17 +97,16 @@ def _options(**given: Any) -> qdq.ObserverOptions:
     return qdq.ObserverOptions(**given)
 
 
-class UniformQuantizationObserverBase(CoreState, ObserverBase):
-    """The observers with min_val and max_val. Arguments as in PyTorch.
+class UniformQuantizationObserverBase(ObserverBase):
+    """Base of the observers that choose scale and zero point from bounds. Arguments as in PyTorch.
+
+    An observer of one's own defines forward, and calculate_qparams with the help of _calculate_qparams.
 
     Raises ValueError (InvalidArgumentError) for a dtype, bounds or a scheme that cannot be.
     """
 
     _version = 3
     eps: torch.Tensor
-    min_val: torch.Tensor
-    max_val: torch.Tensor
-    _kind = ""  # of the core's observer; '': the class itself has none
 
     def __init__(
         self,
@@ -122,31 +121,89 @@ class UniformQuantizationObserverBase(CoreState, ObserverBase):
         **kwargs: Any,
     ) -> None:
         super().__init__(dtype=dtype, is_dynamic=is_dynamic)
-        self._set_plain(
-            qscheme=qscheme,
-            reduce_range=bool(reduce_range),
-            has_customized_qrange=quant_min is not None and quant_max is not None,
-            _core_options={
-                "dtype": dtype,
-                "qscheme": qscheme,
-                "reduce_range": bool(reduce_range),
-                "quant_min": quant_min,
-                "quant_max": quant_max,
-                "eps": float(eps),
-                "is_dynamic": bool(is_dynamic),
-                **kwargs,
-            },
-        )
-        core = self._make_core()
-        self._set_plain(quant_min=core.quant_min, quant_max=core.quant_max)
-        self._attach(core)
+        self.qscheme = qscheme
+        self.reduce_range = bool(reduce_range)
+        self.has_customized_qrange = quant_min is not None and quant_max is not None
+        self.__dict__["_bounds_options"] = {
+            "dtype": dtype,
+            "qscheme": qscheme,
+            "reduce_range": self.reduce_range,
+            "quant_min": quant_min,
+            "quant_max": quant_max,
+            "eps": float(eps),
+        }
+        self._constructed(float(eps), is_dynamic=bool(is_dynamic), **kwargs)
         device = torch.nn.factory_kwargs(factory_kwargs).get("device")
         if device is not None:
             self.to(device)
 
+    def _constructed(self, eps: float, **kwargs: Any) -> None:
+        """The end of construction."""
+        bounds = self._bounds()
+        self.quant_min, self.quant_max = bounds.quant_min, bounds.quant_max
+        self.register_buffer("eps", torch.tensor([eps]))
+
+    def _bounds(self) -> qdq.Observer:
+        """A core observer whose bounds can be set."""
+        kind = "PerChannelMinMaxObserver" if _is_per_channel(self.qscheme) else "MinMaxObserver"
+        return qdq.ObserverFactory(kind)(_options(**self.__dict__["_bounds_options"]))
+
+    def _calculate_qparams(self, min_val: torch.Tensor, max_val: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scale and zero point for these bounds: one of each, or one for each channel.
+
+        Raises AssertionError for NaN and where min_val > max_val.
+        """
+        shape = (-1,) if _is_per_channel(self.qscheme) else ()
+        bounds = self._bounds()
+        state = {"eps": self.eps, "min_val": min_val.reshape(shape), "max_val": max_val.reshape(shape)}
+        bounds.load_state([(name, core_tensor(tensor.float())) for name, tensor in state.items()])
+        return _qparams_of(bounds, min_val.device)
+
+    def reset_min_max_vals(self) -> None:
+        """Forgets what was seen, where the subclass can."""
+        raise NotImplementedError(f"reset_min_max_vals: {type(self).__name__} does not define it")
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, missing_keys: Any,
+        unexpected_keys: Any, error_msgs: Any,
+    ) -> None:  # fmt: skip
+        version = local_metadata.get("version")
+        if version is None or version == 1:  # before eps was a buffer
+            state_dict[prefix + "eps"] = torch.tensor([_FLOAT32_EPS])
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+
+def _qparams_of(core: qdq.Observer, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    if not core.has_observed():
+        warnings.warn(
+            "an observer was asked for scale and zero point before it saw any value: it answers 1 and 0",
+            stacklevel=3,
+        )
+    try:
+        scale, zero_point = core.calculate_qparams()
+    except qdq.InvalidArgumentError as error:
+        raise AssertionError(str(error)) from error
+    assert zero_point is not None
+    return torch_tensor(scale).to(device), torch_tensor(zero_point).to(device)
+
+
+class _CoreObserver(CoreState, UniformQuantizationObserverBase):
+    """An observer of the core's with min_val and max_val."""
+
+    min_val: torch.Tensor
+    max_val: torch.Tensor
+    _kind = ""  # the name of the core's class
+
+    def _constructed(self, eps: float, **kwargs: Any) -> None:
+        self.__dict__["_core_options"] = {**self.__dict__["_bounds_options"], **kwargs}
+        core = self._make_core()
+        self.quant_min, self.quant_max = core.quant_min, core.quant_max
+        self._attach(core)
+
     def _make_core(self) -> qdq.Observer:
-        kind = self._kind or ("PerChannelMinMaxObserver" if _is_per_channel(self.qscheme) else "MinMaxObserver")
-        return qdq.ObserverFactory(kind)(_options(**self.__dict__["_core_options"]))
+        return qdq.ObserverFactory(self._kind)(_options(**self.__dict__["_core_options"]))
 
     def forward(self, x_orig: torch.Tensor) -> torch.Tensor:
         """Observes x (any shape; an empty tensor changes nothing) and returns it."""
@@ -159,51 +216,35 @@ class UniformQuantizationObserverBase(CoreState, ObserverBase):
 
         Raises AssertionError when a bound is NaN.
         """
-        if not self.__dict__["_stale"]:
-            self._push()
-        if not self._core.has_observed():
-            warnings.warn(
-                "an observer was asked for scale and zero point before it saw any value: it answers 1 and 0",
-                stacklevel=2,
-            )
-        try:
-            scale, zero_point = self._core.calculate_qparams()
-        except qdq.InvalidArgumentError as error:
-            raise AssertionError(str(error)) from error
-        device = self._buffers["min_val"].device
-        assert zero_point is not None
-        return torch_tensor(scale).to(device), torch_tensor(zero_point).to(device)
+        return _qparams_of(self._core_up_to_date(), self._buffers["min_val"].device)  # type: ignore[union-attr]
 
     def reset_min_max_vals(self) -> None:
         """Forgets what was seen."""
-        self._core = self._make_core()
-        self.__dict__["_stale"] = True
-        self._pull()
+        with self.__dict__["_lock"]:
+            self._core = self._make_core()
+            self.__dict__["_stale"] = True
+            self._pull()
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, missing_keys: Any,
         unexpected_keys: Any, error_msgs: Any,
     ) -> None:  # fmt: skip
         version = local_metadata.get("version")
-        if version is None or version == 1:  # before eps was a buffer
-            state_dict[prefix + "eps"] = torch.tensor([_FLOAT32_EPS])
         if _is_per_channel(self.qscheme) and version is not None and version < 3:
             for old, new in (("min_vals", "min_val"), ("max_vals", "max_val")):
                 if prefix + old in state_dict:
                     state_dict[prefix + new] = state_dict.pop(prefix + old)
         self._pull()
-        for name in ("min_val", "max_val"):
-            if prefix + name in state_dict:
-                value = state_dict[prefix + name]
-                if self._buffers[name].dim() == 0 and value.numel() == 1:  # of shape [1] in old versions
-                    state_dict[prefix + name] = value = value.reshape(())
-                self._buffers[name] = torch.empty_like(value)
-            elif strict:
-                missing_keys.append(prefix + name)
+        present = [name for name in ("min_val", "max_val") if prefix + name in state_dict]
+        for name in present:
+            value = state_dict[prefix + name]
+            if self._buffers[name].dim() == 0 and value.numel() == 1:  # of shape [1] in old versions
+                state_dict[prefix + name] = value = value.reshape(())
+            self._buffers[name] = torch.empty_like(value)
         super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, False, missing_keys, unexpected_keys, error_msgs
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
-        if prefix + "min_val" in state_dict:
+        if len(present) == 2:
             self._push()
 
     def extra_repr(self) -> str:
@@ -216,7 +257,7 @@ def _is_per_channel(qscheme: torch.qscheme) -> bool:
     )  # fmt: skip
 
 
-class MinMaxObserver(UniformQuantizationObserverBase):
+class MinMaxObserver(_CoreObserver):
     """The smallest and the largest value of everything that was seen."""
 
     _kind = "MinMaxObserver"
@@ -250,7 +291,7 @@ class MovingAverageMinMaxObserver(MinMaxObserver):
         self.averaging_constant = averaging_constant
 
 
-class PerChannelMinMaxObserver(UniformQuantizationObserverBase):
+class PerChannelMinMaxObserver(_CoreObserver):
     """The bounds of each channel along ch_axis."""
 
     _kind = "PerChannelMinMaxObserver"
@@ -285,7 +326,7 @@ class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
         self.averaging_constant = averaging_constant
 
 
-class HistogramObserver(UniformQuantizationObserverBase):
+class HistogramObserver(_CoreObserver):
     """A running histogram; the bounds are those with the least squared quantization error (docs/numerics.md)."""
 
     _kind = "HistogramObserver"

@@ -86,13 +86,22 @@ def _own_attributes(model: GraphModule) -> dict[str, Any]:
     return {"_exported_training": model._exported_training} if hasattr(model, "_exported_training") else {}
 
 
+def _prepared_record(is_qat: bool) -> Any:
+    """What torch.ao's helpers look for in a prepared model; of its fields only is_qat says something here."""
+    from torch.ao.quantization import QConfigMapping
+    from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
+    from torch.ao.quantization.fx.utils import ObservedGraphModuleAttrs
+
+    return ObservedGraphModuleAttrs({}, {}, PrepareCustomConfig(), {}, QConfigMapping(), is_qat, set())
+
+
 def _prepare_any(model: GraphModule, quantizer: Quantizer, is_qat: bool) -> GraphModule:
     if not isinstance(model, GraphModule):
         raise AssertionError(f"a torch.fx.GraphModule expected, found {type(model).__name__}: export the model first")
     _check_devices(model)
     meta, attributes = dict(model.meta), _own_attributes(model)
     prepared = _prepare.prepare(model, quantizer, is_qat)
-    meta[_PREPARED_KEY] = {"is_qat": is_qat}
+    meta[_PREPARED_KEY] = _prepared_record(is_qat)
     result = _finished(prepared, meta, attributes)
     if not is_qat:
         for name in _bodies(result):

@@ -12,7 +12,7 @@ import qdq
 from .. import _specs as specs
 from .dtypes import core_dtype, core_qscheme, torch_dtype, torch_qscheme
 from .graphs import Crossing
-from .metadata import ANNOTATED_BY, ANNOTATION_KEY
+from .metadata import ANNOTATED_BY, ANNOTATION_KEY, CONVERTED
 from .observers import CoreBuild, ModuleObserver, observer_constructor
 
 
@@ -100,10 +100,11 @@ class SpecsToCore:
         raise TypeError(f"a QuantizationSpecBase expected, found {type(spec).__name__}")
 
 
-def carry_annotations(crossing: Crossing, quantizer: str = "") -> SpecsToCore:
+def carry_annotations(crossing: Crossing, quantizer: str = "", for_prepare: bool = False) -> SpecsToCore:
     """Gives the core's nodes the annotations of the fx nodes.
 
-    quantizer: who made them, for messages. Raises InvalidArgumentError where one names what is no node of the graph.
+    quantizer: who made them, for messages. for_prepare: those that an earlier convert has followed only say that the node is
+    taken: it is not to be observed again. Raises InvalidArgumentError where one names what is no node of the graph.
     """
     to_core = SpecsToCore(crossing)
     for node, core in list(crossing.core_of.items()):
@@ -112,7 +113,7 @@ def carry_annotations(crossing: Crossing, quantizer: str = "") -> SpecsToCore:
             continue
         who = getattr(annotation, ANNOTATED_BY, quantizer)
         try:
-            core.annotation = _carried(annotation, crossing, to_core)
+            core.annotation = _carried(annotation, crossing, to_core, for_prepare)
         except LookupError as error:
             raise qdq.InvalidArgumentError(
                 f"[prepare] {core.describe()}: its annotation names '{error.args[0]}', which is not in the graph\n"
@@ -129,13 +130,27 @@ def carry_annotations(crossing: Crossing, quantizer: str = "") -> SpecsToCore:
     return to_core
 
 
-def _carried(annotation: Any, crossing: Crossing, to_core: SpecsToCore) -> qdq.QuantizationAnnotation:
+def mark_converted(graph: torch.fx.Graph) -> None:
+    """Notes on the annotations that their specs have been followed. They stay, for passes of users that look at them."""
+    for node in graph.nodes:
+        if node.meta.get(ANNOTATION_KEY) is not None:
+            setattr(node.meta[ANNOTATION_KEY], CONVERTED, True)
+
+
+def _carried(
+    annotation: Any, crossing: Crossing, to_core: SpecsToCore, for_prepare: bool
+) -> qdq.QuantizationAnnotation:
     carried = qdq.QuantizationAnnotation()
     carried.annotated = annotation._annotated
     carried.allow_implicit_sharing = annotation.allow_implicit_sharing
     carried.quantizer = getattr(annotation, ANNOTATED_BY, "")
+    is_converted = getattr(annotation, CONVERTED, False)
+    if is_converted and for_prepare:
+        return carried
     entries = []
     for producer, spec in annotation.input_qspec_map.items():
+        if is_converted and producer.graph is crossing.gm.graph and producer not in crossing.core_of:
+            continue  # a weight whose place its quantized form has taken
         if not isinstance(producer, torch.fx.Node):
             raise TypeError(f"a torch.fx.Node expected as key of input_qspec_map, found {type(producer).__name__}")
         entries.append((crossing.core_node(producer), to_core(spec)))
@@ -205,6 +220,8 @@ def put_annotations(crossing: Crossing, make: Callable[..., Any] = specs.Quantiz
         if made is None:
             continue
         old = node.meta.get(ANNOTATION_KEY)
+        if getattr(old, CONVERTED, False):
+            continue
         entries = {crossing.fx_of[producer]: from_core(spec) for producer, spec in made.input_qspec_map}
         output = from_core(made.output_qspec)
         if old is not None:

@@ -152,11 +152,12 @@ class Crossing:
         for attribute in attributes:
             present.add(attribute.name)
             tensor = attribute.value
-            if tensor is None or tensor.is_meta:
+            if tensor is None or (tensor.is_meta and attribute.name in self._tensors):
                 continue
-            if self._tensors.get(attribute.name) != (tensor.data_ptr, tuple(tensor.shape)):
+            identity = (0 if tensor.is_meta else tensor.data_ptr, tuple(tensor.shape))
+            if self._tensors.get(attribute.name) != identity:
                 set_attribute(self.gm, attribute.name, torch_tensor(tensor), attribute.kind, attribute.requires_grad)
-                self._tensors[attribute.name] = (tensor.data_ptr, tuple(tensor.shape))
+                self._tensors[attribute.name] = identity
         if not keep_tensors:
             for name in self._tensors.keys() - present:
                 delete_attribute(self.gm, name)

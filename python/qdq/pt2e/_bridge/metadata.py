@@ -12,6 +12,7 @@ from qdq import SymBool, SymFloat, SymInt, TensorMeta, typing
 from .dtypes import core_dtype
 
 ANNOTATION_KEY = "quantization_annotation"
+CONVERTED = "_converted"  # attribute of an annotation: convert has followed it
 ANNOTATED_BY = "_annotated_by"  # attribute of an annotation: the name of the quantizer that made it, where several did
 
 

@@ -30,8 +30,10 @@ def core_tensor(tensor: torch.Tensor) -> Tensor:
 
 
 def torch_tensor(tensor: Tensor) -> torch.Tensor:
-    """A view of a core tensor."""
+    """A view of a core tensor; a meta tensor of one without memory."""
     dtype = torch_dtype(tensor.dtype)
+    if tensor.is_meta:
+        return torch.empty_strided(tensor.shape, tensor.strides, dtype=dtype, device="meta")
     if dtype in _AS_BYTES:
         return torch.from_dlpack(tensor.view(DType.uint8)).view(dtype)
     return torch.from_dlpack(tensor)
