@@ -44,10 +44,10 @@ def assert_same_observers(ours, expected):
         assert type(observer).__name__ == type(other).__name__, name
         assert [n for n, o in mine.items() if o is observer] == [n for n, o in reference.items() if o is other], name
         state, expected_state = observer.state_dict(), other.state_dict()
-        # torchao's affine observers keep their bounds beside the state dict, where a checkpoint loses them.
+        # torchao's affine observers keep bounds and blocks beside the state dict, where a checkpoint loses them.
         assert list(state) == list(expected_state) or not expected_state, name
         for key, value in state.items():
-            expected_value = attribute(other, key)
+            expected_value = torch.as_tensor(attribute(other, key))
             assert value.dtype == expected_value.dtype, f"{name}.{key}"
             assert torch.equal(value, expected_value), f"{name}.{key}"
 

@@ -66,6 +66,40 @@ def test_ctrl_c_stops_it_and_nothing_half_written_stays(work, workers, tmp_path)
         assert found == "stopped\n1\n"
 
 
+CALIBRATE_IN_TORCH = """
+import itertools, torch
+from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from qdq.pt2e.quantizer.xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
+x = torch.randn(2, 3, 64, 64)
+exported = torch.export.export(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()).eval(), (x,)).module()
+prepared = prepare_pt2e(exported, XNNPACKQuantizer().set_global(get_symmetric_quantization_config()))
+try:
+    for i in itertools.count():
+        prepared(x)
+        if i == 3:
+            print("running", flush=True)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+    prepared(x)  # goes on afterwards
+    print(convert_pt2e(prepared)(x).isfinite().all().item(), flush=True)
+    raise
+"""
+
+
+def test_ctrl_c_stops_a_calibration_in_torch():
+    pytest.importorskip("torch")
+    process = started(CALIBRATE_IN_TORCH, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "running\n"
+    process.send_signal(signal.SIGINT)
+    try:
+        found, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode != 0, errors
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert found == "stopped\nTrue\n"
+
+
 def test_a_terminal_shows_how_far_it_is():
     code = f"""
 import time, numpy as np, qdq

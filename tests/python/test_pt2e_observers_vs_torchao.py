@@ -408,6 +408,35 @@ def test_affine_fake_quantizers_agree_with_torchaos(granularity):
     assert torch.equal(*gradients)
 
 
+AFFINE = {"mapping_type": ours.MappingType.ASYMMETRIC, "target_dtype": torch.int8, "granularity": ours.PerGroup(4)}
+
+
+@pytest.mark.parametrize("kind", ["AffineQuantizedMinMaxObserver", "AffineQuantizedMovingAverageMinMaxObserver"])
+def test_an_affine_observer_goes_on_from_a_state_dict(kind):
+    """torchao's state dicts leave out what such an observer has seen."""
+    trained, again = (getattr(our_affine, kind)(**AFFINE) for _ in range(2))
+    trained(torch.randn(2, 8, generator=torch.Generator().manual_seed(0), dtype=torch.bfloat16))
+    again.load_state_dict(trained.state_dict())
+    assert (again.block_size, again.original_dtype) == ((1, 4), torch.bfloat16)
+    assert_same_qparams(again, trained)
+    more = torch.randn(2, 8, generator=torch.Generator().manual_seed(1), dtype=torch.bfloat16) * 3
+    again(more), trained(more)
+    assert_same_state(again, trained)
+    assert_same_qparams(again, trained)
+    getattr(our_affine, kind)(**AFFINE).load_state_dict(getattr(their_affine, kind)(**AFFINE).state_dict())
+
+
+def test_an_affine_fake_quantizer_goes_on_from_a_state_dict():
+    trained, again = (our_fake.AffineFakeQuantize(our_affine.AffineQuantizedMinMaxObserver, **AFFINE) for _ in range(2))
+    x = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
+    trained(x)
+    trained.disable_observer()
+    again.load_state_dict(trained.state_dict())
+    assert torch.equal(again(x * 5), trained(x * 5))  # not observed
+    assert again.block_size == (1, 4)
+    assert_same_state(again, trained)
+
+
 @pytest.mark.parametrize("grad_scaling", [False, True])
 def test_learnable_fake_quantizers_agree_with_torchaos(grad_scaling):
     modules = [

@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import shutil
 import weakref
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 import qdq
 from qdq.pt2e import move_exported_model_to_eval
 from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e, prepare_qat_pt2e
+from qdq.pt2e.quantizer.x86_inductor_quantizer import X86InductorQuantizer, get_default_x86_inductor_quantization_config
 from qdq.pt2e.quantizer.xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 from tools import load_recipe
 
@@ -132,3 +134,30 @@ def test_a_converted_module_can_be_compiled(name):
     with torch.no_grad():
         for mine, value in zip(outputs(compiled(*inputs)), outputs(model(*inputs)), strict=True):
             assert torch.equal(mine, value)
+
+
+class Small(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = torch.nn.Conv2d(3, 8, 3)
+        self.relu = torch.nn.ReLU()
+        self.linear = torch.nn.Linear(8 * 36, 5)
+
+    def forward(self, x):
+        return self.linear(self.relu(self.conv(x)).flatten(1))
+
+
+def x86():
+    return X86InductorQuantizer().set_global(get_default_x86_inductor_quantization_config())
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="Inductor needs a C++ compiler")
+@pytest.mark.parametrize("make", [quantizer, x86], ids=["xnnpack", "x86"])
+def test_inductor_compiles_a_converted_module(make):
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    prepared = prepare_pt2e(torch.export.export(Small().eval(), (x,)).module(), make())
+    prepared(x)
+    model = convert_pt2e(prepared)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(model, backend="inductor", fullgraph=True)(x), model(x), rtol=0, atol=0.01)  # a step or two

@@ -103,6 +103,28 @@ class _CoreAffineObserver(CoreState, AffineQuantizedObserverBase):
             state.append(("block_size", core_tensor(torch.tensor(self.block_size))))
         return state
 
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if "min_val" in self._buffers:  # torchao keeps neither bounds nor blocks: its checkpoints have nothing here
+            destination[prefix + "block_size"] = torch.tensor(self.block_size)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], strict: bool, missing_keys: Any,
+        unexpected_keys: Any, error_msgs: Any,
+    ) -> None:  # fmt: skip
+        self._pull()
+        present = [name for name in ("min_val", "max_val") if prefix + name in state_dict]
+        for name in present:
+            self._buffers[name] = torch.empty_like(state_dict[prefix + name])
+        block_size = state_dict.pop(prefix + "block_size", None)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        if block_size is not None and len(present) == 2:
+            self.block_size = tuple(block_size.tolist())
+            self.original_dtype = self._buffers["min_val"].dtype  # type: ignore[union-attr]
+            self._push()
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Observes the input (its sizes divided by the blocks) and returns it.
 

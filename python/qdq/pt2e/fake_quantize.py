@@ -285,7 +285,21 @@ class AffineFakeQuantize(FakeQuantizeBase):
         self.register_buffer("scale", torch.tensor([1.0]))
         self.register_buffer("zero_point", torch.tensor([0.0]))
 
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing_keys: Any, unexpected_keys: Any,
+        error_msgs: Any,
+    ) -> None:  # fmt: skip
+        for name in ("scale", "zero_point"):
+            if prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
     def forward(self, X: torch.Tensor) -> torch.Tensor:
+        if self.block_size is None:  # a state dict that was loaded says it
+            self.block_size = self.activation_post_process.block_size
+            self.original_dtype = self.activation_post_process.original_dtype
         if self.observer_enabled[0] == 1 or self.block_size is None:
             self.activation_post_process(X.detach())
             self.block_size = self.activation_post_process.block_size
