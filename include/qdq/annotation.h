@@ -88,11 +88,12 @@ struct QuantizationAnnotation {
 
   InputMap input_qspec_map;  // one entry per producer, in order
   QuantizationSpecBase output_qspec;
-  bool allow_implicit_sharing = true;  // false: this node's inputs join no group by themselves
-  bool annotated = false;              // for quantizers, to skip what is taken; prepare does not look at it
-  std::string quantizer;               // who made it; "" until prepare or a ComposableQuantizer writes the name
-  std::string rule;                    // the rule that made it: "conv_relu"
-  std::string why_not;                 // without specs: why the node stays in float, for people
+  bool allow_implicit_sharing = true;           // false: this node's inputs join no group by themselves
+  bool annotated = false;                       // for quantizers, to skip what is taken; prepare does not look at it
+  bool is_output_of_quantized_pattern = false;  // for the Inductor quantizers: ops behind it may stay in int8
+  std::string quantizer;  // who made it; "" until prepare or a ComposableQuantizer writes the name
+  std::string rule;       // the rule that made it: "conv_relu"
+  std::string why_not;    // without specs: why the node stays in float, for people
 
   // Sets or replaces the entry of `producer`.
   void set_input_qspec(Node& producer, QuantizationSpecBase spec);

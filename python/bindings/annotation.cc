@@ -224,6 +224,10 @@ Producers and places of specs are nodes of one graph; InvalidArgumentError other
           "allow_implicit_sharing", [](const A& self) { return self->allow_implicit_sharing; },
           [](A& self, bool allow) { self->allow_implicit_sharing = allow; })
       .def_prop_rw(
+          "is_output_of_quantized_pattern", [](const A& self) { return self->is_output_of_quantized_pattern; },
+          [](A& self, bool is_output) { self->is_output_of_quantized_pattern = is_output; },
+          "For the Inductor quantizers: ops behind the node may stay in int8.")
+      .def_prop_rw(
           "annotated", [](const A& self) { return self->annotated; },
           [](A& self, bool annotated) { self->annotated = annotated; },
           "For quantizers, to skip what is taken; prepare does not look at it.")

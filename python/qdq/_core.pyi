@@ -1110,6 +1110,13 @@ class QuantizationAnnotation:
     def allow_implicit_sharing(self, arg: bool, /) -> None: ...
 
     @property
+    def is_output_of_quantized_pattern(self) -> bool:
+        """For the Inductor quantizers: ops behind the node may stay in int8."""
+
+    @is_output_of_quantized_pattern.setter
+    def is_output_of_quantized_pattern(self, arg: bool, /) -> None: ...
+
+    @property
     def annotated(self) -> bool:
         """For quantizers, to skip what is taken; prepare does not look at it."""
 

@@ -21,6 +21,8 @@ bool same_sizes(const Node& a, const Node& b) {
   return left && right && left->sizes == right->sizes;
 }
 
+bool is_quantized(const Node& node) { return node.annotation && node.annotation->is_output_of_quantized_pattern; }
+
 }  // namespace
 
 void RecipeRunner::run(const std::optional<QuantizationConfig>& config, const PatternFilter& filter,
@@ -84,7 +86,7 @@ void RecipeRunner::apply(const WeightedRecipe& recipe, Node& op, Node* bn, Node*
     Node* const parameters[] = {op.input(1), op.input(2)};
     mark_as_annotated(parameters);  // as torchao does, here only
   }
-  quantized_.insert(pattern.front());
+  pattern.front()->annotation->is_output_of_quantized_pattern = true;
 }
 
 // Products of two activations.
@@ -103,7 +105,7 @@ void RecipeRunner::annotate_products() {
       node.annotation = new_annotation(is_product ? "mul" : "matmul");
       node.annotation->set_input_qspec(*left, input_act_qspec(**config_));
       node.annotation->set_input_qspec(*right, input_act_qspec(**config_));
-      quantized_.insert(&node);
+      node.annotation->is_output_of_quantized_pattern = true;
     }
   }
 }
@@ -141,7 +143,7 @@ void RecipeRunner::propagate() {
     if (node.is("aten.cat.default"))
       for (Node* piece : std::span(inputs).subspan(1))
         node.annotation->set_input_qspec(*piece, SharedQuantizationSpec{{*inputs[0], node}});
-    quantized_.insert(&node);
+    node.annotation->is_output_of_quantized_pattern = true;
   }
 }
 

@@ -4,7 +4,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include "qdq/quantizer.h"
 
@@ -65,11 +64,9 @@ class RecipeRunner {
   bool may_propagate(Node& node);
   // False if the pattern is taken or not wanted. Without a configuration it is taken now.
   bool claim(Node& op, std::span<Node* const> pattern);
-  bool is_quantized(const Node& node) const { return quantized_.contains(&node); }
 
   Graph& graph_;
   const InductorBackend& backend_;
-  std::unordered_set<const Node*> quantized_;  // last nodes of annotated patterns
   const std::optional<QuantizationConfig>* config_ = nullptr;
   const PatternFilter* filter_ = nullptr;
   const std::string* setting_ = nullptr;

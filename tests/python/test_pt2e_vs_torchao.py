@@ -113,6 +113,32 @@ def test_metadata_comes_through():
     assert observer.meta["from_node"] is relu.meta["from_node"]
 
 
+def annotations(graph):
+    """Of each annotated node: the names of its annotated inputs, whether its output has a spec, x86's mark of a pattern's end."""
+    return {
+        node.name: (
+            [producer.name for producer in made.input_qspec_map],
+            made.output_qspec is not None,
+            getattr(made, "_is_output_of_quantized_pattern", None),
+        )
+        for node in graph.nodes
+        if (made := node.meta.get("quantization_annotation")) is not None
+    }
+
+
+@pytest.mark.parametrize("kind", ["xnnpack", "x86"])
+def test_a_prepared_graph_keeps_the_annotations_that_torchao_leaves_there(kind):
+    from pt2e_flow import capture
+    from qdq.pt2e.quantize_pt2e import prepare_pt2e
+    from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e as their_prepare
+
+    mine, other = (xnnpack(our_xnnpack), xnnpack(their_xnnpack)) if kind == "xnnpack" else (x86(our_x86), x86(their_x86))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5))
+    exported = capture(model.eval(), IMAGES[0])
+    upstream = their_prepare(copy.deepcopy(exported), other)
+    assert annotations(prepare_pt2e(exported, mine).graph) == annotations(upstream.graph)
+
+
 def test_a_copy_of_a_prepared_model_converts_as_the_original():
     from pt2e_flow import assert_same_module, capture
     from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e

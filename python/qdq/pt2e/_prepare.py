@@ -34,6 +34,7 @@ class AskOnTheWay(qdq.Quantizer):
         self.crossing = crossing
         self._quantizer = quantizer
         self._is_qat = is_qat
+        self._hidden: type[specs.QuantizationAnnotation] | None = None  # class of annotations that only the core has yet
 
     def name(self) -> str:
         return type(self._quantizer).__name__
@@ -57,8 +58,27 @@ class AskOnTheWay(qdq.Quantizer):
         core = quantizer._core_quantizer(carry_annotations(self.crossing, for_prepare=True))
         core.transform_for_annotation(program)
         core.annotate(program)
+        self._hidden = quantizer._annotation
+
+    def _show(self, program: qdq.Program) -> None:
+        """Puts graph and annotations back as they are now, for who wants to see them before observers are inserted."""
         self.crossing.put_back(program.graph, program.attributes)
-        put_annotations(self.crossing, quantizer._annotation)
+        put_annotations(self.crossing, self._hidden or specs.QuantizationAnnotation)
+        self._hidden = None
+
+    def finish(self, prepared: qdq.PreparedProgram) -> torch.fx.GraphModule:
+        """Puts the observers and the graph that reads them into the model."""
+        gm = self.crossing.gm
+        device = next((tensor.device for tensors in (gm.parameters(), gm.buffers()) for tensor in tensors), None)
+        for name, observer in prepared.observers.items():
+            assert isinstance(observer, ModuleObserver)
+            if device is not None and device.type != "cpu":
+                observer.module.to(device)
+            gm.add_module(name, observer.module)
+        self.crossing.put_back(prepared.graph, prepared.attributes)
+        if self._hidden:
+            put_annotations(self.crossing, self._hidden)
+        return gm
 
     def annotate(self, program: qdq.Program) -> None:
         """Done in transform_for_annotation."""
@@ -66,23 +86,23 @@ class AskOnTheWay(qdq.Quantizer):
     def prepare_obs_or_fq_callback(
         self, program: qdq.Program, observers: Sequence[tuple[Any, qdq.Observer | None]]
     ) -> Places:
-        if self._is_qat:  # convolutions with batch norms have another form than when they were annotated
-            self.crossing.put_back(program.graph, program.attributes)
-            put_annotations(self.crossing)
+        written = type(self._quantizer).prepare_obs_or_fq_callback is not specs.Quantizer.prepare_obs_or_fq_callback
+        if not (self._is_qat or written) and all(
+            observer is None or isinstance(observer, ModuleObserver) for _, observer in observers
+        ):
+            return list(observers)
+        if self._is_qat or self._hidden:  # for training, convolutions have another form than when they were annotated
+            self._show(program)
         modules = _Modules(self.crossing, observers, self._is_qat)
         by_place = {self._fx_place(place): modules.of(place, observer) for place, observer in observers}
-        of_module: dict[int, ModuleObserver] = {}
-        if type(self._quantizer).prepare_obs_or_fq_callback is specs.Quantizer.prepare_obs_or_fq_callback:
-            known = (observer for _, observer in observers if isinstance(observer, ModuleObserver))
-            of_module = {id(observer.module): observer for observer in known}
-        else:  # it may exchange modules, and write to them
-            self._quantizer.prepare_obs_or_fq_callback(self.crossing.gm, by_place)
+        self._quantizer.prepare_obs_or_fq_callback(self.crossing.gm, by_place)
+        seen: dict[int, ModuleObserver] = {}
         chosen: Places = []
         for place, _ in observers:
             module = by_place.get(self._fx_place(place))
-            if module is not None and id(module) not in of_module:
-                of_module[id(module)] = ModuleObserver(module)
-            chosen.append((place, None if module is None else of_module[id(module)]))
+            if module is not None and id(module) not in seen:
+                seen[id(module)] = ModuleObserver(module)
+            chosen.append((place, None if module is None else seen[id(module)]))
         return chosen
 
     def _fx_place(self, place: Any) -> specs.EdgeOrNode:
@@ -174,13 +194,4 @@ def prepare(model: torch.fx.GraphModule, quantizer: specs.Quantizer, is_qat: boo
     """
     crossing = Crossing(model)
     ask = AskOnTheWay(crossing, quantizer, is_qat)
-    prepared = qdq._core._prepare_taking(crossing.program, ask, is_qat)
-    crossing = ask.crossing
-    device = next((tensor.device for tensor in (*crossing.gm.parameters(), *crossing.gm.buffers())), None)
-    for name, observer in prepared.observers.items():
-        assert isinstance(observer, ModuleObserver)
-        if device is not None and device.type != "cpu":
-            observer.module.to(device)
-        crossing.gm.add_module(name, observer.module)
-    crossing.put_back(prepared.graph, prepared.attributes)
-    return crossing.gm
+    return ask.finish(qdq._core._prepare_taking(crossing.program, ask, is_qat))

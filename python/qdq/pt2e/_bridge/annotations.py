@@ -12,7 +12,7 @@ import qdq
 from .. import _specs as specs
 from .dtypes import core_dtype, core_qscheme, torch_dtype, torch_qscheme
 from .graphs import Crossing
-from .metadata import ANNOTATED_BY, ANNOTATION_KEY, CONVERTED
+from .metadata import ANNOTATED_BY, ANNOTATION_KEY, CONVERTED, PATTERN_OUTPUT
 from .observers import CoreBuild, ModuleObserver, observer_constructor
 
 
@@ -143,6 +143,7 @@ def _carried(
     carried = qdq.QuantizationAnnotation()
     carried.annotated = annotation._annotated
     carried.allow_implicit_sharing = annotation.allow_implicit_sharing
+    carried.is_output_of_quantized_pattern = getattr(annotation, PATTERN_OUTPUT, False)
     carried.quantizer = getattr(annotation, ANNOTATED_BY, "")
     is_converted = getattr(annotation, CONVERTED, False)
     if is_converted and for_prepare:
@@ -224,8 +225,12 @@ def put_annotations(crossing: Crossing, make: Callable[..., Any] = specs.Quantiz
             continue
         entries = {crossing.fx_of[producer]: from_core(spec) for producer, spec in made.input_qspec_map}
         output = from_core(made.output_qspec)
+        is_output = made.is_output_of_quantized_pattern
         if old is not None:
-            if old._annotated == made.annotated and old.input_qspec_map == entries and old.output_qspec == output:
+            if (
+                (old._annotated, old.input_qspec_map, old.output_qspec) == (made.annotated, entries, output)
+                and getattr(old, PATTERN_OUTPUT, False) == is_output
+            ):  # fmt: skip
                 continue
         elif not made.annotated and not entries and output is None:
             continue  # the core's note why the node stays in float
@@ -234,4 +239,6 @@ def put_annotations(crossing: Crossing, make: Callable[..., Any] = specs.Quantiz
         annotation.output_qspec = output
         annotation._annotated = made.annotated
         annotation.allow_implicit_sharing = made.allow_implicit_sharing
+        if hasattr(annotation, PATTERN_OUTPUT):
+            setattr(annotation, PATTERN_OUTPUT, is_output)
         node.meta[ANNOTATION_KEY] = annotation

@@ -13,6 +13,7 @@ from .dtypes import core_dtype
 
 ANNOTATION_KEY = "quantization_annotation"
 CONVERTED = "_converted"  # attribute of an annotation: convert has followed it
+PATTERN_OUTPUT = "_is_output_of_quantized_pattern"  # attribute of the Inductor quantizers' annotations
 ANNOTATED_BY = "_annotated_by"  # attribute of an annotation: the name of the quantizer that made it, where several did
 
 
