@@ -10,9 +10,11 @@ from tools import load_recipe
 
 pytest.importorskip("torchao")
 import qdq.pt2e.quantizer as ours  # noqa: E402
+import qdq.pt2e.quantizer.embedding_quantizer as our_embedding  # noqa: E402
 import qdq.pt2e.quantizer.x86_inductor_quantizer as our_x86  # noqa: E402
 import qdq.pt2e.testing._xnnpack_quantizer as our_xnnpack  # noqa: E402
 import torchao.quantization.pt2e.quantizer as theirs  # noqa: E402
+import torchao.quantization.pt2e.quantizer.embedding_quantizer as their_embedding  # noqa: E402
 import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as their_x86  # noqa: E402
 import torchao.testing.pt2e._xnnpack_quantizer as their_xnnpack  # noqa: E402
 from pt2e_flow import assert_same_flow  # noqa: E402
@@ -161,3 +163,98 @@ def test_train_and_eval_of_a_prepared_model_say_what_to_call():
         convert_pt2e(capture(Small().eval(), IMAGES[0]))
     with pytest.raises(ValueError, match="use_reference_representation"):
         convert_pt2e(prepared, use_reference_representation=1)
+
+
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = nn.Embedding(10, 6)
+        self.linear = nn.Linear(6, 3)
+
+    def forward(self, ids):
+        return self.linear(self.embedding(ids).mean(1))
+
+
+@pytest.mark.parametrize("with_linears", [False, True])
+def test_embeddings_are_quantized_as_by_torchao(with_linears):
+    def make(quantizers, embedding_module, xnnpack_module):
+        embedding = embedding_module.EmbeddingQuantizer()
+        return quantizers.ComposableQuantizer([embedding, xnnpack(xnnpack_module)]) if with_linears else embedding
+
+    batches = [(torch.randint(0, 10, (2, 4), generator=torch.Generator().manual_seed(i)),) for i in range(2)]
+    converted, _ = assert_same_flow(Text().eval(), batches, make(ours, our_embedding, our_xnnpack), make(theirs, their_embedding, their_xnnpack))
+    assert converted._frozen_param0.dtype is torch.uint8
+
+
+CONVOLUTIONS = {
+    "conv1d": (nn.Conv1d, nn.BatchNorm1d, (6,)),
+    "conv2d": (nn.Conv2d, nn.BatchNorm2d, (6, 5)),
+    "conv3d": (nn.Conv3d, nn.BatchNorm3d, (4, 4, 4)),
+    "conv_transpose1d": (nn.ConvTranspose1d, nn.BatchNorm1d, (6,)),
+    "conv_transpose2d": (nn.ConvTranspose2d, nn.BatchNorm2d, (6, 5)),
+    "conv_transpose3d": (nn.ConvTranspose3d, nn.BatchNorm3d, (4, 4, 4)),
+    "linear": (nn.Linear, nn.BatchNorm1d, ()),
+}
+
+
+def with_statistics(norm):
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.5, 2)
+    return norm
+
+
+# torchao fails on a linear whose batch norm has no weights.
+@pytest.mark.parametrize("kind, affine", [(kind, affine) for kind in CONVOLUTIONS for affine in (True, False) if affine or kind != "linear"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_batch_norms_are_folded_as_by_torchao(kind, bias, affine):
+    op, norm, sizes = CONVOLUTIONS[kind]
+    torch.manual_seed(0)
+    model = nn.Sequential(op(3, 4, *([2] if sizes else []), bias=bias), with_statistics(norm(4, affine=affine, eps=1e-3)))
+    quantizers = our_xnnpack.XNNPACKQuantizer(), their_xnnpack.XNNPACKQuantizer()
+    converted, _ = assert_same_flow(model.eval(), batches_like((torch.zeros(2, 3, *sizes),)), *quantizers)
+    assert not any("batch_norm" in str(node.target) for node in converted.graph.nodes)
+
+
+class Chunks(nn.Module):
+    """A convolution and its batch norm, twice."""
+
+    def __init__(self, bias):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 6, 3, bias=bias)
+        self.bn = with_statistics(nn.BatchNorm2d(6))
+
+    def forward(self, x):
+        return torch.cat([self.bn(self.conv(part)) for part in torch.chunk(x, 2)])
+
+
+def test_a_weight_that_is_used_twice_is_folded_once():
+    batches = batches_like((torch.zeros(4, 3, 6, 6),))
+    quantizers = our_xnnpack.XNNPACKQuantizer(), their_xnnpack.XNNPACKQuantizer()
+    folded, _ = assert_same_flow(Chunks(bias=True).eval(), batches, *quantizers)
+    torch.testing.assert_close(folded(*batches[0]), Chunks(bias=True).eval()(*batches[0]))
+
+
+def test_the_bias_that_two_convolutions_get_from_their_batch_norm_stays():
+    """In torchao it becomes zeros when the second one is folded."""
+    from pt2e_flow import capture
+    from qdq.pt2e.quantize_pt2e import prepare_pt2e
+
+    (batch,) = batches_like((torch.zeros(4, 3, 6, 6),), 1)
+    folded = prepare_pt2e(capture(Chunks(bias=False).eval(), batch), our_xnnpack.XNNPACKQuantizer())
+    assert not any("batch_norm" in str(node.target) for node in folded.graph.nodes)
+    assert all("val" in node.meta for node in folded.graph.nodes if node.op != "output")
+    torch.testing.assert_close(folded(*batch), Chunks(bias=False).eval()(*batch))
+
+
+def test_a_linear_with_a_batch_norm_over_another_dimension_is_named():
+    from pt2e_flow import capture
+    from qdq.pt2e.quantize_pt2e import prepare_pt2e
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 5), with_statistics(nn.BatchNorm1d(4))).eval()
+    x = torch.randn(2, 4, 3)
+    with pytest.warns(UserWarning, match="Not fusing linear.bn for node 'linear': the linear's input has 3 dimensions"):
+        prepared = prepare_pt2e(capture(model, (x,)), our_xnnpack.XNNPACKQuantizer())
+    assert torch.equal(prepared(x), model(x))

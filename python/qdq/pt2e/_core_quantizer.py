@@ -37,7 +37,8 @@ def config_from_core(config: qdq.QuantizationConfig, is_qat: bool = False, make:
 
     roles = [spec(config.input_activation), spec(config.output_activation), spec(config.weight), spec(config.bias)]
     if is_qat:
-        roles = [for_training(role) for role in roles]
+        made = {id(role): for_training(role) for role in roles}
+        roles = [made[id(role)] for role in roles]
     return make(*roles, is_qat)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 import qdq
 
 from . import _specs as specs
-from ._bridge.annotations import carry_annotations, put_annotations
+from ._bridge.annotations import build_module, carry_annotations, put_annotations
 from ._bridge.graphs import Crossing
 from ._bridge.metadata import ANNOTATION_KEY
 from ._bridge.observers import ModuleObserver
@@ -40,6 +41,10 @@ class AskOnTheWay(qdq.Quantizer):
         return type(self._quantizer).__name__
 
     def transform_for_annotation(self, program: qdq.Program) -> None:
+        for name, step, reason in program.graph.notes:
+            if step == "fuse_linear_bn":
+                linear = program.graph.find(name).args[0].name
+                warnings.warn(f"Not fusing linear+bn for node '{linear}': {reason}", stacklevel=2)
         if isinstance(self._quantizer, CoreQuantizer) and self._quantizer.annotates_in_core():
             self._annotate_in_core(program, self._quantizer)
             return
@@ -129,6 +134,8 @@ class _Modules:
             spec = self._spec_of(place)
             if isinstance(spec, qdq.FixedQParamsQuantizationSpec):
                 self._done[id(observer)] = self._fixed(place)
+            elif isinstance(spec, qdq.QuantizationSpec):  # a quantizer of the core's chose one of the core's observers
+                self._done[id(observer)] = build_module(self._python_spec(place))
             else:
                 self._done[id(observer)] = self._derived(place, spec)
         return self._done[id(observer)]

@@ -43,20 +43,26 @@ def _is_annotated(nodes: list[Node]) -> bool:
     return any(Q_ANNOTATION_KEY in node.meta and node.meta[Q_ANNOTATION_KEY]._annotated for node in nodes)
 
 
+_IN_FLOAT = QuantizationConfig(None, None, None, None)
+
+
 def _annotator(name: str) -> AnnotatorType:
     def annotate(
         gm: torch.fx.GraphModule, quantization_config: Any, filter_fn: NodeFilter | None = None
     ) -> list[list[Node]] | None:
         def run(crossing: Any, to_core: Any) -> list[list[qdq.Node]]:
             core_filter = None if filter_fn is None else (lambda node: bool(filter_fn(crossing.fx_of[node])))
-            config = config_to_core(quantization_config, to_core)
+            config = config_to_core(quantization_config or _IN_FLOAT, to_core)
             return qdq.annotate_op(name, crossing.program, config, core_filter)
 
         crossing, partitions = annotate_with(gm, run)
         return [[crossing.fx_of[node] for node in partition] for partition in partitions]
 
     annotate.__name__ = annotate.__qualname__ = f"annotate_{name}"
-    annotate.__doc__ = f"Annotates what is free and matches '{name}'. Returns the nodes of each match, the output first."
+    annotate.__doc__ = (
+        f"Annotates what is free and matches '{name}', with a configuration of None as taken and in float. Returns the nodes of "
+        "each match, the output first."
+    )
     return annotate
 
 
