@@ -1,6 +1,9 @@
 // Observers: those of the core, and those that Python code defines.
 #include <nanobind/trampoline.h>
 
+#include <array>
+#include <mutex>
+
 #include "bindings.h"
 #include "observer_options.h"
 
@@ -58,7 +61,25 @@ struct PythonBuild {
   }
 };
 
-std::vector<std::pair<std::string, Tensor>> state_of(const Observer& observer) { return observer.save_state().buffers; }
+std::mutex& mutex_of(const Observer& observer) {
+  static std::array<std::mutex, 64> mutexes;
+  return mutexes[std::hash<const void*>{}(&observer) / sizeof(Observer) % mutexes.size()];
+}
+
+// An observer that asks others, or Python, is written for that; a lock around it could wait for itself.
+bool asks_others(const Observer& observer) {
+  return dynamic_cast<const PythonObserver*>(&observer) || observer.kind() == "DerivedObserverOrFakeQuantize";
+}
+
+// Calls a method while no other thread is in that observer: Python's threads may run one model at once, and methods let go of
+// the interpreter, here before they wait for their turn.
+template <class Method>
+auto in_turn(const Observer& observer, Method method) {
+  const nb::gil_scoped_release nogil;
+  if (asks_others(observer)) return method();
+  const std::scoped_lock turn(mutex_of(observer));
+  return method();
+}
 
 void bind_base(nb::module_& m) {
   nb::class_<Observer, PythonObserver>(m, "Observer",
@@ -77,27 +98,29 @@ keep.)",
           "kind", [](const Observer& self) { return std::string(self.kind()); },
           "The class name, PyTorch's: 'HistogramObserver'.")
       .def(
-          "observe",
-          [](Observer& self, const ArrayLike& value) {
-            const nb::gil_scoped_release nogil;
-            self.observe(value.tensor);
-          },
+          "observe", [](Observer& self, const ArrayLike& value) { in_turn(self, [&] { self.observe(value.tensor); }); },
           "value"_a,
           "Any shape, any dtype that converts to float32. Raises InvalidArgumentError for values that the observer "
           "cannot digest (NaN in a histogram).")
-      .def("calculate_qparams", &Observer::calculate_qparams, nb::call_guard<nb::gil_scoped_release>(),
-           R"((scale, zero_point): float32 of shape [1] or [channels], and int64, int32 or float32 of the same shape.
+      .def(
+          "calculate_qparams",
+          [](const Observer& self) { return in_turn(self, [&] { return self.calculate_qparams(); }); },
+          R"((scale, zero_point): float32 of shape [1] or [channels], and int64, int32 or float32 of the same shape.
 
 An affine observer has an element for each block. Raises InvalidArgumentError where PyTorch's observer has none.)")
-      .def("has_observed", &Observer::has_observed, "False until the first value came.")
+      .def(
+          "has_observed", [](const Observer& self) { return in_turn(self, [&] { return self.has_observed(); }); },
+          "False until the first value came.")
       .def("is_idempotent", &Observer::is_idempotent, "True when observing everything again would change nothing.")
-      .def("state", state_of, "(name, tensor) pairs: the buffers of PyTorch's state dict, in memory of their own.")
+      .def(
+          "state", [](const Observer& self) { return in_turn(self, [&] { return self.save_state().buffers; }); },
+          "(name, tensor) pairs: the buffers of PyTorch's state dict, in memory of their own.")
       .def(
           "load_state",
           [](Observer& self, const std::vector<std::pair<std::string, ArrayLike>>& state) {
             ObserverState buffers;
             for (const auto& [name, value] : state) buffers.buffers.emplace_back(name, value.tensor);
-            self.load_state(buffers);
+            in_turn(self, [&] { self.load_state(buffers); });
           },
           "state"_a, "Raises InvalidArgumentError for missing buffers and wrong shapes.")
       .def("merge", &Observer::merge, "other"_a, "Adds what `other` has seen.")

@@ -88,6 +88,9 @@ FoldedTensors fold_batch_norm(const Program& program, const Node& op, const Node
   const std::int64_t axis = is_transposed(op) ? 1 : 0;
   const std::int64_t groups = is_transposed(op) && op.args().size() > 6 ? op.arg(6).to_int() : 1;
   const auto channels = static_cast<std::size_t>(old_weight.size(axis) * groups);
+  const DType bias_dtype = bias ? program.tensor_of(*bias).dtype() : old_weight.dtype();
+  if (old_weight.is_meta())  // a program of sizes only
+    return {old_weight, Tensor::meta(bias_dtype, {static_cast<std::int64_t>(channels)})};
   const Reader read(program, pass, channels);
   const BatchNorm norm = read_batch_norm(read, bn);
   std::vector<float> new_bias = bias ? read.values(*bias, op) : std::vector<float>(channels, 0.0f);
@@ -101,8 +104,7 @@ FoldedTensors fold_batch_norm(const Program& program, const Node& op, const Node
   }
   const Tensor float_bias =
       Tensor::from<float>(std::span<const float>(new_bias), {static_cast<std::int64_t>(channels)});
-  return {scaled(old_weight, k, axis, groups),
-          float_bias.to(bias ? program.tensor_of(*bias).dtype() : old_weight.dtype())};
+  return {scaled(old_weight, k, axis, groups), float_bias.to(bias_dtype)};
 }
 
 void set_bias(Program& program, Node& op, const std::string& name) {

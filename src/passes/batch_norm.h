@@ -13,7 +13,7 @@ bool is_transposed(const Node& conv);
 //
 //     k = gamma / sqrt(var + eps);   weight' = weight * k (along the output channels);   bias' = (bias - mean) * k + beta
 //
-// Both have the dtype of what they replace, a new bias that of the weight.
+// Both have the dtype of what they replace, a new bias that of the weight; of meta tensors they are meta tensors.
 struct FoldedTensors {
   Tensor weight;
   Tensor bias;

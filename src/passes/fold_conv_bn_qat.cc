@@ -133,10 +133,11 @@ class Folder {
   explicit Folder(Program& program) : program_(program), graph_(program.graph()) {}
 
   int run() {
+    const bool any_batch_norm = has_batch_norm();
     const std::vector<Match> matches = find_all(graph_);
     for (const Match& match : matches) restore(graph_, match);
     for (const Match& match : matches) fold(match);
-    if (!matches.empty()) erase_batch_counters();
+    if (any_batch_norm) erase_batch_counters();
     return static_cast<int>(matches.size());
   }
 
@@ -195,6 +196,12 @@ class Folder {
     std::ranges::sort(rest, [](const Node* a, const Node* b) { return b->is_before(*a); });
     for (Node* node : rest)
       if (node->num_users() == 0) graph_.erase(*node);
+  }
+
+  bool has_batch_norm() const {
+    for (const Node& node : graph_.nodes())
+      if (is_foldable_batch_norm(node)) return true;
+    return false;
   }
 
   void erase_batch_counters() {

@@ -279,6 +279,34 @@ def test_threads_take_turns_on_an_executor(program, batch):
     assert wrong == []
 
 
+@pytest.mark.parametrize("kind", ["RecordingObserver", "HistogramObserver", "PerChannelMinMaxObserver"])
+def test_threads_take_turns_in_an_observer(kind):
+    def values(seed):
+        x = np.random.default_rng(seed).standard_normal((8, 4096), dtype=np.float32)
+        x[:, 0], x[:, 1] = -8, 8  # the same ends in all: no order changes what is counted where
+        return x
+
+    def observe(observer, seeds):
+        for seed in seeds:
+            observer.observe(values(seed))
+            observer.has_observed()
+            observer.state()
+
+    together, alone = (qdq.ObserverFactory(kind)() for _ in range(2))
+    threads = [threading.Thread(target=observe, args=(together, range(i, 120, 6))) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    observe(alone, range(120))
+    states = [[value.numpy() for _, value in observer.state()] for observer in (together, alone)]
+    if kind == "RecordingObserver":  # in any order
+        states = [sorted(state, key=lambda value: value[0, 2]) for state in states]
+        assert len(states[0]) == 120
+    for mine, expected in zip(*states, strict=True):
+        np.testing.assert_array_equal(mine, expected)
+
+
 def test_a_program_cannot_be_converted_while_it_calibrates(program, batch):
     prepared = qdq.prepare(program, Keeps())
     refused = []

@@ -492,6 +492,39 @@ def test_every_node_has_the_metadata_that_it_has_in_torchao(options, fold_quanti
     assert any(tag is None for *_, tag, _ in converted) and any(tag is not None for *_, tag, _ in converted)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_model_of_sizes_alone_is_prepared_on_its_device(bias):
+    """The observers sit where the model does; batch norms are folded by their sizes."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, bias=bias), nn.BatchNorm2d(4), nn.ReLU()).eval().to("meta")
+    x = torch.empty(2, 3, 8, 8, device="meta")
+    exported = capture(model, (x,))
+    results = []
+    for library, graph_module in ((OURS, exported), (THEIRS, copy.deepcopy(exported))):
+        config = library.xnnpack.get_symmetric_quantization_config(is_per_channel=True)
+        prepared = library.flow.prepare_pt2e(graph_module, library.xnnpack.XNNPACKQuantizer().set_global(config))
+        state = {name: (value.shape, value.dtype, value.device.type) for name, value in prepared.state_dict().items()}
+        results.append((graph_lines(prepared), state))
+        if library is OURS:
+            assert prepared(x).shape == (2, 4, 6, 6)  # torchao's histograms ask for values
+    assert results[0] == results[1]
+    assert {device for _, _, device in results[0][1].values()} == {"meta"}
+
+
+def test_what_counts_batches_goes_where_a_batch_norm_stays():
+    """A convolution with padding by a word does not train as one with its batch norm."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding="same"), nn.BatchNorm2d(4)).train()
+    inputs = (data(2, 3, 8, 8),)
+    exported = capture(model, inputs)
+    results = []
+    for library, graph_module in ((OURS, exported), (THEIRS, copy.deepcopy(exported))):
+        config = library.xnnpack.get_symmetric_quantization_config(is_qat=True)
+        prepared = library.flow.prepare_qat_pt2e(graph_module, library.xnnpack.XNNPACKQuantizer().set_global(config))
+        prepared(*inputs)
+        results.append(library.flow.convert_pt2e(prepared))
+    assert_same_module(*results)
+    assert nodes_of(results[0], ATEN.batch_norm.default) and not nodes_of(results[0], ATEN.add_.Tensor)
+
+
 def test_everything_sits_on_one_device():
     exported = capture(Linears().eval(), (data(2, 4),))
     exported.first.weight = nn.Parameter(exported.first.weight.to("meta"))
