@@ -170,3 +170,36 @@ def test_debug_handles_are_numbered_as_torchaos():
     their_debugger.generate_numeric_debug_handle(other)
     for mine, reference in ((looped.graph_module, other.graph_module), *zip(bodies(looped.graph_module).values(), bodies(other.graph_module).values())):
         assert [node.meta.get("custom") for node in mine.graph.nodes] == [node.meta.get("custom") for node in reference.graph.nodes]
+
+
+def test_loggers_follow_the_nodes_that_come_from_the_model():
+    inputs = (data(2, 3, 8, 8),)
+    exported = torch.export.export(Network().eval(), inputs, strict=True).module(check_guards=False)
+    lines = []
+    for debugger in (our_debugger, their_debugger):
+        logged = debugger.prepare_for_propagation_comparison(exported)
+        assert logged is not exported
+        lines.append(graph_lines(logged))
+        with torch.no_grad():
+            expected = exported(*inputs)
+            for _ in range(2):
+                assert torch.equal(logged(*inputs), expected)
+        loggers = [module for module in logged.modules() if isinstance(module, debugger.OutputLogger)]
+        assert all(len(logger.stats) == 2 and not logger.stats[0].requires_grad and logger._is_impure for logger in loggers)
+        lines.append(sorted((logger.debug_info.name, logger.node_name) for logger in loggers))
+        logged.graph.eliminate_dead_code()
+        assert sum(node.op == "call_module" for node in logged.graph.nodes) == len(loggers) > 5
+    assert lines[:2] == lines[2:]
+
+
+@pytest.mark.parametrize("debugger", [our_debugger, their_debugger], ids=["ours", "torchao"])
+def test_two_results_are_compared_by_any_measure(debugger):
+    reference, actual = torch.tensor([3.0, 4.0]), torch.tensor([3.0, 3.0])
+    result = debugger.QuantizationComparisonResult(actual, reference)
+    assert result.mse_loss == 0.5
+    assert result.loss(torch.nn.functional.l1_loss) == 0.5
+    with pytest.raises(ValueError):
+        debugger.QuantizationComparisonResult(actual, torch.zeros(3))
+    # 20 log10(|signal| / |error|), the error being 1; torchao's signal is `actual`.
+    signal = 5.0 if debugger is our_debugger else 18.0**0.5
+    assert result.sqnr.item() == pytest.approx(20 * torch.tensor(signal).log10().item(), abs=1e-4)

@@ -365,13 +365,126 @@ def test_fake_quantizers_train_as_torchaos(kind):
     assert torch.equal(mine(values()[0]), values()[0])
 
 
+def test_a_recording_observer_keeps_copies():
+    for library in (ours, theirs):
+        observer = library.RecordingObserver()
+        x = torch.ones(2)
+        assert observer(x) is x
+        x.zero_()
+        observer(x)
+        assert [value.tolist() for value in observer.get_tensor_value()] == [[1, 1], [0, 0]]
+
+
+PLACEHOLDERS = {
+    "PlaceholderObserver": [
+        {}, {"dtype": torch.float16, "custom_op_name": "op", "quant_min": 1}, {"is_dynamic": True, "eps": 2**-12, "qscheme": torch.per_tensor_symmetric}
+    ],
+    "NoopObserver": [{}, {"dtype": torch.float32}],
+    "ReuseInputObserver": [{}],
+    "RecordingObserver": [{}],
+    "FixedQParamsObserver": [{"scale": 0.5, "zero_point": 3}, {"scale": 0.1, "zero_point": 0, "dtype": torch.int8, "quant_min": -128, "quant_max": 127}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, options", [(kind, options) for kind in PLACEHOLDERS for options in PLACEHOLDERS[kind]])
+def test_observers_that_look_at_nothing_are_torchaos(kind, options):
+    mine, other = pair(kind, **options)
+    for name in ("dtype", "is_dynamic", "qscheme", "quant_min", "quant_max", "eps", "custom_op"):
+        assert getattr(mine, name, None) == getattr(other, name, None), name
+    assert_same_state(mine, other)
+    x = torch.ones(3)
+    assert mine(x) is x
+    if kind == "FixedQParamsObserver":
+        assert_same_qparams(mine, other)
+    else:
+        for observer in (mine, other):
+            with pytest.raises(Exception, match="(?i)observer"):
+                observer.calculate_qparams()
+
+
+def wrappers(module, word):
+    """The named defaults whose name has that word."""
+    return {name: value for name, value in vars(module).items() if hasattr(value, "p") and word in name}
+
+
+def test_the_named_observers_are_torchaos():
+    mine, expected = wrappers(ours, "observer"), wrappers(theirs, "observer")
+    assert sorted(name for name in mine if not name.startswith("_")) == sorted(expected)
+    for name, wrapper in expected.items():
+        assert mine[name].p.func.__name__ == wrapper.p.func.__name__, name
+        assert plain(mine[name].p.keywords) == plain(wrapper.p.keywords), name
+    for name in ("default_placeholder_observer", "default_debug_observer", "default_reuse_input_observer"):
+        assert getattr(ours, name).__name__ == getattr(theirs, name).__name__
+
+
+class Pair(torch.nn.Module):
+    def __init__(self, library):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(2))
+        self.activation_post_process_0 = library.HistogramObserver(bins=8)
+        self.activation_post_process_1 = library.PerChannelMinMaxObserver()
+
+
+def test_the_states_of_observers_alone():
+    states = []
+    for library in (ours, theirs):
+        seen, fresh = Pair(library), Pair(library)
+        for observer in (seen.activation_post_process_0, seen.activation_post_process_1):
+            observer(torch.arange(12.0).reshape(3, 4))
+        state = library.get_observer_state_dict(seen)
+        library.load_observer_state_dict(fresh, state)
+        assert_same_qparams(fresh.activation_post_process_0, seen.activation_post_process_0)
+        assert_same_qparams(fresh.activation_post_process_1, seen.activation_post_process_1)
+        states.append(state)
+    assert list(states[0]) == list(states[1])
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    del states[0]["activation_post_process_1.min_val"]
+    with pytest.raises(RuntimeError, match="no entry 'activation_post_process_1.min_val'"):
+        ours.load_observer_state_dict(Pair(ours), states[0])
+
+
+def test_switches_of_fake_quantizers_for_apply():
+    for fake in (our_fake, their_fake):
+        model = torch.nn.Sequential(fake.FakeQuantize(), fake.FusedMovingAvgObsFakeQuantize())
+        for switch, name, on in (
+            (fake.disable_observer, "observer_enabled", 0), (fake.disable_fake_quant, "fake_quant_enabled", 0),
+            (fake.enable_observer, "observer_enabled", 1), (fake.enable_fake_quant, "fake_quant_enabled", 1),
+        ):  # fmt: skip
+            model.apply(switch)
+            assert [getattr(module, name).tolist() for module in model] == [[on], [on]]
+
+
+def test_a_fake_quantizer_with_fixed_parameters():
+    x = torch.linspace(-1, 2, 16)
+    modules = [fake.FixedQParamsFakeQuantize(library.default_fixed_qparams_range_0to1_observer) for fake, library in ((our_fake, ours), (their_fake, theirs))]
+    assert torch.equal(*(module(x) for module in modules))
+    assert_same_state(*modules)
+    assert_same_qparams(*modules)
+    for fake, library in ((our_fake, ours), (their_fake, theirs)):
+        with pytest.raises(AssertionError):
+            fake.FixedQParamsFakeQuantize(library.MinMaxObserver)
+
+
+def test_an_affine_fake_quantizer_that_does_not_observe_looks_once():
+    """To know its blocks. It takes their scales too; torchao's keeps a scale of 1, and fails where blocks are many."""
+    x = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
+    for granularity, block_size in ((ours.PerTensor(), (4, 8)), (ours.PerGroup(4), (1, 4))):
+        module = our_fake.default_affine_fake_quant.with_args(granularity=granularity)()
+        module.disable_observer()
+        first = module(x)
+        assert module.block_size == block_size
+        torch.testing.assert_close(first, x, atol=0.03, rtol=0)
+        scale = module.scale.clone()
+        module(x * 2)
+        assert torch.equal(module.scale, scale)
+    theirs_once = their_fake.default_affine_fake_quant()
+    theirs_once.disable_observer()
+    assert torch.equal(theirs_once(x), x.round().clamp(0, 255))
+    assert theirs_once.block_size == (4, 8)
+
+
 def fakes(module):
-    found = {}
-    for name in dir(module):
-        value = getattr(module, name)
-        if hasattr(value, "p") and "fake_quant" in name:
-            found[name] = value
-    return found
+    return wrappers(module, "fake_quant")
 
 
 def plain(keywords):
@@ -435,6 +548,30 @@ def test_an_affine_fake_quantizer_goes_on_from_a_state_dict():
     assert torch.equal(again(x * 5), trained(x * 5))  # not observed
     assert again.block_size == (1, 4)
     assert_same_state(again, trained)
+
+
+def test_the_switches_of_a_learnable_fake_quantizer():
+    found = []
+    for learnable, library in ((our_learnable, ours), (their_learnable, theirs)):
+        module = learnable.LearnableFakeQuantize(library.MovingAverageMinMaxObserver, -128, 127, dtype=torch.int8)
+        states = [(module.scale, module.zero_point, sorted(module.state_dict()))]
+        module(torch.linspace(-3, 2, 16))
+        states.append(sorted(module.state_dict()))
+        for switch in ("enable_range_learning", "disable_range_learning", "enable_range_learning", "enable_observer", "disable_observer"):
+            getattr(module, switch)()
+            flags = {name: value.tolist() for name, value in module.named_buffers() if name.endswith("enabled")}
+            states.append((switch, flags, module.scale.requires_grad, module.zero_point.requires_grad))
+        module.apply(learnable.enable_range_learning)
+        states.append(module.scale.requires_grad)
+        module.apply(learnable.disable_range_learning)
+        states.append(module.scale.requires_grad)
+        module.scale.data.fill_(-1.0)
+        module.zero_point.data.fill_(200.4)
+        states.append([(value.dtype, value.tolist()) for value in module.calculate_qparams()])
+        with pytest.raises(AssertionError):
+            learnable.LearnableFakeQuantize(library.MovingAverageMinMaxObserver, 5, 1, dtype=torch.int8)
+        found.append(states)
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("grad_scaling", [False, True])

@@ -8,6 +8,7 @@ from torch import nn
 
 pytest.importorskip("torchao")
 import qdq.pt2e.observer as our_observers  # noqa: E402
+import qdq.pt2e.quantize_pt2e as our_flow  # noqa: E402
 import qdq.pt2e.quantizer as ours  # noqa: E402
 import qdq.pt2e.quantizer.arm_inductor_quantizer as our_arm  # noqa: E402
 import qdq.pt2e.quantizer.utils as our_utils  # noqa: E402
@@ -15,12 +16,14 @@ import qdq.pt2e.quantizer.x86_inductor_quantizer as our_x86  # noqa: E402
 import qdq.pt2e.testing._xnnpack_quantizer as our_xnnpack  # noqa: E402
 import qdq.pt2e.testing._xnnpack_quantizer_utils as our_annotators  # noqa: E402
 import torchao.quantization.pt2e.observer as their_observers  # noqa: E402
+import torchao.quantization.pt2e.quantize_pt2e as their_flow  # noqa: E402
 import torchao.quantization.pt2e.quantizer as theirs  # noqa: E402
 import torchao.quantization.pt2e.quantizer.arm_inductor_quantizer as their_arm  # noqa: E402
 import torchao.quantization.pt2e.quantizer.utils as their_utils  # noqa: E402
 import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as their_x86  # noqa: E402
 import torchao.testing.pt2e._xnnpack_quantizer as their_xnnpack  # noqa: E402
 import torchao.testing.pt2e._xnnpack_quantizer_utils as their_annotators  # noqa: E402
+from graph_lines import graph_lines  # noqa: E402
 from pt2e_flow import capture  # noqa: E402
 
 ATEN = torch.ops.aten
@@ -42,6 +45,28 @@ class Network(nn.Module):
 
 
 INPUTS = (torch.zeros(2, 3, 8, 8),)
+
+
+class Patterns(nn.Module):
+    """Each pattern of XNNPACK's annotators, but for recurrent ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.transposed = nn.ConvTranspose2d(3, 3, 2)
+        self.linear = nn.Linear(3, 3)
+        self.relu = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(2)
+
+    def forward(self, x, rows):
+        y = self.relu(self.conv(x))
+        z = self.relu(self.conv(y) + y + x)
+        z = self.relu(z * y * x)
+        w = self.relu(self.transposed(z))
+        return self.relu(self.linear(rows)), self.linear(rows), self.pool(w), torch.cat([x, y, x], 1)
+
+
+PATTERN_INPUTS = (torch.zeros(1, 3, 4, 4), torch.zeros(2, 3))
 
 
 def observer_text(constructor):
@@ -185,6 +210,47 @@ def test_settings_of_the_xnnpack_quantizer(setting):
     for module in (our_xnnpack, their_xnnpack):
         with pytest.raises(AssertionError):
             module.XNNPACKQuantizer().set_module_name("linear", None)
+
+
+def test_a_type_without_configuration_stays_in_float():
+    lines = []
+    for module, flow in ((our_xnnpack, our_flow), (their_xnnpack, their_flow)):
+        quantizer = module.XNNPACKQuantizer().set_global(module.get_symmetric_quantization_config())
+        prepared = flow.prepare_pt2e(capture(Network().eval(), INPUTS), quantizer.set_module_type(nn.Linear, None))
+        lines.append(graph_lines(prepared))
+    assert lines[0] == lines[1]
+    assert any("activation_post_process" in line for line in lines[0])
+    (linear,) = [line for line in lines[0] if line.startswith("linear = ")]
+    assert "linear_weight" in linear and "linear_bias" in linear
+
+
+def test_every_annotator_annotates_as_torchaos():
+    for name in our_annotators.OP_TO_ANNOTATOR:
+        results = []
+        for module, annotators in ((our_xnnpack, our_annotators), (their_xnnpack, their_annotators)):
+            model = capture(Patterns().eval(), PATTERN_INPUTS)
+            partitions = annotators.OP_TO_ANNOTATOR[name](model, module.get_symmetric_quantization_config())
+            results.append((annotations(model), [partition[0].name for partition in partitions or []]))
+        assert results[0] == results[1], name
+
+
+def test_both_inputs_of_a_gru_are_observed():
+    """torchao's second annotation takes the place of the first, and the weights of the partition are marked."""
+
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(3, 3)
+
+        def forward(self, x, state):
+            return self.gru(x, state)
+
+    model = capture(Recurrent().eval(), (torch.zeros(2, 1, 3), torch.zeros(1, 1, 3)))
+    our_annotators.OP_TO_ANNOTATOR["gru_io_only"](model, our_xnnpack.get_symmetric_quantization_config())
+    found = annotations(model)
+    (inputs, output, _) = found["gru"]
+    assert [name for name, _ in inputs] == ["x", "state"] and output == "None"
+    assert all("HistogramObserver" in found[name][1] for name in ("getitem", "getitem_1"))
 
 
 def test_module_names_and_types_find_convolutions_too():

@@ -10,7 +10,7 @@ import qdq
 
 from .._bridge.annotations import SpecsToCore
 from .._core_quantizer import CoreQuantizer, config_from_core, config_to_core
-from .xnnpack_quantizer_utils import OP_TO_ANNOTATOR, OperatorPatternType, QuantizationConfig, propagate_annotation
+from .xnnpack_quantizer_utils import IN_FLOAT, OP_TO_ANNOTATOR, OperatorPatternType, QuantizationConfig, propagate_annotation
 
 __all__ = [
     "OP_TO_ANNOTATOR",
@@ -57,9 +57,9 @@ class XNNPACKQuantizer(CoreQuantizer):
         return self
 
     def set_module_type(
-        self, module_type: Callable[..., Any], quantization_config: QuantizationConfig
+        self, module_type: Callable[..., Any], quantization_config: QuantizationConfig | None
     ) -> XNNPACKQuantizer:
-        """For everything inside modules of that class."""
+        """For everything inside modules of that class; None keeps it in float."""
         self.module_type_config[module_type] = quantization_config
         return self
 
@@ -76,11 +76,9 @@ class XNNPACKQuantizer(CoreQuantizer):
         if self.global_config is not None:
             core.set_global(config_to_core(self.global_config, to_core))
         for kind, config in self.module_type_config.items():
-            if config is not None:
-                core.set_module_type(f"{kind.__module__}.{kind.__qualname__}", config_to_core(config, to_core))
+            core.set_module_type(f"{kind.__module__}.{kind.__qualname__}", config_to_core(config or IN_FLOAT, to_core))
         for name, config in self.module_name_config.items():
-            if config is not None:
-                core.set_module_name(name, config_to_core(config, to_core))
+            core.set_module_name(name, config_to_core(config or IN_FLOAT, to_core))
         return core
 
     @classmethod

@@ -43,7 +43,7 @@ def _is_annotated(nodes: list[Node]) -> bool:
     return any(Q_ANNOTATION_KEY in node.meta and node.meta[Q_ANNOTATION_KEY]._annotated for node in nodes)
 
 
-_IN_FLOAT = QuantizationConfig(None, None, None, None)
+IN_FLOAT = QuantizationConfig(None, None, None, None)
 
 
 def _annotator(name: str) -> AnnotatorType:
@@ -52,7 +52,7 @@ def _annotator(name: str) -> AnnotatorType:
     ) -> list[list[Node]] | None:
         def run(crossing: Any, to_core: Any) -> list[list[qdq.Node]]:
             core_filter = None if filter_fn is None else (lambda node: bool(filter_fn(crossing.fx_of[node])))
-            config = config_to_core(quantization_config or _IN_FLOAT, to_core)
+            config = config_to_core(quantization_config or IN_FLOAT, to_core)
             return qdq.annotate_op(name, crossing.program, config, core_filter)
 
         crossing, partitions = annotate_with(gm, run)
