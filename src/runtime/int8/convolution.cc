@@ -11,6 +11,7 @@ namespace {
 constexpr std::int64_t kBlockPixels =
     96;                              // whose taps stay in the first-level cache while tile after tile of weights passes
 constexpr std::int64_t kChunk = 32;  // bytes that gathering copies at least, into what the next copy overwrites
+constexpr std::int64_t kFew = 8;     // the same for single taps of fewer
 
 // A convolution that is bound to its memory.
 class Bound {
@@ -31,6 +32,9 @@ class Bound {
         high_(convolution.rescale.high),
         residual_multiplier_(convolution.rescale.residual_multiplier),
         slides_(slides(convolution.window)) {
+    if (weights_->method() == PackedWeights::Method::rows)
+      for (std::int64_t t = 0; t < geometry_.taps(); t += geometry_.taps() / weights_->kernel_taps())
+        row_offsets_.push_back(geometry_.tap_offset(t));
     if (convolution.source_params.defined()) source_params_ = operands[1].data<double>();
     for (const std::int64_t channel : weights_->slot_channels()) {
       const bool used = channel >= 0;
@@ -55,7 +59,7 @@ class Bound {
   std::size_t outside_bytes() const {
     const bool is_depthwise = weights_->method() == PackedWeights::Method::depthwise;
     const std::int64_t row = is_depthwise ? geometry_.row_length() * geometry_.column_step() : 0;
-    return static_cast<std::size_t>(row + weights_->depth() * weights_->groups());
+    return static_cast<std::size_t>(row + std::max(kFew, weights_->depth() * weights_->groups()));
   }
 
   static bool slides(const Window& window) {
@@ -135,8 +139,10 @@ class Bound {
 
   void run_gemm() const {
     const std::int64_t pixels = geometry_.pixels();
-    const std::int64_t blocks = (pixels + kBlockPixels - 1) / kBlockPixels;
-    const std::int64_t block = (pixels + blocks - 1) / blocks;
+    const std::int64_t fewest = (pixels + kBlockPixels - 1) / kBlockPixels;
+    const std::int64_t wanted = fewest > 4 ? (fewest + 3) / 4 * 4 : fewest;  // as many for each of 2 or 4 threads
+    const std::int64_t block = (pixels + wanted - 1) / wanted;
+    const std::int64_t blocks = (pixels + block - 1) / block;
     const auto tiles = static_cast<std::int64_t>(weights_->tiles().size());
     // Few blocks are cut along the channels too.
     const std::int64_t parts = std::min(tiles, std::max<std::int64_t>(1, 8 / blocks));
@@ -153,13 +159,15 @@ class Bound {
   void run_block(std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) const {
     static thread_local std::vector<const std::uint8_t*> rows;
     std::int64_t group = -1;
+    const std::vector<PackedWeights::Tile>& tiles = weights_->tiles();
     for (std::int64_t t = tile_begin; t < tile_end; ++t) {
-      const PackedWeights::Tile& tile = weights_->tiles()[static_cast<std::size_t>(t)];
+      const auto i = static_cast<std::size_t>(t);
+      const PackedWeights::Tile& tile = tiles[i];
       if (tile.group != group) {
         group = tile.group;
         find_rows(src_ + group * weights_->depth(), rows, first, count);
       }
-      run_tile(tile, rows.data(), weights_->kernel_taps(), first, count);
+      run_tile(tile, tiles[(i + 1) % tiles.size()], rows.data(), first, count);
     }
   }
 
@@ -174,9 +182,10 @@ class Bound {
     }
   }
 
-  void run_tile(const PackedWeights::Tile& tile, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t first,
-                std::int64_t count) const {
-    const std::int64_t channels = weights_->channels();
+  // The weights of `next`, which runs after it, are fetched in the meantime: the first rows would wait for them.
+  void run_tile(const PackedWeights::Tile& tile, const PackedWeights::Tile& next, const std::uint8_t* const* rows,
+                std::int64_t first, std::int64_t count) const {
+    const std::int64_t channels = weights_->channels(), taps = weights_->kernel_taps();
     const auto& by_rows = tile.kernel->by_rows;
     const auto most = static_cast<std::int64_t>(by_rows.size());
     const std::int64_t calls = (count + most - 1) / most;
@@ -194,7 +203,10 @@ class Bound {
       arguments.out = scratch(most * arguments.out_stride);
       arguments.to_float = true;
     }
+    const std::int64_t fetched = taps * arguments.depth * 16;  // bytes in each call
+    const std::int64_t fetches = next.kernel->columns * taps * arguments.depth / fetched;
     for (std::int64_t call = 0; call < calls; ++call) {
+      arguments.ahead = call < fetches ? weights_->bytes() + next.offset + call * fetched : nullptr;
       const std::int64_t begin = count * call / calls;
       const std::int64_t end = count * (call + 1) / calls;
       const std::int64_t at = (first + begin) * channels + tile.channel;
@@ -208,9 +220,14 @@ class Bound {
     }
   }
 
-  // `tap` may be null: beyond the input. A handful of bytes: a call of memcpy would take longer than they do.
+  // `tap` may be null: beyond the input. Few bytes come with what lies behind them, which the next tap overwrites; a call of memcpy
+  // would take longer than a handful does.
   void copy_tap(std::uint8_t* to, const std::uint8_t* tap, std::int64_t depth) const {
     const std::uint8_t* from = tap ? tap : outside_.data();
+    if (depth <= kFew && (!tap || tap + kFew <= src_end_)) {
+      std::memcpy(to, from, kFew);
+      return;
+    }
     if (depth > kChunk) {
       std::memcpy(to, from, static_cast<std::size_t>(depth));
       return;
@@ -234,7 +251,7 @@ class Bound {
     static thread_local std::vector<std::uint8_t> copied;
     const std::int64_t kernel_taps = weights_->kernel_taps(), length = weights_->packed_depth(),
                        depth = weights_->depth(), columns = geometry_.taps() / kernel_taps;
-    copied.resize(static_cast<std::size_t>(count * kernel_taps * length));
+    copied.resize(static_cast<std::size_t>(count * kernel_taps * length + kFew));
     const auto copy = [&](std::int64_t pixel, const auto& address) {
       for (std::int64_t r = 0; r < kernel_taps; ++r) {
         std::uint8_t* to = copied.data() + (pixel * kernel_taps + r) * length;
@@ -243,15 +260,17 @@ class Bound {
           copy_tap(to, address(static_cast<std::size_t>(r * columns + c)), depth);
       }
     };
-    const std::int64_t reach = geometry_.tap_offset((kernel_taps - 1) * columns) + length;
+    const std::int64_t* offsets = row_offsets_.data();
+    const std::int64_t reach = offsets[kernel_taps - 1] + length;
+    const std::uint8_t** found = rows.data();
     geometry_.visit(
         src, first, count,
         [&](std::int64_t pixel, const std::uint8_t* start) {
           if (!has_rows_ || start + reach > src_end_)
             return copy(pixel,
                         [&](std::size_t t) { return start + geometry_.tap_offset(static_cast<std::int64_t>(t)); });
-          for (std::int64_t r = 0; r < kernel_taps; ++r)
-            rows[static_cast<std::size_t>(pixel * kernel_taps + r)] = start + geometry_.tap_offset(r * columns);
+          const std::uint8_t** of_pixel = found + pixel * kernel_taps;
+          for (std::int64_t r = 0; r < kernel_taps; ++r) of_pixel[r] = start + offsets[r];
         },
         copy);
   }
@@ -295,7 +314,8 @@ class Bound {
   bool to_float_;
   const std::uint8_t* residual_;
   std::vector<std::pair<std::int64_t, std::int64_t>> runs_;
-  bool has_rows_;  // the taps of a row of the filter lie side by side in the input
+  std::vector<std::int64_t> row_offsets_;  // from the first tap to the first ones of the filter's rows
+  bool has_rows_;                          // the taps of a row of the filter lie side by side in the input
   std::vector<std::uint8_t> outside_;
   float low_, high_, residual_multiplier_;
   bool slides_;  // a pixel's taps are its left neighbour's, one column on

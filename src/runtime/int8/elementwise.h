@@ -15,4 +15,7 @@ Step table_step(std::string name, const Kernels& kernels, const Tensor& a, const
 // Between int8 and bytes that are 128 larger: one of a and out is int8, the other uint8.
 Step flip_step(std::string name, const Kernels& kernels, const Tensor& a, const Tensor& out);
 
+// Planes, contiguous [N, C, spatial...], to pixels: the same sizes with the channels innermost.
+Step interleave_step(std::string name, const Kernels& kernels, const Tensor& planes, const Tensor& pixels);
+
 }  // namespace qdq::runtime::int8

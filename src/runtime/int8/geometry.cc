@@ -89,11 +89,16 @@ void Geometry::find(const std::uint8_t* src, const std::uint8_t* outside, std::i
     for (std::int64_t pixel = 0; pixel < count; ++pixel) pointers[pixel * stride] = src + (first + pixel) * pixel_step_;
     return;
   }
+  const std::int64_t* offsets = tap_offsets_.data();
   visit(
       src, first, count,
       [&](std::int64_t pixel, const std::uint8_t* start) {
-        for (std::size_t t = 0; t < taps; ++t)
-          pointers[pixel * stride + static_cast<std::int64_t>(t)] = start + tap_offsets_[t];
+        const std::uint8_t** to = pointers + pixel * stride;
+        constexpr std::size_t kUsual = 9;  // a number that the compiler knows
+        if (taps == kUsual)
+          for (std::size_t t = 0; t < kUsual; ++t) to[t] = start + offsets[t];
+        else
+          for (std::size_t t = 0; t < taps; ++t) to[t] = start + offsets[t];
       },
       [&](std::int64_t pixel, const auto& address) {
         for (std::size_t t = 0; t < taps; ++t) {

@@ -77,18 +77,26 @@ struct AttentionScratch {
   PackedColumns keys, values;
   PaddedRows queries, probabilities;
   std::vector<float> scores, mask;
+  std::vector<const float*> mask_rows;
   std::vector<std::uint8_t> bytes;
 };
 
-// The mask of one row: its own memory unless it has gaps, or null.
-const float* mask_row(const Tensor& mask, std::int64_t matrix, std::int64_t row, std::vector<float>& copy) {
+// The mask's rows, where they lie unless their elements have gaps, or null.
+const float* const* mask_rows(const Tensor& mask, std::int64_t matrix, std::int64_t first, std::int64_t count,
+                              AttentionScratch& scratch) {
   if (!mask.defined()) return nullptr;
-  const float* from = mask.data<float>() + batch_offset(mask, matrix) + row * stride(mask, 2);
-  const std::int64_t step = stride(mask, 1);
-  if (step == 1) return from;
-  copy.resize(static_cast<std::size_t>(mask.size(-1)));
-  for (std::int64_t i = 0; i < mask.size(-1); ++i) copy[static_cast<std::size_t>(i)] = from[i * step];
-  return copy.data();
+  const std::int64_t n = mask.size(-1), step = stride(mask, 1);
+  scratch.mask_rows.resize(static_cast<std::size_t>(count));
+  if (step != 1) scratch.mask.resize(static_cast<std::size_t>(count * n));
+  const float* from = mask.data<float>() + batch_offset(mask, matrix) + first * stride(mask, 2);
+  for (std::int64_t r = 0; r < count; ++r, from += stride(mask, 2)) {
+    scratch.mask_rows[static_cast<std::size_t>(r)] = from;
+    if (step == 1) continue;
+    float* copy = scratch.mask.data() + r * n;
+    for (std::int64_t i = 0; i < n; ++i) copy[i] = from[i * step];
+    scratch.mask_rows[static_cast<std::size_t>(r)] = copy;
+  }
+  return scratch.mask_rows.data();
 }
 
 void attend(const Attention& t, const Kernels& kernels, std::span<const Tensor> operands, std::int64_t matrix,
@@ -110,9 +118,8 @@ void attend(const Attention& t, const Kernels& kernels, std::span<const Tensor> 
     scratch.queries.point_to(matrix_at(query, matrix) + row * stride(query, 2), stride(query, 2), rows, query.size(-1));
     scratch.keys.multiply(scratch.queries.data(), rows, {t.score_multiplier, 0.0f, -kInfinity, kInfinity},
                           scratch.scores.data(), keys, true);
-    for (std::int64_t r = 0; r < rows; ++r)
-      kernels.softmax(scratch.bytes.data() + r * padded_keys, scratch.scores.data() + r * keys,
-                      mask_row(mask, matrix, row + r, scratch.mask), keys, t.probabilities);
+    kernels.softmax(scratch.bytes.data(), padded_keys, scratch.scores.data(), keys,
+                    mask_rows(mask, matrix, row, rows, scratch), rows, keys, t.probabilities);
     scratch.probabilities.point_to(scratch.bytes.data(), padded_keys, rows, padded_keys);
     scratch.values.multiply(scratch.probabilities.data(), rows, t.rescale,
                             element_at(dst, batch_offset(dst, matrix) + row * stride(dst, 2)), stride(dst, 2),

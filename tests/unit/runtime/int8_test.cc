@@ -340,6 +340,16 @@ TEST_P(Int8Kernels, FlippingMapsInt8ToBytesThatAre128Larger) {
   EXPECT_TRUE(bit_equal(bytes, Tensor::from<std::uint8_t>({0, 127, 128, 255}, {4})));
 }
 
+TEST_P(Int8Kernels, InterleavingBringsTheChannelsOfPlanesSideBySide) {
+  for (const std::int64_t channels : {1, 2, 3, 4, 5, 300})
+    for (const std::int64_t height : {1, 7, 113}) {
+      const Tensor planes = Random(3).bytes({2, channels, height, 5});
+      const Tensor pixels = channels_last(Tensor::empty(DType::uint8, planes.sizes()));
+      run(interleave_step("interleave", *GetParam(), planes, pixels));
+      EXPECT_TRUE(bit_equal(pixels.contiguous(), planes)) << channels << " channels, height " << height;
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Int8Kernels, ::testing::ValuesIn(all_kernels().begin(), all_kernels().end()),
                          [](const auto& set) { return std::string(set.param->isa); });
 

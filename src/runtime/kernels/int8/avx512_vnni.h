@@ -35,6 +35,11 @@ QDQ_INT8_INLINE __m512i pack_levels(__m512i a, __m512i b, __m512i c, __m512i d) 
   return _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
 }
 
+// The same in their order.
+QDQ_INT8_INLINE __m512i in_order(__m512i packed) {
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), packed);
+}
+
 // Clamping rounded and saturated bytes is clamping before rounding: the bounds are whole.
 QDQ_INT8_INLINE __m512i clamp_bytes(__m512i bytes, const Rescale& rescale) {
   if (rescale.low == 0.0f && rescale.high == 255.0f) return bytes;  // they are saturated already

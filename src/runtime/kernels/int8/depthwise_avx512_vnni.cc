@@ -113,21 +113,26 @@ QDQ_INT8_INLINE Quads<V> interleave(Ints t0, Ints t1, Ints t2, Ints t3) {
            V::high_pairs(high01, high23)}};
 }
 
+// The weights of 4 taps in the same order.
 template <typename V>
-QDQ_INT8_INLINE void add(Sums<V>& sums, const Quads<V>& quads, const std::int8_t* weights) {
-  sums.at[0] = multiply_add(sums.at[0], quads.at[0], V::load_ints(weights));
-  sums.at[1] = multiply_add(sums.at[1], quads.at[1], V::load_ints(weights + 64));
-  sums.at[2] = multiply_add(sums.at[2], quads.at[2], V::load_ints(weights + 128));
-  sums.at[3] = multiply_add(sums.at[3], quads.at[3], V::load_ints(weights + 192));
+QDQ_INT8_INLINE Quads<V> load_weights(const std::int8_t* from) {
+  return {{V::load_ints(from), V::load_ints(from + 64), V::load_ints(from + 128), V::load_ints(from + 192)}};
+}
+
+template <typename V>
+QDQ_INT8_INLINE void add(Sums<V>& sums, const Quads<V>& quads, const Quads<V>& weights) {
+  sums.at[0] = multiply_add(sums.at[0], quads.at[0], weights.at[0]);
+  sums.at[1] = multiply_add(sums.at[1], quads.at[1], weights.at[1]);
+  sums.at[2] = multiply_add(sums.at[2], quads.at[2], weights.at[2]);
+  sums.at[3] = multiply_add(sums.at[3], quads.at[3], weights.at[3]);
 }
 
 // Weights (w0, w1, w2, 0) seen by the right neighbour: (0, w0, w1, w2).
 template <typename V>
-QDQ_INT8_INLINE void add_shifted(Sums<V>& sums, const Quads<V>& quads, const std::int8_t* weights) {
-  sums.at[0] = multiply_add(sums.at[0], quads.at[0], V::shift_left_8(V::load_ints(weights)));
-  sums.at[1] = multiply_add(sums.at[1], quads.at[1], V::shift_left_8(V::load_ints(weights + 64)));
-  sums.at[2] = multiply_add(sums.at[2], quads.at[2], V::shift_left_8(V::load_ints(weights + 128)));
-  sums.at[3] = multiply_add(sums.at[3], quads.at[3], V::shift_left_8(V::load_ints(weights + 192)));
+QDQ_INT8_INLINE void add_shifted(Sums<V>& sums, const Quads<V>& quads, const Quads<V>& weights) {
+  add<V>(sums, quads,
+         {{V::shift_left_8(weights.at[0]), V::shift_left_8(weights.at[1]), V::shift_left_8(weights.at[2]),
+           V::shift_left_8(weights.at[3])}});
 }
 
 // What lies between a pixel and its results: everything that does not change from pixel to pixel.
@@ -150,19 +155,40 @@ QDQ_INT8_INLINE typename V::Ints load_tap(const Block<V>& b, std::int64_t tap, s
 }
 
 template <typename V>
-QDQ_INT8_INLINE void store(const Sums<V>& sums, const Block<V>& b, std::int64_t pixel) {
-  const auto rescaled = [&](int i) {
-    return V::multiply_add_floats(V::to_floats(sums.at[i]), V::load_floats(b.rescale.multiplier + 16 * i),
-                                  V::load_floats(b.rescale.offset + 16 * i));
+struct Results {
+  typename V::Floats at[4];
+};
+
+template <typename V>
+QDQ_INT8_INLINE Results<V> rescaled(const Sums<V>& sums, const Results<V>& multipliers, const Results<V>& offsets) {
+  const auto one = [&](int i) {
+    return V::multiply_add_floats(V::to_floats(sums.at[i]), multipliers.at[i], offsets.at[i]);
   };
+  return {{one(0), one(1), one(2), one(3)}};
+}
+
+template <typename V>
+QDQ_INT8_INLINE void store_results(const Results<V>& results, const Block<V>& b, std::int64_t pixel) {
   if (b.floats) {
     for (int i = 0; i < 4; ++i)
-      V::store_floats(b.floats + pixel * b.out_stride + b.channel + 4 * i, V::clamp_floats(rescaled(i), b.rescale));
+      V::store_floats(b.floats + pixel * b.out_stride + b.channel + 4 * i, V::clamp_floats(results.at[i], b.rescale));
     return;
   }
-  const auto levels = [&](int i) { return V::to_levels(rescaled(i)); };
-  const auto bytes = V::pack(levels(0), levels(1), levels(2), levels(3));
+  const auto bytes = V::pack(V::to_levels(results.at[0]), V::to_levels(results.at[1]), V::to_levels(results.at[2]),
+                             V::to_levels(results.at[3]));
   b.v.store(b.out + pixel * b.out_stride + b.channel, V::clamp(bytes, b.rescale));
+}
+
+template <typename V>
+QDQ_INT8_INLINE Results<V> load_four(const float* from) {
+  return {{V::load_floats(from), V::load_floats(from + 16), V::load_floats(from + 32), V::load_floats(from + 48)}};
+}
+
+// The sums of a pixel and of its right neighbours.
+template <typename V, typename... SumsOf>
+QDQ_INT8_INLINE void store(const Block<V>& b, std::int64_t pixel, const SumsOf&... sums) {
+  const Results<V> multipliers = load_four<V>(b.rescale.multiplier), offsets = load_four<V>(b.rescale.offset);
+  (store_results(rescaled(sums, multipliers, offsets), b, pixel++), ...);
 }
 
 template <std::int64_t width, typename V>
@@ -173,26 +199,47 @@ QDQ_INT8_INLINE void run_pixel(const Block<V>& b, std::int64_t pixel) {
     const std::int64_t tap = q * width;
     const auto t2 = load_tap(b, tap + 2, at);
     const auto t3 = width == 4 ? load_tap(b, tap + width - 1, at) : t2;
-    add(sums, interleave<V>(load_tap(b, tap, at), load_tap(b, tap + 1, at), t2, t3), b.weights + 256 * q);
+    add(sums, interleave<V>(load_tap(b, tap, at), load_tap(b, tap + 1, at), t2, t3),
+        load_weights<V>(b.weights + 256 * q));
   }
-  store(sums, b, pixel);
+  store(b, pixel, sums);
 }
 
 // Two neighbours share two of three columns: the bytes of four columns serve both.
+template <typename V>
+QDQ_INT8_INLINE void add_row_of_pair(Sums<V>& sums, Sums<V>& right_sums, const Block<V>& b, std::int64_t row,
+                                     std::int64_t at, const Quads<V>& weights) {
+  const std::int64_t tap = 3 * row;
+  const Quads<V> quads = interleave<V>(load_tap(b, tap, at), load_tap(b, tap + 1, at), load_tap(b, tap + 2, at),
+                                       load_tap(b, tap + 2, at + b.step));
+  add(sums, quads, weights);
+  add_shifted(right_sums, quads, weights);
+}
+
 template <typename V>
 QDQ_INT8_INLINE void run_pair(const Block<V>& b, std::int64_t pixel) {
   const std::int64_t at = pixel * b.step + b.channel;
   Sums<V> sums = start_sums<V>(b.start);
   Sums<V> right_sums = sums;
-  for (std::int64_t q = 0; q < b.quads; ++q) {
-    const std::int64_t tap = q * 3;
-    const Quads<V> quads = interleave<V>(load_tap(b, tap, at), load_tap(b, tap + 1, at), load_tap(b, tap + 2, at),
-                                         load_tap(b, tap + 2, at + b.step));
-    add(sums, quads, b.weights + 256 * q);
-    add_shifted(right_sums, quads, b.weights + 256 * q);
+  for (std::int64_t q = 0; q < b.quads; ++q)
+    add_row_of_pair(sums, right_sums, b, q, at, load_weights<V>(b.weights + 256 * q));
+  store(b, pixel, sums, right_sums);
+}
+
+// The same for filters of 3 rows, whose weights stay in registers.
+template <typename V>
+QDQ_INT8_INLINE void run_pairs_of_3_rows(const Block<V>& b, std::int64_t pixels) {
+  const Quads<V> first = load_weights<V>(b.weights), second = load_weights<V>(b.weights + 256),
+                 third = load_weights<V>(b.weights + 512);
+  for (std::int64_t pixel = 0; pixel < pixels; pixel += 2) {
+    const std::int64_t at = pixel * b.step + b.channel;
+    Sums<V> sums = start_sums<V>(b.start);
+    Sums<V> right_sums = sums;
+    add_row_of_pair(sums, right_sums, b, 0, at, first);
+    add_row_of_pair(sums, right_sums, b, 1, at, second);
+    add_row_of_pair(sums, right_sums, b, 2, at, third);
+    store(b, pixel, sums, right_sums);
   }
-  store(sums, b, pixel);
-  store(right_sums, b, pixel + 1);
 }
 
 template <typename V>
@@ -201,8 +248,14 @@ void run_block(const DepthwiseRun& d, V v, std::int64_t c) {
   const Block<V> b = {v,           d.taps,  d.step, d.quads,  c,           d.weights + 4 * c * d.quads,
                       d.start + c, rescale, d.out,  d.floats, d.out_stride};
   std::int64_t pixel = 0;
-  if (d.width == 3 && d.slides)
-    for (; pixel + 2 <= d.pixels; pixel += 2) run_pair(b, pixel);
+  if (d.width == 3 && d.slides) {
+    const std::int64_t paired = d.pixels / 2 * 2;
+    if (d.quads == 3)
+      run_pairs_of_3_rows(b, paired);
+    else
+      for (; pixel < paired; pixel += 2) run_pair(b, pixel);
+    pixel = paired;
+  }
   for (; pixel < d.pixels; ++pixel) {
     if (d.width == 3)
       run_pixel<3>(b, pixel);

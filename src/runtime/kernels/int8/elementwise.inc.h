@@ -1,6 +1,6 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
 // included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and
-// functions gelu and softmax of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
+// functions gelu, softmax and sum of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -64,6 +64,25 @@ void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std
 
 void flip(std::uint8_t* out, const std::uint8_t* a, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = a[i] ^ std::uint8_t{0x80};
+}
+
+// A number of channels that the compiler knows becomes shuffles.
+template <std::int64_t kChannels>
+QDQ_INT8_INLINE void interleave_planes(std::uint8_t* __restrict out, const std::uint8_t* __restrict planes,
+                                       std::int64_t plane_stride, std::int64_t pixels) {
+  for (std::int64_t p = 0; p < pixels; ++p)
+    for (std::int64_t c = 0; c < kChannels; ++c) out[p * kChannels + c] = planes[c * plane_stride + p];
+}
+
+void interleave(std::uint8_t* out, const std::uint8_t* planes, std::int64_t plane_stride, std::int64_t channels,
+                std::int64_t pixels) {
+  switch (channels) {
+    case 2: return interleave_planes<2>(out, planes, plane_stride, pixels);
+    case 3: return interleave_planes<3>(out, planes, plane_stride, pixels);
+    case 4: return interleave_planes<4>(out, planes, plane_stride, pixels);
+  }
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t p = 0; p < pixels; ++p) out[p * channels + c] = planes[c * plane_stride + p];
 }
 
 void max(std::uint8_t* out, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t channels) {
@@ -162,11 +181,13 @@ void pack(std::int8_t* out, std::int32_t* sums, const std::uint8_t* b, std::int6
     }
 }
 
+#ifndef QDQ_HAS_OWN_FUNCTIONS
 std::int32_t sum(const std::uint8_t* a, std::int64_t n) {
   std::int32_t total = 0;
   for (std::int64_t i = 0; i < n; ++i) total += a[i];
   return total;
 }
+#endif
 
 constexpr std::int64_t kLanes = 16;
 
@@ -219,7 +240,8 @@ float largest_of(const float* values, std::int64_t n) {
   return lanes[0];
 }
 
-void softmax(std::uint8_t* out, float* scores, const float* mask, std::int64_t n, const ProbabilityRescale& rescale) {
+void softmax_row(std::uint8_t* out, float* scores, const float* mask, std::int64_t n,
+                 const ProbabilityRescale& rescale) {
   const ProbabilityRescale p = rescale;
   if (mask)
     for (std::int64_t i = 0; i < n; ++i) scores[i] += mask[i];
@@ -246,11 +268,17 @@ void softmax(std::uint8_t* out, float* scores, const float* mask, std::int64_t n
     out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(level) + p.zero_point));
   }
 }
+
+void softmax(std::uint8_t* out, std::int64_t out_stride, float* scores, std::int64_t score_stride,
+             const float* const* masks, std::int64_t rows, std::int64_t n, const ProbabilityRescale& rescale) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    softmax_row(out + r * out_stride, scores + r * score_stride, masks ? masks[r] : nullptr, n, rescale);
+}
 #endif
 
 }  // namespace
 
-constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm,   &kDepthwise, add, activate, look_up,  flip,
+constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm,   &kDepthwise, add, activate, look_up,  flip,   interleave,
                                     max,          average, pack,        sum, range,    quantize, softmax};
 
 }  // namespace qdq::runtime::int8::QDQ_ISA

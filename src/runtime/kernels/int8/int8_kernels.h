@@ -36,6 +36,7 @@ struct GemmTile {
   std::int64_t out_stride;        // elements from row to row
   std::int64_t used_columns;      // the last tile of a row is cut off
   bool to_float;
+  const std::int8_t* ahead;  // weights of later calls, or null: 64 bytes of them may be fetched with every 4 of depth
 };
 struct GemmKernel {
   std::int64_t columns;
@@ -105,6 +106,9 @@ struct Kernels {
   void (*look_up)(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table);  // table[256]
   void (*flip)(std::uint8_t* out, const std::uint8_t* a,
                std::int64_t n);  // int8 as a byte that is 128 larger, and back
+  // out[pixel][channel] = planes[channel * plane_stride + pixel]
+  void (*interleave)(std::uint8_t* out, const std::uint8_t* planes, std::int64_t plane_stride, std::int64_t channels,
+                     std::int64_t pixels);
   // Over `taps` rows of `channels` bytes.
   void (*max)(std::uint8_t* out, const std::uint8_t* const* rows, std::int64_t taps, std::int64_t channels);
   // fma(start + sum over the rows, multiplier, offset), clamped and rounded as above.
@@ -122,10 +126,11 @@ struct Kernels {
   // a tensor of scales.
   void (*quantize)(std::uint8_t* out, const float* a, std::int64_t n, double inverse_scale, double zero_point,
                    double low, double high);
-  // Softmax of scores + mask, which are overwritten. mask may be null. total: lane l of 16 adds elements l, l + 16 ..., then lanes
-  // 8 apart are added, 4 apart, 2 apart, 1 apart. A row without a score above -infinity gives the byte of `low`.
-  void (*softmax)(std::uint8_t* out, float* scores, const float* mask, std::int64_t n,
-                  const ProbabilityRescale& rescale);
+  // Softmax of each of `rows` rows of n scores + its mask; the scores are overwritten. Strides count elements; `masks` points to a row
+  // for each, or is null. total: lane l of 16 adds elements l, l + 16 ..., then lanes 8 apart are added, 4 apart, 2 apart, 1 apart. A
+  // row without a score above -infinity gives the byte of `low`.
+  void (*softmax)(std::uint8_t* out, std::int64_t out_stride, float* scores, std::int64_t score_stride,
+                  const float* const* masks, std::int64_t rows, std::int64_t n, const ProbabilityRescale& rescale);
 };
 
 // The best set for this machine, or the one that the environment variable QDQ_ISA names. Throws InvalidArgumentError when the

@@ -5,6 +5,7 @@
 #include "tensor/elementary.h"
 
 #define QDQ_INT8_INLINE [[gnu::always_inline]] static inline
+#define QDQ_INT8_INLINE_MEMBER [[gnu::always_inline]] inline
 
 namespace qdq::runtime::int8 {
 
