@@ -51,6 +51,7 @@ void take_clamps(Int8Chain& chain, const Shared& shared) {
     const Node* dequantize = sole_reader(*chain.quantize, shared);
     if (!dequantize || !stands_on_grid(*dequantize, kDequantize)) return;
     const Node* clamp = sole_reader(*dequantize, shared);
+    if (clamp && clamp->meta.find(kRunInFloat)) return;
     const auto call = clamp ? literals_of(*clamp) : std::nullopt;
     const auto bounds = call && clamp->input(0) == dequantize ? clamp_bounds(*call) : std::nullopt;
     const Node* quantize = bounds ? sole_reader(*clamp, shared) : nullptr;

@@ -60,7 +60,11 @@ Tensor allocate_bytes_channels_last(const Shape& sizes, Emitter& emitter) {
 Tensor channels_innermost(const Tensor& bytes, Emitter& emitter) {
   if (bytes.size(1) == 1 || bytes.strides()[1] == 1) return bytes;
   const Tensor copy = emitter.allocate(DType::uint8, bytes.sizes(), channels_last_strides(bytes.sizes()));
-  emitter.emit(runtime::copy_step(emitter.name() + ".input", bytes, copy));
+  const std::string name = emitter.name() + ".input";
+  if (bytes.is_contiguous() && bytes.numel() > 0)
+    emitter.emit(runtime::int8::interleave_step(name, runtime::int8::kernels(), bytes, copy));
+  else
+    emitter.emit(runtime::copy_step(name, bytes, copy));
   return copy;
 }
 
@@ -179,9 +183,12 @@ std::optional<Value> Int8Lowering::lower_addition(const Call& call) {
   const Tensor* b = call.arg("other").tensor();
   const auto left = a ? emitter_.on_grid(*a) : std::nullopt;
   const auto right = b ? emitter_.on_grid(*b) : std::nullopt;
-  if (!left || !right) return std::nullopt;
+  if (!left || !right) return begin_sum(call);
   const auto chain = find_int8_chain(call.node(), emitter_.shared());
-  if (!chain) return refuse(call, "its result is not quantized");
+  if (!chain) {
+    if (auto sum = begin_sum(call)) return sum;
+    return refuse(call, "its result is not quantized");
+  }
   if (a->sizes() != b->sizes() || call.number("alpha") != 1.0 || !left->bytes.is_dense())
     return refuse(call, "the summands differ in size, or the sum is weighted");
   return postpone(*chain, a->sizes(), [this, left = *left, right = *right, chain = *chain] {

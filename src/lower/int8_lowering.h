@@ -25,6 +25,7 @@ namespace qdq::lower {
 //     dequantize -> max_pool                                      int8:max_pool, still dequantized
 //     dequantize -> sigmoid -> quantize                           int8:table
 //     dequantize -> layer_norm | softmax -> quantize              int8:layer_norm, int8:softmax; either edge may be float
+//     add -> layer_norm -> quantize                               int8:add_layer_norm; others may read the sum and the norm
 //
 // An op that is followed by such a chain is emitted when its quantize node is reached: then all its operands are known. What does
 // not fit runs in float, with a note that says why.
@@ -56,8 +57,19 @@ class Int8Lowering {
   std::optional<Value> lower_unary(const Call& call);
   std::optional<Value> lower_layer_norm(const Call& call);
   std::optional<Value> lower_softmax(const Call& call);
-  std::optional<Value> lower_rows(const Call& call, const Tensor& input, std::int64_t n,
-                                  std::function<void(const runtime::int8::Rows&, const runtime::int8::Rows&)> emit);
+  using EmitRows = std::function<void(const runtime::int8::Rows&, const runtime::int8::RowResults&)>;
+  std::optional<Value> lower_rows(const Call& call, const Tensor& input, std::int64_t n, const EmitRows& emit);
+  struct RowReaders {
+    std::optional<Int8Chain> chain;
+    bool also_values = false;
+  };
+  RowReaders readers_of_rows(const Node& node) const;
+
+  struct PendingSum {
+    Tensor a, b, sum;
+    bool is_read;  // by others than the layer norm
+  };
+  std::optional<Value> begin_sum(const Call& call);
 
   // Attention between its two products.
   struct PendingAttention {
@@ -94,6 +106,7 @@ class Int8Lowering {
   std::unordered_set<const Node*> absorbed_;
   std::unordered_map<const Node*, Emit> postponed_;
   std::unordered_map<const Node*, PendingAttention> attentions_;  // by the second product
+  std::unordered_map<const Node*, PendingSum> sums_;              // by the layer norm
   std::unordered_map<const Node*, DynamicValue> dynamic_;         // by the quantize node
   std::unordered_set<const Node*> skipped_;                       // their scales and zero points
 };

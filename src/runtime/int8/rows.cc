@@ -12,10 +12,33 @@ namespace {
 
 constexpr std::int64_t kGrain = 8192;  // elements per task
 
-// Calls fn(out, in, n) with float rows.
+// The operands of a step in the order of their declaration, those that are undefined left out.
+class Operands {
+ public:
+  explicit Operands(std::span<const Tensor> operands) : operands_(operands) {}
+  Tensor bound(const Tensor& declared) { return declared.defined() ? operands_[next_++] : Tensor(); }
+  Rows bound(const Rows& declared) { return {bound(declared.tensor), declared.params}; }
+  RowResults bound(const RowResults& declared) {
+    const Tensor values = bound(declared.values);
+    return {values, bound(declared.bytes)};
+  }
+
+ private:
+  std::span<const Tensor> operands_;
+  std::size_t next_ = 0;
+};
+
+void declare(std::vector<Tensor>& operands, std::initializer_list<Tensor> tensors) {
+  for (const Tensor& tensor : tensors)
+    if (tensor.defined()) operands.push_back(tensor);
+}
+
+float* row_of(const Tensor& rows, std::int64_t row) { return rows.data<float>() + row * rows.size(-1); }
+
+// Calls fn(row, out, in, scratch, n) with float rows; `in` is `scratch` unless it lies in memory.
 template <typename Fn>
-Kernel row_kernel(const Rows& src, const Rows& dst, const Tensor& from, const Tensor& to, Fn fn) {
-  return [=, n = from.size(-1), count = from.size(0)] {
+Kernel row_kernel(const Rows& src, const RowResults& results, Fn fn) {
+  return [=, n = src.tensor.size(-1), count = src.tensor.size(0)] {
     parallel_for(count, std::max<std::int64_t>(1, kGrain / n), [&](std::int64_t begin, std::int64_t end) {
       static thread_local std::vector<float> in, out;
       in.resize(static_cast<std::size_t>(n));
@@ -23,16 +46,16 @@ Kernel row_kernel(const Rows& src, const Rows& dst, const Tensor& from, const Te
       for (std::int64_t row = begin; row < end; ++row) {
         const float* values = in.data();
         if (src.params)
-          kernels().dequantize_u8(in.data(), from.data<std::uint8_t>() + row * n, n,
+          kernels().dequantize_u8(in.data(), src.tensor.data<std::uint8_t>() + row * n, n,
                                   static_cast<float>(src.params->scale), src.params->zero_point);
         else
-          values = from.data<float>() + row * n;
-        float* results = dst.params ? out.data() : to.data<float>() + row * n;
-        fn(results, values, n);
-        if (dst.params)
-          kernels().quantize_u8(to.data<std::uint8_t>() + row * n, results, n, inverse_scale(dst.params->scale),
-                                dst.params->zero_point, static_cast<float>(dst.params->quant_min),
-                                static_cast<float>(dst.params->quant_max));
+          values = row_of(src.tensor, row);
+        float* to = results.values.defined() ? row_of(results.values, row) : out.data();
+        fn(row, to, values, in.data(), n);
+        if (const auto& params = results.bytes.params)
+          kernels().quantize_u8(results.bytes.tensor.data<std::uint8_t>() + row * n, to, n,
+                                inverse_scale(params->scale), params->zero_point, static_cast<float>(params->quant_min),
+                                static_cast<float>(params->quant_max));
       }
     });
   };
@@ -40,25 +63,40 @@ Kernel row_kernel(const Rows& src, const Rows& dst, const Tensor& from, const Te
 
 }  // namespace
 
-Step layer_norm_step(std::string name, const Rows& src, const Tensor& gamma, const Tensor& beta, const Rows& dst,
-                     float eps) {
-  Step step{std::move(name), "int8:layer_norm", {src.tensor}, {dst.tensor}, nullptr};
-  for (const Tensor& operand : {gamma, beta})
-    if (operand.defined()) step.reads.push_back(operand);
-  step.bind = [=, has_gamma = gamma.defined(), has_beta = beta.defined()](std::span<const Tensor> operands) -> Kernel {
-    const float* g = has_gamma ? operands[1].data<float>() : nullptr;
-    const float* b = has_beta ? operands[has_gamma ? 2 : 1].data<float>() : nullptr;
-    return row_kernel(src, dst, operands[0], operands.back(), [=](float* out, const float* in, std::int64_t n) {
-      kernels().layer_norm(out, in, g, b, n, eps);
-    });
+Step layer_norm_step(std::string name, const LayerNorm& norm) {
+  Step step{std::move(name), norm.addend.defined() ? "int8:add_layer_norm" : "int8:layer_norm", {}, {}, nullptr};
+  declare(step.reads, {norm.src.tensor, norm.addend, norm.gamma, norm.beta});
+  declare(step.writes, {norm.sum, norm.results.values, norm.results.bytes.tensor});
+  step.bind = [norm](std::span<const Tensor> tensors) -> Kernel {
+    Operands operands(tensors);
+    const Rows src = operands.bound(norm.src);
+    const Tensor addend = operands.bound(norm.addend), gamma = operands.bound(norm.gamma),
+                 beta = operands.bound(norm.beta), sum = operands.bound(norm.sum);
+    const float* g = gamma.defined() ? gamma.data<float>() : nullptr;
+    const float* b = beta.defined() ? beta.data<float>() : nullptr;
+    return row_kernel(
+        src, operands.bound(norm.results),
+        [=, eps = norm.eps](std::int64_t row, float* out, const float* in, float* scratch, std::int64_t n) {
+          if (addend.defined()) {
+            float* to = sum.defined() ? row_of(sum, row) : scratch;
+            kernels().binary(BinaryOp::add, to, in, 1, row_of(addend, row), 1, n, 1.0f);
+            in = to;
+          }
+          kernels().layer_norm(out, in, g, b, n, eps);
+        });
   };
   return step;
 }
 
-Step softmax_step(std::string name, const Rows& src, const Rows& dst) {
-  Step step{std::move(name), "int8:softmax", {src.tensor}, {dst.tensor}, nullptr};
-  step.bind = [=](std::span<const Tensor> operands) -> Kernel {
-    return row_kernel(src, dst, operands[0], operands[1], kernels().softmax);
+Step softmax_step(std::string name, const Rows& src, const RowResults& results) {
+  Step step{std::move(name), "int8:softmax", {src.tensor}, {}, nullptr};
+  declare(step.writes, {results.values, results.bytes.tensor});
+  step.bind = [=](std::span<const Tensor> tensors) -> Kernel {
+    Operands operands(tensors);
+    const Rows from = operands.bound(src);
+    return row_kernel(
+        from, operands.bound(results),
+        [](std::int64_t, float* out, const float* in, float*, std::int64_t n) { kernels().softmax(out, in, n); });
   };
   return step;
 }

@@ -13,8 +13,23 @@ struct Rows {
   Tensor tensor;
   std::optional<AffineParams> params = {};  // of uint8
 };
-Step layer_norm_step(std::string name, const Rows& src, const Tensor& gamma, const Tensor& beta, const Rows& dst,
-                     float eps);
-Step softmax_step(std::string name, const Rows& src, const Rows& dst);
+
+// What becomes of the results of a row, in float32 and as bytes; one of them may be undefined.
+struct RowResults {
+  Tensor values;
+  Rows bytes;
+};
+
+// Of src, or of src + addend.
+struct LayerNorm {
+  Rows src;
+  Tensor addend;       // float32 [R, n], contiguous, or undefined
+  Tensor sum;          // where src + addend is written for other readers, or undefined
+  Tensor gamma, beta;  // float32 [n], contiguous, or undefined
+  float eps;
+  RowResults results;
+};
+Step layer_norm_step(std::string name, const LayerNorm& norm);
+Step softmax_step(std::string name, const Rows& src, const RowResults& results);
 
 }  // namespace qdq::runtime::int8
