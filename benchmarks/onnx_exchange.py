@@ -126,7 +126,8 @@ def metrics(options):
             accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, "--quantizer", quantizer])
             quantized = recipes.CACHE / f"accuracy_{name}.int8.pt2"
             path = quantized.with_suffix(".onnx")
-            subprocess.run([accuracy.QDQ, "export", quantized, path], check=True, capture_output=True)
+            more = ["--round-biases"] if options.round_biases else []
+            subprocess.run([accuracy.QDQ, "export", quantized, path, *more], check=True, capture_output=True)
             runs = (on_our_side(path, "simulated"), on_our_side(path, "fast"), in_onnxruntime(path))
             float_ops, engine, runtime = map(task.evaluate, runs)
             scores = [task.score(outputs) for outputs in (float_ops, engine, runtime)]
@@ -231,6 +232,7 @@ def main():
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--metrics", action="store_true")
     parser.add_argument("--steps", action="store_true")
+    parser.add_argument("--round-biases", action="store_true", help="compare the metrics of files with rounded biases")
     parser.add_argument("--accuracy", default="balanced", help="preset of the files that --metrics and --steps compare")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -27,6 +27,9 @@ struct SaveOptions {
   // Activations in int8 are written as uint8 with a zero point that is higher by 128: the same numbers, and what x86
   // kernels multiply. True writes int8, which ONNX Runtime 1.32 cannot load where a linear of rank 3 with a bias follows.
   bool keep_int8 = false;
+  // Biases of convolutions and linear layers between quantized values become multiples of input scale * weight scale, which is
+  // all that int8 kernels with int32 biases keep of them: those of ONNX Runtime then compute what the file says.
+  bool round_biases = false;
 };
 
 // Writes a program; the extension says the format. The file appears when it is complete: on an error the old one, if

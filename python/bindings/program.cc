@@ -160,15 +160,17 @@ Raises IoError when the file cannot be opened, FormatError when it is damaged, I
 extension.)");
   m.def(
       "save",
-      [](const Program& saved, const std::filesystem::path& path, std::int64_t opset, bool keep_int8) {
-        save(saved, path, {.opset = opset, .keep_int8 = keep_int8});
+      [](const Program& saved, const std::filesystem::path& path, std::int64_t opset, bool keep_int8,
+         bool round_biases) {
+        save(saved, path, {.opset = opset, .keep_int8 = keep_int8, .round_biases = round_biases});
       },
       "program"_a, "path"_a, nb::kw_only(), "opset"_a = SaveOptions().opset, "keep_int8"_a = false,
-      nb::call_guard<nb::gil_scoped_release>(),
+      "round_biases"_a = false, nb::call_guard<nb::gil_scoped_release>(),
       R"(Writes a program; the extension says the format. The file appears when it is complete.
 
-opset, keep_int8: of ONNX files. The version of its operators, 13 to 23; and whether activations in int8 stay int8. By
-default they become uint8 with a zero point higher by 128: the same numbers, for kernels that want them so.
+Of ONNX files: opset is the version of its operators, 13 to 23. keep_int8: activations in int8 stay int8. By default they
+become uint8 with a zero point higher by 128: the same numbers, for kernels that want them so. round_biases: biases become
+multiples of input scale * weight scale, which is all that int8 kernels with int32 biases keep of them.
 Raises IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the node, for a graph that the
 format cannot express.)");
   m.def(

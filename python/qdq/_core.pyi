@@ -645,12 +645,13 @@ def load(path: str | os.PathLike, verify_weights: bool = False) -> Program:
     extension.
     """
 
-def save(program: Program, path: str | os.PathLike, *, opset: int = 21, keep_int8: bool = False) -> None:
+def save(program: Program, path: str | os.PathLike, *, opset: int = 21, keep_int8: bool = False, round_biases: bool = False) -> None:
     """
     Writes a program; the extension says the format. The file appears when it is complete.
 
-    opset, keep_int8: of ONNX files. The version of its operators, 13 to 23; and whether activations in int8 stay int8. By
-    default they become uint8 with a zero point higher by 128: the same numbers, for kernels that want them so.
+    Of ONNX files: opset is the version of its operators, 13 to 23. keep_int8: activations in int8 stay int8. By default they
+    become uint8 with a zero point higher by 128: the same numbers, for kernels that want them so. round_biases: biases become
+    multiples of input scale * weight scale, which is all that int8 kernels with int32 biases keep of them.
     Raises IoError, InvalidArgumentError for an unknown extension, and FormatError, which names the node, for a graph that the
     format cannot express.
     """

@@ -54,6 +54,10 @@ void add_export(CLI::App& app) {
       "--keep-int8", options->save.keep_int8,
       "Write activations in int8 as int8. By default they become uint8 with a zero point higher by 128: the "
       "same numbers, for runtimes whose kernels want them so");
+  command.add_flag(
+      "--round-biases", options->save.round_biases,
+      "Round biases to multiples of input scale times weight scale, which is all that ONNX Runtime keeps of "
+      "them: its int8 kernels then compute what the file says");
   add_json_option(command, options->json);
   command.add_flag("-q,--quiet", options->quiet, "No summary");
   command.callback([options] { export_program(*options); });

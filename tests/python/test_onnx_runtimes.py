@@ -1,6 +1,8 @@
 """What other runtimes make of our quantized files: they recognise the patterns, so that convolutions and products of matrices are in
 integers and no dequantize is left beside them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,29 @@ def test_onnxruntime_runs_the_products_in_integers(entry, tmp_path):
     assert not FLOAT_PRODUCTS & set(ops)
     found = onnx_runs.run(tmp_path / "int8.onnx", samples, optimized=True)
     assert sqnr(found[0], on_reference(program, samples)[0]) > 20
+
+
+def share_that_differs(program, samples, path):
+    """Of the integers of all ops, each op on those that the reference has in front of it: ONNX Runtime's int8 kernels."""
+    cut, names = onnx_runs.with_given_integers(onnx.load(path))
+    outputs, integers = on_reference(program, samples, names)
+    integers = [x.astype(np.int16) + 128 if x.dtype == np.int8 else x for x in integers]  # as the file has them
+    found = onnx_runs.run(cut, [*samples, *(x.astype(np.uint8) for x in integers)], optimized=True)[len(outputs) :]
+    differences = [np.abs(theirs.astype(int) - ours) for ours, theirs in zip(integers, found, strict=True)]
+    assert max(each.max() for each in differences) <= 1
+    return np.mean(np.concatenate([each.ravel() for each in differences]) != 0)
+
+
+def test_onnxruntime_computes_what_a_file_with_rounded_biases_says(tmp_path):
+    if "vnni" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("without VNNI the products of ONNX Runtime saturate")
+    program, samples = exported(next(r for r in RECIPES if r.name == "resnet_cifar"), tmp_path)
+    program = quantized(program, samples)
+    shares = []
+    for round_biases in (False, True):
+        qdq.save(program, tmp_path / "int8.onnx", round_biases=round_biases)
+        shares.append(share_that_differs(qdq.load(tmp_path / "int8.onnx"), samples, tmp_path / "int8.onnx"))
+    assert shares[0] > 1e-4 and shares[1] < 1e-5
 
 
 def in_openvino(path, samples, fixed):

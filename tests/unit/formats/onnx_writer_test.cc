@@ -111,6 +111,21 @@ TEST_F(OnnxWriter, MovesActivationsInInt8ToUint8UnlessTheyAreToStay) {
   EXPECT_TRUE(bit_equal(zero_point({.keep_int8 = true}), Tensor::scalar<std::int8_t>(-3)));
 }
 
+// The sums count in 0.5 * 0.5 and 0.5 * 0.25.
+TEST_F(OnnxWriter, RoundsBiasesToWhatIntegerSumsCountInWhenAskedTo) {
+  std::string text(kQuantized);
+  text.insert(0, "attribute @b: parameter f32[2] = [0.3, -0.4]\n");
+  text.insert(text.find("  %q:"), "  %b: f32[2] = get_attr @b\n");
+  text.replace(text.find("%wdq)\n"), 6, "%wdq, %b)\n");
+  const auto biases = [&](const SaveOptions& options, std::string_view name) {
+    const InModel model = written(text, options);
+    const Tensor found = TensorReader(model).read(tensor(model, name));
+    return std::pair(found.data<float>()[0], found.data<float>()[1]);
+  };
+  EXPECT_EQ(biases({}, "b"), std::pair(0.3F, -0.4F));
+  EXPECT_EQ(biases({.round_biases = true}, "b_rounded"), std::pair(0.25F, -0.375F));
+}
+
 TEST_F(OnnxWriter, ReadsBackTheSameQuantizedProgram) {
   const Program program = parse_program(kQuantized);
   save(program, folder_ / "again.onnx");

@@ -1,5 +1,6 @@
 #include "ops/conv.h"
 
+#include "formats/onnx/write/bias.h"
 #include "formats/onnx/write/family.h"
 
 namespace qdq::onnx {
@@ -20,7 +21,7 @@ Names write_conv(const Op& op) {
   if (params.transposed) attributes.emplace_back("output_padding", params.output_padding);
   const Name input = has_batch ? op.in("input") : op.unsqueeze(op.in("input"), {0});
   const Name result =
-      op.emit(params.transposed ? "ConvTranspose" : "Conv", {input, op.in("weight"), op.in("bias")}, attributes);
+      op.emit(params.transposed ? "ConvTranspose" : "Conv", {input, op.in("weight"), bias(op)}, attributes);
   return {has_batch ? result : op.squeeze(result, {0})};
 }
 

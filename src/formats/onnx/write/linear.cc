@@ -2,6 +2,7 @@
 #include <cctype>
 #include <set>
 
+#include "formats/onnx/write/bias.h"
 #include "formats/onnx/write/family.h"
 
 namespace qdq::onnx {
@@ -14,7 +15,7 @@ namespace {
 Names write_linear(const Op& op) {
   const bool is_matrix = op.call.tensor("weight").dim() == 2;
   if (is_matrix && op.rank("input") == 2)
-    return {op.emit("Gemm", {op.in("input"), op.in("weight"), op.in("bias")}, {{"transB", std::int64_t{1}}})};
+    return {op.emit("Gemm", {op.in("input"), op.in("weight"), bias(op)}, {{"transB", std::int64_t{1}}})};
   const Name weight = is_matrix ? op.transpose(op.in("weight"), {1, 0}) : op.in("weight");
   const Name product = op.emit("MatMul", {op.in("input"), weight});
   return {op.has("bias") ? op.emit("Add", {product, op.in("bias")}) : product};
