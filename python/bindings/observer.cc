@@ -126,7 +126,9 @@ An affine observer has an element for each block. Raises InvalidArgumentError wh
       .def("merge", &Observer::merge, "other"_a, "Adds what `other` has seen.")
       .def_prop_ro("can_merge", &Observer::can_merge)
       .def_prop_ro(
-          "recorded", [](const Observer& self) { return get_tensor_value(self); }, "What a RecordingObserver kept.")
+          "recorded",
+          [](const Observer& self) { return in_turn(self, [&] { return std::vector(get_tensor_value(self)); }); },
+          "What a RecordingObserver kept.")
       .def_prop_ro("dtype", &Observer::dtype)
       .def_prop_ro("qscheme", &Observer::qscheme)
       .def_prop_ro("quant_min", &Observer::quant_min)

@@ -78,21 +78,22 @@ def every_call(library, spec, *targets):
     return library.quantizer(annotate)
 
 
-def assert_same(model, inputs, make, edit=None, **options):
-    """make(library) is the quantizer, edit(model) what the user does to the calibrated model. Returns our converted one."""
+def assert_same(model, inputs, make, edit=None, lines=True, **options):
+    """make(library) is the quantizer, edit(model) what the user does to the calibrated model; lines: compare the prepared graphs
+    too. Returns our converted model."""
     exported = capture(model, inputs, **options) if not isinstance(model, torch.fx.GraphModule) else model
     results = []
     for library, graph_module in ((OURS, exported), (THEIRS, copy.deepcopy(exported))):
         prepared = library.flow.prepare_pt2e(graph_module, make(library))
-        lines = graph_lines(prepared)
+        prepared_lines = graph_lines(prepared)
         with torch.no_grad():
             observed = flat(prepared(*inputs))
             if edit is not None:
                 edit(prepared)
             converted = library.flow.convert_pt2e(prepared)
-            results.append((lines, observed, converted, flat(converted(*inputs))))
-    (lines, observed, converted, values), (other_lines, other_observed, expected, other_values) = results
-    assert lines == other_lines
+            results.append((prepared_lines, observed, converted, flat(converted(*inputs))))
+    (mine, observed, converted, values), (theirs, other_observed, expected, other_values) = results
+    assert mine == theirs or not lines
     assert_same_module(converted, expected)
     for value, other in zip(observed + values, other_observed + other_values, strict=True):
         assert torch.equal(value, other)
@@ -299,12 +300,43 @@ def test_quantized_dtypes_of_values_of_any_width(dtype, values):
     assert all(node.kwargs.get("out_dtype", torch.float32) is values for node in dequantizes)
 
 
+class SeveralValues(nn.Module):
+    def forward(self, x):
+        first, second = torch.split(x, 2)
+        values, places = torch.max(x, 1)
+        return first.relu() + second, values.exp(), places
+
+
+def test_an_operator_with_several_values_has_no_observer_behind_it():
+    targets = (ATEN.split.Tensor, ATEN.max.dim, ATEN.relu.default, ATEN.add.Tensor, ATEN.exp.default)
+    with pytest.warns(UserWarning, match=r"the output_qspec of 'split' .* is not followed: .* annotate the operator.getitem"):
+        converted = assert_same(SeveralValues(), (data(4, 4),), lambda library: every_call(library, library.spec(), *targets))
+    (split,) = nodes_of(converted, ATEN.split.Tensor)
+    assert {user.name for user in split.users} == {"getitem", "getitem_1"}
+
+
+class NobodyReads(nn.Module):
+    def forward(self, x):
+        values, _ = torch.max(x, 1)
+        return values.relu()
+
+
+def test_prepare_drops_what_nobody_reads():
+    """torchao drops it in convert, and in prepare where there are batch norms."""
+    prepared = our_flow.prepare_pt2e(capture(NobodyReads(), (data(4, 4),)), every_call(OURS, OURS.spec(), ATEN.relu.default))
+    assert [node.name for node in prepared.graph.nodes if node.name.startswith("getitem")] == ["getitem"]
+    assert_same(NobodyReads(), (data(4, 4),), lambda library: library.quantizer(lambda model: None), lines=False)
+
+
 def test_activations_by_channels():
+    """Their scales are called after the module that the value comes from."""
+
     def make(library):
         options = {"kind": "PerChannelMinMaxObserver", "qscheme": torch.per_channel_affine, "ch_axis": 1}
         return every_call(library, library.spec(torch.int8, -128, 127, **options), ATEN.relu.default)
 
-    assert_same(Linears().eval(), (data(2, 4),), make)
+    converted = assert_same(nn.Sequential(Linears(), nn.ReLU()).eval(), (data(2, 4),), make)
+    assert {"first_scale_0", "_1_scale_0"} & {node.target for node in converted.graph.nodes if node.op == "get_attr"}
 
 
 def test_an_axis_reaches_the_observer_inside_a_fake_quantizer():

@@ -42,8 +42,9 @@ class AskOnTheWay(qdq.Quantizer):
 
     def transform_for_annotation(self, program: qdq.Program) -> None:
         for name, step, reason in program.graph.notes:
-            if step == "fuse_linear_bn":
-                linear = program.graph.find(name).args[0].name
+            batch_norm = program.graph.find(name) if step == "fuse_linear_bn" else None
+            if batch_norm is not None:
+                linear = batch_norm.all_input_nodes[0].name
                 warnings.warn(f"Not fusing linear+bn for node '{linear}': {reason}", stacklevel=2)
         if isinstance(self._quantizer, CoreQuantizer) and self._quantizer.annotates_in_core():
             self._annotate_in_core(program, self._quantizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +113,8 @@ def carry_annotations(crossing: Crossing, quantizer: str = "", for_prepare: bool
         if annotation is None:
             continue
         who = getattr(annotation, ANNOTATED_BY, quantizer)
+        if for_prepare and annotation.output_qspec is not None and isinstance(node.meta.get("val"), (list, tuple)):
+            _leave_outputs(core, who)
         try:
             core.annotation = _carried(annotation, crossing, to_core, for_prepare)
         except LookupError as error:
@@ -128,6 +131,16 @@ def carry_annotations(crossing: Crossing, quantizer: str = "", for_prepare: bool
                 + (f"\n  annotated by: {who}" if who else "")
             ) from error
     return to_core
+
+
+def _leave_outputs(core: qdq.Node, who: str) -> None:
+    """torchao observes no output of an operator with several; the core refuses the spec, unless it does not know the values."""
+    warnings.warn(
+        f"the output_qspec of {core.describe()} is not followed: it returns several values; annotate the operator.getitem nodes"
+        + (f" (annotated by: {who})" if who else ""),
+        stacklevel=2,
+    )
+    core.value_type = None
 
 
 def mark_converted(graph: torch.fx.Graph) -> None:
