@@ -60,8 +60,9 @@ AccuracyReport absorb_high_biases(Program& program, const CalibrationBatches& ba
 struct EqualizeActivationsOptions {
   // The strengths that are tried for each group of values: 0 changes nothing, 1 lets every channel fill the range.
   std::vector<double> strengths = {0.25, 0.5, 0.75, 1.0};
-  double largest_factor = 64;  // channels that hardly move would ask for any
-  double least_gain = 0.05;    // of the estimated error: groups that gain less are left alone
+  double largest_factor = 64;   // channels that hardly move would ask for any
+  double least_gain = 0.05;     // of the estimated error: groups that gain less are left alone
+  double clamp_headroom = 1.5;  // above what `batches` show, for what a ReLU6 must still let through
   ExecutorOptions executor = {};
 };
 
@@ -73,7 +74,7 @@ struct EqualizeActivationsOptions {
 // layers make: steps d of values and of weights count as noise of variance d^2 / 12.
 //
 // Values that are added are one group, so that whole residual streams are scaled alike. ReLU6 is no obstacle: its channels are
-// scaled up to at most the number where it cuts, and a channel that grows beyond what `batches` show is cut there. The
+// scaled up no further than to the number where it cuts divided by a headroom; what outgrows that is cut. The
 // float program computes the same as before but for that. Weights with one scale per tensor are left alone. `program` has
 // no observers yet.
 AccuracyReport equalize_activations(Program& program, Quantizer& quantizer, const CalibrationBatches& batches,
@@ -103,15 +104,26 @@ AccuracyReport smooth_quant(Program& program, Quantizer& quantizer, const Calibr
 // clamps. As exact as before: quantizing saturates where the clamp does.
 AccuracyReport observe_behind_clamps(PreparedProgram& prepared);
 
+// Gives weights of fewer than 8 bits 8 of them in the layers that suffer most: those that no layer is in front of or behind, which
+// read the inputs or make the outputs, and depthwise convolutions, whose few products even no errors out. Before calibration;
+// `changed` counts observers. Weights with a scale for each group of inputs are left alone.
+AccuracyReport widen_weights(PreparedProgram& prepared);
+
 struct WidenOptions {
-  double least_sqnr_db = 20;  // in the first batches
+  double target_sqnr_db = 40;  // of the outputs, as far as activations go: less error is not looked for
+  double share = 0.125;        // of the quantized values, at most
+  double float_work = 0.05;    // of the multiply-accumulates, at most: layers that read 16 bits run in float
   ExecutorOptions executor = {};
 };
-// Gives 16 bits to the activations that 8 cannot hold: those whose values, quantized with the range that was found, have
-// less than the least SQNR, and those that leave an op that reads them less, when they alone are quantized: the root of a
-// sum of squares has lost its small values. Sums of products, which even errors out, are not asked. A few values far out do that, as behind the feed-forward layers of transformers (Bondarenko
-// et al., "Understanding and Overcoming the Challenges of Efficient Transformer Quantization", EMNLP 2021). Their ops run in
-// float between 16-bit values. `prepared` must be calibrated; `changed` counts observers.
+// Gives 16 bits to the activations whose 8 bits cost the outputs most. For each of them is measured what quantizing it alone does to
+// the outputs, on one sample; such errors add up, and those that add most are widened until the target is reached or the shares
+// are spent. What a value's own error says is little: a depthwise convolution behind it may multiply it by 50, a norm may
+// remove it.
+//
+// Where a value is read by layers (convolutions, linears, matrix products) and others, as at the forks of a residual network, the
+// two are measured and widened apart: additions then have 16 bits while layers keep theirs in 8, and their speed. `prepared`
+// must be calibrated; `changed` counts values. Bondarenko et al., "Understanding and Overcoming the Challenges of Efficient
+// Transformer Quantization", EMNLP 2021, section 4, mixes 8 and 16 bits by such an analysis of single tensors.
 AccuracyReport widen_activations(PreparedProgram& prepared, const CalibrationBatches& batches,
                                  const WidenOptions& options = {});
 
@@ -165,12 +177,15 @@ struct AccuracyOptions {
   bool equalize_activations = false;
   bool smooth_quant = false;
   bool observe_behind_clamps = false;
+  bool widen_weights = false;
   bool widen_activations = false;
+  WidenOptions widen = {};  // for that; the executor is the one that the algorithms are handed
   Rounding rounding = Rounding::nearest;
   std::optional<BiasCorrectionOptions::Kind> bias_correction = {};
 
   bool needs_data() const {
-    return absorb_high_biases || equalize_activations || smooth_quant || widen_activations || rounding != Rounding::nearest || bias_correction;
+    return absorb_high_biases || equalize_activations || smooth_quant || widen_activations ||
+           rounding != Rounding::nearest || bias_correction;
   }
 };
 

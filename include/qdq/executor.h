@@ -15,7 +15,8 @@ class Program;
 struct ExecutorOptions;
 
 // Called with the value at an observation point while the program runs: `observer` is the target of the call_module
-// node. The tensor is only valid during the call. Throwing stops the run.
+// node. The tensor is only valid during the call, and to be written to only with ExecutorOptions::writable_observations.
+// Throwing stops the run.
 using ObserveFn = std::function<void(const std::string& observer, const Tensor& value)>;
 
 // How long one step of a run took. A step computes one node, or several that were fused into it.
@@ -92,6 +93,9 @@ struct ExecutorOptions {
   bool refuse_nan = false;
   // Computes quantized ops in float between dequantize and quantize, as torch does and the reference always: to compare with.
   bool simulate_quantization = false;
+  // Activations at observation points are copies: what reads them there, and nothing else, sees what the observe function
+  // has written.
+  bool writable_observations = false;
 };
 
 // An executor for `program`, which must outlive it unchanged.

@@ -147,13 +147,24 @@ prepare, with the quantizer that prepare gets. The program computes the same.)")
 Call it before calibration. What the clamp cuts off takes no part of the range any more.)");
   m.def(
       "widen_activations",
-      [](Prepared& prepared, const nb::iterable& batches, double least_sqnr_db) {
+      [](Prepared& prepared, const nb::iterable& batches, double target_sqnr_db, double share, double float_work) {
         return improve(prepared, batches, [=](PreparedProgram& program, const CalibrationBatches& data) {
-          return widen_activations(program, data, {.least_sqnr_db = least_sqnr_db});
+          return widen_activations(
+              program, data,
+              {.target_sqnr_db = target_sqnr_db, .share = share, .float_work = float_work, .executor = {}});
         });
       },
-      "prepared"_a, "batches"_a, "least_sqnr_db"_a = WidenOptions{}.least_sqnr_db,
-      "Gives 16 bits to the activations of a calibrated program whose values have less than that SQNR with 8.");
+      "prepared"_a, "batches"_a, nb::kw_only(), "target_sqnr_db"_a = WidenOptions{}.target_sqnr_db,
+      "share"_a = WidenOptions{}.share, "float_work"_a = WidenOptions{}.float_work,
+      R"(Gives 16 bits to the activations of a calibrated program whose 8 bits cost its outputs most.
+
+Until the outputs lose no more than target_sqnr_db says by what is left, or share of the quantized values has 16 bits. Layers that
+read such values run in float: float_work is the share of the multiply-accumulates that may.)");
+  m.def(
+      "widen_weights", [](Prepared& prepared) { return widen_weights(prepared.get()); }, "prepared"_a,
+      R"(Gives 8 bits to weights of fewer bits in first and last layers and in depthwise convolutions.
+
+Call it before calibration.)");
   m.def(
       "correct_biases",
       [](Prepared& prepared, const nb::iterable& batches, std::string_view kind) {

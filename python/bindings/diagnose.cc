@@ -48,6 +48,7 @@ accuracy: the preset that it is quantized with. ops: how many are tried in float
       .def_prop_ro(
           "program", [](const MixedPrecision& self) { return self.program.clone(); }, "Quantized.")
       .def_ro("in_float", &MixedPrecision::in_float, "The ops that the search left in float, the most sensitive first.")
+      .def_ro("in_16_bits", &MixedPrecision::in_16_bits, "The nodes whose values it gave 16 bits, in graph order.")
       .def_ro("float_score", &MixedPrecision::float_score)
       .def_ro("score", &MixedPrecision::score)
       .def_ro("evaluations", &MixedPrecision::evaluations)
@@ -56,22 +57,23 @@ accuracy: the preset that it is quantized with. ops: how many are tried in float
       "quantize_within_drop",
       [](const Program& program, Quantizer& quantizer, const nb::iterable& batches,
          const std::function<double(const nb::object&)>& evaluate, double max_drop, std::string_view accuracy,
-         const std::optional<std::function<void(int)>>& start) {
+         bool sixteen_bits, const std::optional<std::function<void(int)>>& start) {
         const CalibrationBatches data = batches_of(batches);
         const auto score = [&](const Program& tried) {
           check_signals();
           return evaluate(nb::cast(tried.clone()));
         };
-        return quantize_within_drop(program, quantizer, data, score,
-                                    {.max_drop = max_drop, .accuracy = options_of(accuracy), .executor = {}},
-                                    start.value_or(nullptr));
+        return quantize_within_drop(
+            program, quantizer, data, score,
+            {.max_drop = max_drop, .sixteen_bits = sixteen_bits, .accuracy = options_of(accuracy), .executor = {}},
+            start.value_or(nullptr));
       },
       "program"_a, "quantizer"_a, "batches"_a, "evaluate"_a, "max_drop"_a, nb::kw_only(), "accuracy"_a = "fast",
-      "start"_a = nb::none(),
+      "sixteen_bits"_a = false, "start"_a = nb::none(),
       R"(Quantizes as much of a program as max_drop allows. `program` stays as it is.
 
 evaluate: from a program to a number, higher is better. max_drop: in its units. start: called before the first
-evaluation with the most that there can be.)");
+evaluation with the most that there can be. sixteen_bits: give activations 16 bits instead of leaving ops in float.)");
 }
 
 }  // namespace qdq::python

@@ -111,6 +111,7 @@ from ._core import (
     summarize_quantization,
     symmetric_config,
     widen_activations,
+    widen_weights,
     x86_config,
     x86_linear_dynamic_fp16_config,
     xpu_config,

@@ -1539,9 +1539,19 @@ def observe_behind_clamps(prepared: PreparedProgram) -> AccuracyReport:
     Call it before calibration. What the clamp cuts off takes no part of the range any more.
     """
 
-def widen_activations(prepared: PreparedProgram, batches: Iterable, least_sqnr_db: float = 20.0) -> AccuracyReport:
+def widen_activations(prepared: PreparedProgram, batches: Iterable, *, target_sqnr_db: float = 40.0, share: float = 0.125, float_work: float = 0.05) -> AccuracyReport:
     """
-    Gives 16 bits to the activations of a calibrated program whose values have less than that SQNR with 8.
+    Gives 16 bits to the activations of a calibrated program whose 8 bits cost its outputs most.
+
+    Until the outputs lose no more than target_sqnr_db says by what is left, or share of the quantized values has 16 bits. Layers that
+    read such values run in float: float_work is the share of the multiply-accumulates that may.
+    """
+
+def widen_weights(prepared: PreparedProgram) -> AccuracyReport:
+    """
+    Gives 8 bits to weights of fewer bits in first and last layers and in depthwise convolutions.
+
+    Call it before calibration.
     """
 
 def correct_biases(prepared: PreparedProgram, batches: Iterable, kind: str = 'fast') -> AccuracyReport:
@@ -1675,6 +1685,10 @@ class MixedPrecision:
         """The ops that the search left in float, the most sensitive first."""
 
     @property
+    def in_16_bits(self) -> list[str]:
+        """The nodes whose values it gave 16 bits, in graph order."""
+
+    @property
     def float_score(self) -> float: ...
 
     @property
@@ -1687,10 +1701,10 @@ class MixedPrecision:
     def reached(self) -> bool:
         """score >= float_score - max_drop"""
 
-def quantize_within_drop(program: Program, quantizer: Quantizer, batches: Iterable, evaluate: Callable[[object], float], max_drop: float, *, accuracy: str = 'fast', start: Callable[[int], None] | None = None) -> MixedPrecision:
+def quantize_within_drop(program: Program, quantizer: Quantizer, batches: Iterable, evaluate: Callable[[object], float], max_drop: float, *, accuracy: str = 'fast', sixteen_bits: bool = False, start: Callable[[int], None] | None = None) -> MixedPrecision:
     """
     Quantizes as much of a program as max_drop allows. `program` stays as it is.
 
     evaluate: from a program to a number, higher is better. max_drop: in its units. start: called before the first
-    evaluation with the most that there can be.
+    evaluation with the most that there can be. sixteen_bits: give activations 16 bits instead of leaving ops in float.
     """

@@ -20,7 +20,7 @@ struct Corrected {
 };
 std::vector<Corrected> corrected_layers(PreparedProgram& prepared, AccuracyReport& report) {
   std::vector<Corrected> result;
-  for (const ObservedLayer& layer : observed_layers(prepared.program(), prepared.observers())) {
+  for (const ObservedLayer& layer : observed_layers(prepared.program(), prepared.observers(), takes_bias)) {
     const Tensor weight = prepared.program().tensor_of(*layer.weight);
     std::string why;
     const auto grid = WeightGrid::of(*layer.observer, weight, &why);

@@ -133,7 +133,7 @@ class ActivationEqualizer {
   }
 
   void gather(const CalibrationBatches& batches) {
-    constexpr std::size_t kSamples = 32;  // enough for ranges of channels
+    constexpr std::size_t kSamples = 64;  // enough for ranges of channels
     for (const ChannelGroup& group : groups_)
       for (const Node* value : group.values)
         if (observer_of(*value)) ranges_[value->name()];
@@ -204,7 +204,7 @@ class ActivationEqualizer {
       for (double& x : room) x = 0;
       for (const auto& [least, greatest] : error.ranges)
         for (std::size_t c = 0; c < room.size(); ++c)
-          room[c] = std::max(room[c], static_cast<double>(greatest[c]) / *group.clamp);
+          room[c] = std::max(room[c], options_.clamp_headroom * static_cast<double>(greatest[c]) / *group.clamp);
     }
     Factors best;
     double least = error.with(Factors(room.size(), 1.0)) * (1 - options_.least_gain);

@@ -16,8 +16,13 @@ class WeightGrid {
   // placeholders, zero points that are real numbers.
   static std::optional<WeightGrid> of(Observer& observer, const Tensor& weight, std::string* why_not = nullptr);
 
-  float scale(std::int64_t element) const { return scales_[index(element)]; }
-  float zero_point(std::int64_t element) const { return zero_points_[index(element)]; }
+  // Elements of one block share their scale; blocks count from 0.
+  std::size_t block(std::int64_t element) const {
+    return block_of_.empty() ? 0 : block_of_[static_cast<std::size_t>(element)];
+  }
+  std::size_t blocks() const { return scales_.size(); }
+  float scale(std::int64_t element) const { return scales_[block(element)]; }
+  float zero_point(std::int64_t element) const { return zero_points_[block(element)]; }
   float quant_min() const { return quant_min_; }
   float quant_max() const { return quant_max_; }
 
@@ -28,10 +33,6 @@ class WeightGrid {
   Tensor nearest(const Tensor& weight) const;  // float32, contiguous
 
  private:
-  std::size_t index(std::int64_t element) const {
-    return block_of_.empty() ? 0 : block_of_[static_cast<std::size_t>(element)];
-  }
-
   std::vector<float> scales_;  // one for each block
   std::vector<float> zero_points_;
   std::vector<std::uint32_t> block_of_;  // of each element in row-major order; empty: there is one

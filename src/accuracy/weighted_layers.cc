@@ -24,11 +24,17 @@ bool is_convolution(const Node& node) {
   return node.kind() == NodeKind::call_function && std::ranges::find(targets, node.target()) != targets.end();
 }
 
+bool is_transposed_convolution(const Node& node) {
+  static constexpr std::array targets = {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input",
+                                         "aten.conv_transpose3d.input"};
+  return node.kind() == NodeKind::call_function && std::ranges::find(targets, node.target()) != targets.end();
+}
+
 bool is_linear_op(const Node& node) { return node.is("aten.linear.default"); }
 
 std::int64_t groups_of(const Node& layer) {
-  constexpr std::size_t kGroups = 6;
-  if (!is_convolution(layer)) return 1;
+  constexpr std::size_t kGroups = 6;  // of transposed ones too
+  if (!is_convolution(layer) && !is_transposed_convolution(layer)) return 1;
   if (const Argument* groups = layer.kwarg("groups")) return groups->to_int();
   return layer.args().size() > kGroups ? layer.arg(kGroups).to_int() : 1;
 }
@@ -36,7 +42,7 @@ std::int64_t groups_of(const Node& layer) {
 std::int64_t channel_dim(const Node& layer, std::int64_t dims) {
   if (is_linear_op(layer)) return dims - 1;
   // The images of a convolution may come without a batch.
-  const std::int64_t spatial = layer.target()[std::string_view("aten.conv").size()] - '0';
+  const std::int64_t spatial = layer.target()[layer.target().find_first_of("123")] - '0';
   return dims - spatial - 1;
 }
 
@@ -80,7 +86,9 @@ Tensor own_copy(Program& program, const Node& get_attr) {
 
 Tensor bias_values(const Program& program, const Node& layer) {
   if (const Node* bias = bias_of(layer)) return program.tensor_of(*bias).to(DType::float32).clone();
-  return Tensor::full(DType::float32, {program.tensor_of(*weight_of(layer)).size(0)}, 0.0);
+  const Tensor& weight = program.tensor_of(*weight_of(layer));
+  const std::int64_t channels = is_transposed_convolution(layer) ? weight.size(1) * groups_of(layer) : weight.size(0);
+  return Tensor::full(DType::float32, {channels}, 0.0);
 }
 
 Tensor moved_bias(const Program& program, const Node& layer, const std::vector<double>& difference) {
@@ -109,10 +117,11 @@ void set_bias(Program& program, Node& layer, const Tensor& bias) {
 }
 
 std::vector<ObservedLayer> observed_layers(Program& prepared,
-                                           const std::map<std::string, std::shared_ptr<Observer>>& observers) {
+                                           const std::map<std::string, std::shared_ptr<Observer>>& observers,
+                                           bool (*is_wanted)(const Node&)) {
   std::vector<ObservedLayer> layers;
   for (Node& node : prepared.graph().nodes()) {
-    if (!is_weighted(node) || !weight_of(node)) continue;
+    if (!is_wanted(node) || !weight_of(node)) continue;
     const Node* seen = node.input(1);
     const auto found = seen->kind() == NodeKind::call_module ? observers.find(seen->target()) : observers.end();
     if (found != observers.end()) layers.push_back({&node, weight_of(node), found->second.get()});

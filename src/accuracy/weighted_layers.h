@@ -13,6 +13,9 @@ namespace qdq {
 bool is_convolution(const Node& node);  // 1d, 2d, 3d; not transposed
 bool is_linear_op(const Node& node);
 inline bool is_weighted(const Node& node) { return is_convolution(node) || is_linear_op(node); }
+bool is_transposed_convolution(const Node& node);  // 1d, 2d, 3d
+// All of these: what a weight's error does to their results, a bias can take up in the mean.
+inline bool takes_bias(const Node& node) { return is_weighted(node) || is_transposed_convolution(node); }
 
 // The groups of a convolution; 1 for a linear.
 std::int64_t groups_of(const Node& layer);
@@ -45,8 +48,9 @@ struct ObservedLayer {
   Node* weight;  // get_attr
   Observer* observer;
 };
-// In graph order.
+// Those that `is_wanted` accepts, in graph order.
 std::vector<ObservedLayer> observed_layers(Program& prepared,
-                                           const std::map<std::string, std::shared_ptr<Observer>>& observers);
+                                           const std::map<std::string, std::shared_ptr<Observer>>& observers,
+                                           bool (*is_wanted)(const Node&) = is_weighted);
 
 }  // namespace qdq

@@ -1,168 +1,206 @@
+// 16 bits where 8 cost the outputs most. A value that layers and others read may get both:
+//
+//     %relu -> observer -> %conv                 %relu -> observer, 8 bits -> %conv
+//                       -> %add          =>            -> observer, 16 bits -> %add
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <map>
-#include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "accuracy/activation_range.h"
-#include "accuracy/slice_program.h"
-#include "accuracy/weighted_layers.h"
+#include "accuracy/output_errors.h"
+#include "accuracy/widening.h"
 #include "graph/observed_value.h"
-#include "ops/schema.h"
 #include "qdq/accuracy.h"
-#include "qdq/numeric_debugger.h"
+#include "qdq/annotation_report.h"
 
 namespace qdq {
 namespace {
 
 using Observers = std::map<std::string, std::shared_ptr<Observer>>;
 
-// At most 65,536 elements of `value`, evenly spread: enough to tell how large its error is.
-Tensor some_of(const Tensor& value) {
-  constexpr std::int64_t kElements = 1 << 16;
-  const Tensor plain = value.to(DType::float32).contiguous();
-  const std::int64_t step =
-      (plain.numel() + kElements - 1) / kElements | 1;  // odd: meets all columns of a power of two
-  return plain.as_strided({(plain.numel() + step - 1) / step}, {step}, plain.storage_offset()).clone();
+// Convolutions, linears, matrix products: their kernels are what 8 bits are for.
+bool is_layer(const Node& node) { return multiply_accumulates(node) > 0; }
+
+// What is widened as one: the places of one observer, for all that read them, or at a fork for some.
+struct Candidate {
+  enum class Readers { all, layers, others };
+  std::shared_ptr<Observer> observer;
+  std::vector<Node*> points;  // call_module nodes, in graph order
+  Readers readers = Readers::all;
+  double error = 0;  // of the outputs, when it alone has 8 bits
+  bool is_wide = false;
+
+  bool is_read_by(const Node& user) const {
+    return readers == Readers::all || (readers == Readers::layers) == is_layer(user);
+  }
+};
+
+bool has_8_bits(const Observer& observer) {
+  return (observer.dtype() == DType::int8 || observer.dtype() == DType::uint8) && is_static_activation(observer);
 }
 
-// Places whose values have 8 bits now, by their target: the call_module nodes of activations.
-struct Place {
-  const Observer* observer;
-  ActivationRange range;
-};
-using Places = std::unordered_map<std::string, Place>;
+bool is_fork(const Node& point) {
+  const std::vector<Node*> users = point.users();
+  return std::ranges::any_of(users, [](const Node* user) { return is_layer(*user); }) &&
+         !std::ranges::all_of(users, [](const Node* user) { return is_layer(*user); });
+}
 
-Places places_of(const PreparedProgram& prepared) {
-  Places places;
-  for (const Node& node : prepared.program().graph().nodes()) {
+// In graph order. An observer of several places, which pass a value on to each other, is one candidate, forks or not.
+std::vector<Candidate> candidates_of(PreparedProgram& prepared) {
+  std::vector<Candidate> all;
+  std::unordered_map<const Observer*, std::size_t> by_observer;
+  for (Node& node : prepared.program().graph().nodes()) {
     if (node.kind() != NodeKind::call_module || observed_value(node).kind() == NodeKind::get_attr) continue;
-    const Observer& observer = *prepared.observers().at(node.target());
-    const bool is_8_bits = observer.dtype() == DType::int8 || observer.dtype() == DType::uint8;
-    if (is_8_bits && is_static_activation(observer))
-      places.emplace(node.target(), Place{&observer, ActivationRange::of(observer)});
+    const std::shared_ptr<Observer>& observer = prepared.observers().at(node.target());
+    if (!has_8_bits(*observer)) continue;
+    const auto [known, is_new] = by_observer.emplace(observer.get(), all.size());
+    if (is_new) all.push_back({observer, {}});
+    all[known->second].points.push_back(&node);
   }
-  return places;
-}
-
-// An op that reads quantized values, as a program of its own.
-struct OpAlone {
-  const Node* op;
-  ProgramSlice slice;
-  std::vector<const Place*> places;  // for each input of the slice; null for one that is not quantized
-  std::unique_ptr<Executor> executor;
-  std::vector<ErrorStats> errors;  // of its result when that input alone is quantized
-};
-
-// Sums of many products even out the errors of their terms; ops that move values pass on what they get.
-bool may_enlarge_errors(const Node& node) {
-  const OpSchema* schema = find_schema(node.target());
-  return node.kind() == NodeKind::call_function && !is_weighted(node) && schema && !schema->mutates() &&
-         !schema->traits.is_view && !schema->traits.shares_qparams && node.type.tensor() &&
-         is_floating_point(node.type.tensor()->dtype);
-}
-
-std::vector<OpAlone> ops_alone(const Program& program, const Places& places, const ExecutorOptions& executor) {
-  std::vector<OpAlone> ops;
-  const auto recomputed = recomputed_nodes(program.graph());
-  for (const Node& node : program.graph().nodes()) {
-    if (!may_enlarge_errors(node) || recomputed.contains(&node)) continue;
-    OpAlone op{&node, slice_program(program, recomputed, std::array{&node}, {node.name()}), {}, nullptr, {}};
-    for (const std::string& input : op.slice.inputs) {
-      const auto found = places.find(program.graph().find(input)->target());
-      op.places.push_back(found == places.end() ? nullptr : &found->second);
+  std::vector<Candidate> result;
+  for (Candidate& candidate : all) {
+    if (candidate.points.size() > 1 || !is_fork(*candidate.points.front())) {
+      result.push_back(std::move(candidate));
+      continue;
     }
-    if (std::ranges::all_of(op.places, [](const Place* place) { return place == nullptr; })) continue;
-    op.errors.resize(op.places.size());
-    ops.push_back(std::move(op));
+    candidate.readers = Candidate::Readers::layers;
+    result.push_back(candidate);
+    candidate.readers = Candidate::Readers::others;
+    result.push_back(std::move(candidate));
   }
-  for (OpAlone& op : ops) op.executor = make_executor(op.slice.program, executor);
-  return ops;
+  return result;
 }
 
-// The error of each observer's values, and that of what each op makes of them: the largest counts. Two observers of one place
-// see the same values; an observer is judged by all places that it serves.
-std::unordered_map<const Observer*, double> sqnr_of_observers(const PreparedProgram& prepared,
-                                                              const CalibrationBatches& batches,
-                                                              const ExecutorOptions& executor) {
-  const Program& program = prepared.program();
-  const Places places = places_of(prepared);
-  std::vector<OpAlone> ops = ops_alone(program, places, executor);
-  std::unordered_map<const Observer*, ErrorStats> errors;
-  const auto run = make_executor(program, executor);
-  run->set_observe([&](const std::string& target, const Tensor& value) {
-    const auto place = places.find(target);
-    if (place == places.end() || value.numel() == 0) return;
-    const Tensor some = some_of(value);
-    errors[place->second.observer].add(some, place->second.range.quantized(some));
-  });
-  std::set<std::string> kept;
-  for (const OpAlone& op : ops) {
-    kept.insert(op.op->name());
-    for (const std::string& input : op.slice.inputs) kept.insert(observed_value(*program.graph().find(input)).name());
-  }
-  run->keep_values({kept.begin(), kept.end()});
-  constexpr std::size_t kBatches = 2;  // enough to tell
-  for (std::size_t i = 0; i < std::min(kBatches, batches.size()); ++i) {
-    run->run(batches[i]);
-    for (OpAlone& op : ops) {
-      std::vector<Tensor> inputs;
-      for (const std::string& input : op.slice.inputs)
-        inputs.push_back(*run->kept_value(observed_value(*program.graph().find(input)).name()));
-      const Tensor& expected = *run->kept_value(op.op->name());
-      for (std::size_t k = 0; k < inputs.size(); ++k) {
-        if (!op.places[k]) continue;
-        std::vector<Tensor> tried = inputs;
-        tried[k] = op.places[k]->range.quantized(inputs[k]);
-        op.errors[k].add(expected, op.executor->run(tried).front());
-      }
+// An observation point of its own for what reads `point` as a layer.
+Node& split(Graph& graph, Node& point) {
+  const auto at = graph.inserting_after(point);
+  Node& own = graph.call_module(point.target() + "_layers", {*point.input(0)});
+  own.type = point.type;
+  own.meta = point.meta;
+  point.replace_uses_with_if(own, [](const Node& user) { return is_layer(user); });
+  return own;
+}
+
+void measure(std::vector<Candidate>& candidates, const Program& program, const CalibrationBatches& batches,
+             const ExecutorOptions& executor) {
+  std::unordered_map<const Node*, Node*> twins;
+  const Program forked = program.clone(&twins);
+  std::vector<QuantizedPoints> sets;
+  for (const Candidate& candidate : candidates) {
+    const ActivationRange range = ActivationRange::of(*candidate.observer);
+    QuantizedPoints& points = sets.emplace_back();
+    for (const Node* point : candidate.points) {
+      Node& twin = *twins.at(point);
+      const bool is_own = candidate.readers == Candidate::Readers::layers;
+      points.emplace(is_own ? split(twin.graph(), twin).target() : twin.target(), range);
     }
   }
-  std::unordered_map<const Observer*, double> least;
-  for (const auto& [observer, error] : errors) least.emplace(observer, error.sqnr_db());
-  const auto lower = [&](const Place& place, double sqnr_db) {
-    least.at(place.observer) = std::min(least.at(place.observer), sqnr_db);
-  };
-  for (const OpAlone& op : ops)
-    for (std::size_t k = 0; k < op.places.size(); ++k) {
-      if (!op.places[k]) continue;
-      const double sqnr_db = op.errors[k].sqnr_db();
-      lower(*op.places[k], sqnr_db);
-      // 16 bits of a sum are worth nothing where its terms have 8.
-      const Node& maker = observed_value(*program.graph().find(op.slice.inputs[k]));
-      if (!may_enlarge_errors(maker)) continue;
-      for (const Node* input : maker.inputs())
-        if (const auto place = places.find(input->target()); place != places.end()) lower(place->second, sqnr_db);
-    }
-  return least;
+  const std::vector<double> errors = output_errors(forked, sets, batches, executor);
+  for (std::size_t i = 0; i < errors.size(); ++i) candidates[i].error = errors[i];
 }
 
-std::shared_ptr<Observer> wide() {
+// The largest errors first. What would take more float work than is left is passed over.
+void choose(std::vector<Candidate>& candidates, const Graph& graph, const WidenOptions& options) {
+  double float_work = 0;
+  for (const Node& node : graph.nodes())
+    float_work += options.float_work * static_cast<double>(multiply_accumulates(node));
+  double error = 0;
+  std::vector<Candidate*> ranked;
+  for (Candidate& candidate : candidates) {
+    error += candidate.error;
+    ranked.push_back(&candidate);
+  }
+  std::ranges::stable_sort(ranked, std::greater(), &Candidate::error);
+  const double target = std::pow(10, -options.target_sqnr_db / 10);
+  auto values = static_cast<std::int64_t>(std::ceil(options.share * static_cast<double>(candidates.size())));
+  std::unordered_set<const Node*> in_float;
+  for (Candidate* candidate : ranked) {
+    if (error <= target || values == 0) break;
+    double more = 0;
+    std::vector<const Node*> layers;
+    for (const Node* point : candidate->points)
+      for (const Node* user : point->users())
+        if (is_layer(*user) && candidate->is_read_by(*user) && !in_float.contains(user)) {
+          more += static_cast<double>(multiply_accumulates(*user));
+          layers.push_back(user);
+        }
+    if (more > float_work) continue;
+    float_work -= more;
+    in_float.insert(layers.begin(), layers.end());
+    error -= candidate->error;
+    --values;
+    candidate->is_wide = true;
+  }
+}
+
+std::shared_ptr<Observer> wide_observer() {
   return min_max_observer()(
       {.dtype = DType::int16, .qscheme = QScheme::per_tensor_affine, .quant_min = -32768, .quant_max = 32767});
 }
 
+// With the bounds that `narrow` has seen, or empty where it keeps averages of them.
+std::shared_ptr<Observer> wide_observer(const Observer& narrow) {
+  std::shared_ptr<Observer> wide = wide_observer();
+  const auto bounds = observed_bounds(narrow);
+  if (bounds && !narrow.kind().starts_with("MovingAverage"))
+    wide->observe(Tensor::from<float>({static_cast<float>(bounds->first), static_cast<float>(bounds->second)}, {2}));
+  return wide;
+}
+
+// The chosen candidates' places get observers of 16 bits.
+Observers widened(PreparedProgram& prepared, const std::vector<Candidate>& candidates) {
+  Observers observers = prepared.observers();
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Candidate& candidate = candidates[i];
+    if (!candidate.is_wide) continue;
+    const std::shared_ptr<Observer> wide = wide_observer(*candidate.observer);
+    for (Node* point : candidate.points) {
+      if (candidate.readers == Candidate::Readers::layers && !candidates[i + 1].is_wide)
+        observers[split(prepared.program().graph(), *point).target()] = wide;
+      else
+        observers[point->target()] = wide;
+      if (candidate.readers == Candidate::Readers::others && !candidates[i - 1].is_wide)
+        observers[split(prepared.program().graph(), *point).target()] = candidate.observer;
+    }
+  }
+  return observers;
+}
+
+// Shows the data to the wide observers that have seen none.
+void observe_rest(const PreparedProgram& prepared, const CalibrationBatches& batches, const ExecutorOptions& executor) {
+  std::unordered_set<const Observer*> waiting;
+  for (const auto& [target, observer] : prepared.observers())
+    if (observer->dtype() == DType::int16 && !observer->has_observed()) waiting.insert(observer.get());
+  if (waiting.empty()) return;
+  const auto run = make_executor(prepared.program(), executor);
+  run->set_observe([&](const std::string& target, const Tensor& value) {
+    if (const auto& observer = prepared.observers().at(target); waiting.contains(observer.get()))
+      observer->observe(value);
+  });
+  for (const auto& batch : batches) run->run(batch);
+}
+
 }  // namespace
+
+std::int64_t count_widenable(PreparedProgram& prepared) {
+  return static_cast<std::int64_t>(candidates_of(prepared).size());
+}
 
 AccuracyReport widen_activations(PreparedProgram& prepared, const CalibrationBatches& batches,
                                  const WidenOptions& options) {
   if (batches.empty()) throw InvalidArgumentError("[widen_activations] one or more batches expected, found none");
   AccuracyReport report;
-  std::unordered_map<const Observer*, std::shared_ptr<Observer>> replaced;
-  for (const auto& [observer, sqnr_db] : sqnr_of_observers(prepared, batches, options.executor))
-    if (sqnr_db < options.least_sqnr_db) replaced.emplace(observer, wide());
-  if (replaced.empty()) return report;
-  Observers observers = prepared.observers();
-  for (auto& [target, observer] : observers)
-    if (const auto other = replaced.find(observer.get()); other != replaced.end()) observer = other->second;
-  report.changed = static_cast<std::int64_t>(replaced.size());
-  const auto run = make_executor(prepared.program(), options.executor);
-  run->set_observe([&](const std::string& target, const Tensor& value) {
-    if (observers.at(target)->dtype() == DType::int16) observers.at(target)->observe(value);
-  });
-  for (const auto& batch : batches) run->run(batch);
+  std::vector<Candidate> candidates = candidates_of(prepared);
+  measure(candidates, prepared.program(), batches, options.executor);
+  choose(candidates, prepared.program().graph(), options);
+  report.changed = std::ranges::count_if(candidates, &Candidate::is_wide);
+  if (report.changed == 0) return report;
+  Observers observers = widened(prepared, candidates);
   prepared =
       PreparedProgram(std::move(prepared.program()), std::move(observers), prepared.pass_report(), prepared.warnings());
+  observe_rest(prepared, batches, options.executor);
   return report;
 }
 

@@ -20,7 +20,10 @@ void add_accuracy_options(CLI::App& command, AccuracyOptions& options) {
       "--smooth-quant", options.smooth_quant,
       "Divide what linears read by a factor per channel that their weights take over, found for each group");
   command.add_flag("--widen", options.widen_activations,
-                   "Give 16 bits to activations that have less than 20 dB SQNR with 8");
+                   "Give 16 bits to the activations whose 8 bits cost the outputs most, an eighth of them at most");
+  command.add_flag(
+      "--widen-weights", options.widen_weights,
+      "Give 8 bits to the weights of first and last layers and depthwise convolutions where others have fewer");
   command.add_flag_callback(
       "--adaround", [&options] { options.rounding = AccuracyOptions::Rounding::adaround; },
       "Learn for each weight whether it is rounded up or down: slow, for weights of 4 bits");

@@ -34,6 +34,10 @@ void add_evaluation_options(CLI::App& command, EvaluationOptions& options) {
   drop->needs(data);
   data->needs(drop);
   command
+      .add_flag("--sixteen-bits", options.sixteen_bits,
+                "With --max-drop: give the fewest activations 16 bits instead of keeping ops in float")
+      ->needs(drop);
+  command
       .add_option("--metric", options.metric,
                   "With --max-drop: top1 (percent, the default), agreement (percent of decisions that are the float "
                   "program's) or sqnr (dB)")

@@ -14,6 +14,7 @@ struct EvaluationOptions {
   std::optional<double> max_drop;
   std::string data;  // inputs, and for top1 an array "labels"
   std::string metric = "top1";
+  bool sixteen_bits = false;
 };
 void add_evaluation_options(CLI::App& command, EvaluationOptions& options);
 

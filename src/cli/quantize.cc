@@ -89,7 +89,10 @@ void quantize_within(const Options& options) {
   MixedPrecision found = steps.measure("search", [&] {
     return quantize_within_drop(
         program, *quantizer, batches, [&](const Program& tried) { return evaluation.score(tried); },
-        {.max_drop = *options.evaluation.max_drop, .accuracy = options.accuracy, .executor = options.executor()},
+        {.max_drop = *options.evaluation.max_drop,
+         .sixteen_bits = options.evaluation.sixteen_bits,
+         .accuracy = options.accuracy,
+         .executor = options.executor()},
         announce);
   });
   if (!found.reached)
@@ -101,10 +104,12 @@ void quantize_within(const Options& options) {
   print_quantized(options.model, options.output, found.program,
                   feed.samples_between(0, static_cast<std::int64_t>(batches.size())), steps, {}, options.json);
   if (options.json) return;
-  fmt::print("\n{} {:.3f} in float, {:.3f} quantized, after {} evaluations; in float stay:\n",
-             options.evaluation.metric, found.float_score, found.score, found.evaluations);
-  for (const std::string& node : found.in_float) fmt::print("  {}\n", node);
-  if (found.in_float.empty()) fmt::print("  none\n");
+  const bool sixteen_bits = options.evaluation.sixteen_bits;
+  const std::vector<std::string>& spared = sixteen_bits ? found.in_16_bits : found.in_float;
+  fmt::print("\n{} {:.3f} in float, {:.3f} quantized, after {} evaluations; {}:\n", options.evaluation.metric,
+             found.float_score, found.score, found.evaluations, sixteen_bits ? "16 bits have" : "in float stay");
+  for (const std::string& node : spared) fmt::print("  {}\n", node);
+  if (spared.empty()) fmt::print("  none\n");
 }
 
 void quantize(Options options) {
@@ -223,7 +228,8 @@ void add_quantize(CLI::App& app) {
       .add_option(
           "--accuracy", options->preset,
           "fast: what the quantizer says alone. balanced (the default): scales per channel, ranges behind clamps, "
-          "fast bias correction. best: SmoothQuant and AdaRound as well, which may take minutes")
+          "16 bits for the few activations that cost most with 8, fast bias correction. best: SmoothQuant and "
+          "AdaRound as well, 8 bits for the weights that lose most with fewer; it may take minutes")
       ->check(CLI::IsMember({"fast", "balanced", "best"}))
       ->type_name("PRESET");
   add_accuracy_options(command, options->accuracy);

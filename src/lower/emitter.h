@@ -54,6 +54,7 @@ struct Shared {
   std::unordered_set<const Storage*> state_storages;
   std::unordered_set<std::string> kept;  // names of nodes whose values the user wants
   ObserveFn observe;
+  bool writable_observations = false;
 };
 
 // A convolution or linear step that is still open for post-ops. Its result is private to the one node that reads it.

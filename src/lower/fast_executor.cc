@@ -23,6 +23,7 @@ class FastExecutor : public Executor {
         options_(options),
         threads_(options.threads > 0 ? options.threads : omp_get_num_procs()),
         takes_tensors_only_(takes_tensors_only(program, placeholders_)) {
+    shared_.writable_observations = options.writable_observations;
     prepare_state(shared_);
   }
 

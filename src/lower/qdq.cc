@@ -26,13 +26,16 @@ std::optional<runtime::AffineParams> affine_params_of(const Call& call, const Em
 
 namespace {
 
-bool is_byte(DType dtype) { return plain_dtype(dtype) == DType::int8 || plain_dtype(dtype) == DType::uint8; }
+bool has_kernel(DType dtype) {
+  const DType plain = plain_dtype(dtype);
+  return plain == DType::int8 || plain == DType::uint8 || plain == DType::int16;
+}
 
 std::optional<Value> lower_quantize(const Call& call, Emitter& emitter) {
   const Tensor& input = call.tensor("input");
   const DType dtype = plain_dtype(call.dtype("dtype", DType::uint8));
   const auto params = affine_params_of(call, emitter);
-  if (!is_float(input) || !is_byte(dtype) || !params) return std::nullopt;
+  if (!is_float(input) || !has_kernel(dtype) || !params) return std::nullopt;
   const Tensor out = emitter.allocate_result(dtype, input.sizes(), input);
   emitter.emit(runtime::quantize_step(emitter.name(), input, out, *params));
   return Value(out);
@@ -41,7 +44,7 @@ std::optional<Value> lower_quantize(const Call& call, Emitter& emitter) {
 std::optional<Value> lower_dequantize(const Call& call, Emitter& emitter) {
   const Tensor& input = call.tensor("input");
   const auto params = affine_params_of(call, emitter);
-  if (!is_byte(input.dtype()) || !params || call.dtype("out_dtype", DType::float32) != DType::float32)
+  if (!has_kernel(input.dtype()) || !params || call.dtype("out_dtype", DType::float32) != DType::float32)
     return std::nullopt;
   const Tensor out = emitter.allocate_result(DType::float32, input.sizes(), input);
   emitter.emit(runtime::dequantize_step(emitter.name(), input, out, *params));

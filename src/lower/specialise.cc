@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graph/observed_value.h"
 #include "lower/fuse_attention.h"
 #include "lower/fuse_post_ops.h"
 #include "lower/int8_lowering.h"
@@ -84,9 +85,16 @@ class Specialiser {
   }
 
   Value visit_observer(const Node& node) {
-    const Value value = node.input(0) ? computed(*node.input(0)) : Value();
+    Value value = node.input(0) ? computed(*node.input(0)) : Value();
     const Tensor* tensor = value.tensor();
     if (!tensor) return value;
+    if (shared_.writable_observations && observed_value(node).kind() != NodeKind::get_attr) {
+      emitter_.begin(node, {});
+      const Tensor copy = emitter_.allocate_result(tensor->dtype(), tensor->sizes(), *tensor);
+      emitter_.emit(runtime::copy_step(emitter_.name(), *tensor, copy));
+      value = copy;
+      tensor = value.tensor();
+    }
     runtime::Step step{node.name(), "observe", {*tensor}, {}, nullptr};
     step.bind = [observe = &shared_.observe,
                  target = node.target()](std::span<const Tensor> operands) -> runtime::Kernel {

@@ -35,6 +35,8 @@ std::vector<AccuracyReport> improve_before_prepare(Program& program, Quantizer& 
 
 std::vector<AccuracyReport> improve_before_calibrate(PreparedProgram& prepared, const AccuracyOptions& options) {
   std::vector<AccuracyReport> reports;
+  if (options.widen_weights)  // 8 bits where fewer would hurt most
+    run(reports, "widen_weights", [&] { return widen_weights(prepared); });
   if (options.observe_behind_clamps)
     run(reports, "observe_behind_clamps", [&] { return observe_behind_clamps(prepared); });
   return reports;
@@ -44,7 +46,11 @@ std::vector<AccuracyReport> improve_before_convert(PreparedProgram& prepared, co
                                                    const CalibrationBatches& batches, const ExecutorOptions& executor) {
   std::vector<AccuracyReport> reports;
   if (options.widen_activations)  // before weights are fitted to what quantized values do
-    run(reports, "widen_activations", [&] { return widen_activations(prepared, batches, {.executor = executor}); });
+    run(reports, "widen_activations", [&] {
+      WidenOptions widen = options.widen;
+      widen.executor = executor;
+      return widen_activations(prepared, batches, widen);
+    });
   if (options.rounding == AccuracyOptions::Rounding::adaround)
     run(reports, "adaround", [&] { return adaround(prepared, batches, {.executor = executor}); });
   if (options.rounding == AccuracyOptions::Rounding::gptq)

@@ -50,7 +50,8 @@ bool writes_anything(const Graph& graph) {
 
 class ReferenceExecutor : public Executor {
  public:
-  ReferenceExecutor(const Program& program, bool refuses_nan) : program_(program), refuses_nan_(refuses_nan) {
+  ReferenceExecutor(const Program& program, bool refuses_nan, bool writable_observations)
+      : program_(program), refuses_nan_(refuses_nan), writable_observations_(writable_observations) {
     check_supported(program.graph());
     writes_ = writes_anything(program.graph()) ||
               std::any_of(program.outputs.begin(), program.outputs.end(),
@@ -100,7 +101,9 @@ class ReferenceExecutor : public Executor {
 
   // An op that writes may write to a buffer, directly or through a view.
   std::unique_ptr<Executor> fork() const override {
-    return writes_ && !own_.empty() ? nullptr : std::make_unique<ReferenceExecutor>(program_, refuses_nan_);
+    return writes_ && !own_.empty()
+               ? nullptr
+               : std::make_unique<ReferenceExecutor>(program_, refuses_nan_, writable_observations_);
   }
   std::unique_ptr<Executor> fork(const ExecutorOptions&) const override { return fork(); }  // it has one thread
 
@@ -200,7 +203,8 @@ class ReferenceExecutor : public Executor {
   Value observe(const Node& node, const Environment& environment) const {
     const Node* input = node.input(0);
     if (!input) throw InvalidArgumentError("[run] " + node.describe() + ": an observer of a node expected");
-    const Value& value = environment.at(input);
+    Value value = environment.at(input);
+    if (writable_observations_ && value.tensor()) value = value.tensor()->clone();
     if (observe_ && value.tensor()) observe_(node.target(), *value.tensor());
     return value;
   }
@@ -275,6 +279,7 @@ class ReferenceExecutor : public Executor {
 
   const Program& program_;
   bool refuses_nan_;
+  bool writable_observations_;
   bool writes_ = false;
   std::unordered_map<std::string, Tensor> attributes_;
   std::unordered_set<const Storage*> read_only_;
@@ -290,7 +295,7 @@ class ReferenceExecutor : public Executor {
 }  // namespace
 
 std::unique_ptr<Executor> make_reference_executor(const Program& program, const ExecutorOptions& options) {
-  return std::make_unique<ReferenceExecutor>(program, options.refuse_nan);
+  return std::make_unique<ReferenceExecutor>(program, options.refuse_nan, options.writable_observations);
 }
 
 }  // namespace qdq

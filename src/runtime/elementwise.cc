@@ -1,11 +1,13 @@
 #include "runtime/elementwise.h"
 
+#include <cmath>
 #include <limits>
 
 #include "qdq/error.h"
 #include "runtime/copy.h"
 #include "runtime/iteration.h"
 #include "runtime/parallel.h"
+#include "tensor/quant_math.h"
 
 namespace qdq::runtime {
 namespace {
@@ -146,11 +148,40 @@ Step mask_step(std::string name, const Tensor& seen, const Tensor& out) {
                                        });
 }
 
+namespace {
+
+// To the nearest integer, ties to even, in what every instruction set adds up many of at a time. Floats from 2^22 on have
+// at most halves, and lie beyond all bounds of quantized values.
+float nearest_integer(float x) {
+  constexpr float kNoFractions = 3 << 22;
+  const float rounded = (x + kNoFractions) - kNoFractions;
+  return std::abs(x) < 1 << 22 ? rounded : x;
+}
+
+void quantize_i16(std::int16_t* to, const float* from, std::int64_t n, float inverse, float zero, float low,
+                  float high) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float level = clamp_keeping_nan(nearest_integer(from[i] * inverse) + zero, low, high);
+    to[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(level == level ? level : 0.0F));
+  }
+}
+
+void dequantize_i16(float* to, const std::int16_t* from, std::int64_t n, float scale, float zero) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = dequantize(static_cast<float>(from[i]), scale, zero);
+}
+
+}  // namespace
+
 Step quantize_step(std::string name, const Tensor& a, const Tensor& out, const AffineParams& params) {
   const auto inverse = static_cast<float>(1.0 / params.scale);
   const auto low = static_cast<float>(params.quant_min);
   const auto high = static_cast<float>(params.quant_max);
   const std::int32_t zero = params.zero_point;
+  if (out.dtype() == DType::int16)
+    return map_step<std::int16_t, float>(std::move(name), "quantize", a, out,
+                                         [=](std::int16_t* t, const float* f, std::int64_t n) {
+                                           quantize_i16(t, f, n, inverse, static_cast<float>(zero), low, high);
+                                         });
   if (out.dtype() == DType::uint8)
     return map_step<std::uint8_t, float>(std::move(name), "quantize", a, out,
                                          [=](std::uint8_t* t, const float* f, std::int64_t n) {
@@ -165,6 +196,11 @@ Step quantize_step(std::string name, const Tensor& a, const Tensor& out, const A
 Step dequantize_step(std::string name, const Tensor& a, const Tensor& out, const AffineParams& params) {
   const auto scale = static_cast<float>(params.scale);
   const std::int32_t zero = params.zero_point;
+  if (a.dtype() == DType::int16)
+    return map_step<float, std::int16_t>(std::move(name), "dequantize", a, out,
+                                         [=](float* t, const std::int16_t* f, std::int64_t n) {
+                                           dequantize_i16(t, f, n, scale, static_cast<float>(zero));
+                                         });
   if (a.dtype() == DType::uint8)
     return map_step<float, std::uint8_t>(
         std::move(name), "dequantize", a, out,

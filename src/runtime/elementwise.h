@@ -18,7 +18,7 @@ Step fill_step(std::string name, const Tensor& out, double value);       // any 
 // out = 0 where the bool `seen` is true, -infinity where it is false.
 Step mask_step(std::string name, const Tensor& seen, const Tensor& out);
 
-// out: uint8 or int8.
+// out: uint8, int8 or int16.
 struct AffineParams {
   double scale;
   std::int32_t zero_point;

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import qdq
-from conftest import network
+from conftest import IMAGES, network
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,45 @@ def test_rounded_weights_stay_on_their_grid(program, batches):
         assert weight.min() >= -8 and weight.max() <= 7
 
 
+@pytest.fixture(scope="module")
+def pictures():
+    """What the network was trained on."""
+    images = np.load(IMAGES)["input"]
+    return [images[at : at + 8] for at in range(0, 64, 8)]
+
+
+def with_biases_corrected(program, prepared, batches):
+    qdq.correct_biases(prepared, batches)
+    return sqnr(program, qdq.convert(prepared), batches)
+
+
+def test_first_and_last_layers_get_8_bits(program, pictures):
+    before = with_biases_corrected(program, prepared(program, pictures, weight_bits=4, per_channel=True), pictures)
+    wide = qdq.prepare(program, qdq.quantizer_by_name("xnnpack", weight_bits=4, per_channel=True))
+    assert qdq.widen_weights(wide).changed >= 2
+    qdq.calibrate(wide, pictures)
+    assert with_biases_corrected(program, wide, pictures) > before
+
+
+def wide_values(program):
+    return [
+        node.args[0].name
+        for node in program.graph.nodes
+        if node.target == "quantized_decomposed.quantize_per_tensor.default" and node.args[4] == 32767
+    ]
+
+
+def test_a_share_of_the_activations_gets_16_bits(program, pictures):
+    before = plain(program, pictures, per_channel=True)
+    for share, least in ((0.125, before), (1, before + 3)):
+        wide = prepared(program, pictures, per_channel=True)
+        changed = qdq.widen_activations(wide, pictures, target_sqnr_db=200, share=share, float_work=1).changed
+        assert changed > 0
+        converted = qdq.convert(wide)
+        assert len(wide_values(converted)) >= changed
+        assert sqnr(program, converted, pictures) > least
+
+
 def test_an_own_quantizer_profits_as_well(program, batches):
     class Mine(qdq.Quantizer):
         def annotate(self, program):
@@ -154,8 +193,27 @@ def test_mixed_precision_keeps_the_fewest_ops_in_float(program, batches):
 
     quantizer = qdq.quantizer_by_name("xnnpack", weight_bits=4)
     found = qdq.quantize_within_drop(program, quantizer, batches, evaluate, 75, start=bounds.append)
+    assert found.in_16_bits == []
     assert found.reached and found.score >= 25 > scores[1]
     assert 0 < len(found.in_float) < 30
     assert found.evaluations == len(scores) <= bounds[0]
     summary = qdq.summarize_quantization(found.program)
     assert summary.ops["aten.conv2d.default"].quantized > 0
+
+
+def test_mixed_precision_gives_the_fewest_values_16_bits(program, batches):
+    quantizer = qdq.quantizer_by_name("xnnpack", per_channel=True)
+    lost = sqnr(program, qdq.convert(prepared(program, batches, per_channel=True)), batches)
+    bounds, scores = [], []
+
+    def evaluate(tried):
+        scores.append(100.0 if not scores else sqnr(program, tried, batches))
+        return scores[-1]
+
+    found = qdq.quantize_within_drop(
+        program, quantizer, batches, evaluate, 100 - lost - 2, sixteen_bits=True, start=bounds.append
+    )
+    assert found.reached and found.score >= lost + 2 > scores[1]
+    assert found.in_float == []
+    assert found.in_16_bits and set(found.in_16_bits) == set(wide_values(found.program))
+    assert found.evaluations == len(scores) <= bounds[0]

@@ -38,7 +38,9 @@ def test_every_algorithm_can_be_asked_for_alone(run):
     for options, name in [
         (["--equalize"], "equalize"),
         (["--absorb-biases"], "absorb_high_biases"),
+        (["--equalize-activations"], "equalize_activations"),
         (["--smooth-quant"], "smooth_quant"),
+        (["--widen-weights"], "widen_weights"),
         (["--observe-behind-clamps"], "observe_behind_clamps"),
         (["--widen"], "widen_activations"),
         (["--bias-correction", "full"], "bias_correction"),
@@ -80,6 +82,14 @@ def test_max_drop_keeps_ops_in_float_until_the_score_is_reached(run, labelled):
     assert stay and stay != ["none"]
     enough = quantize(run, "--max-drop", 100, "--evaluate", labelled)
     assert enough.stdout.split("in float stay:\n")[1].split() == ["none"]
+
+
+def test_max_drop_gives_activations_16_bits_instead(run, labelled):
+    drop = ["--evaluate", labelled, "--metric", "sqnr", "--accuracy", "fast", "--sixteen-bits"]
+    all_in_8 = quantize(run, *drop, "--max-drop", 200)
+    assert all_in_8.stdout.split("16 bits have:\n")[1].split() == ["none"]
+    done = quantize(run, *drop, "--max-drop", 165)  # of 200, which stand for no error
+    assert done.stdout.split("16 bits have:\n")[1].split() != ["none"]
 
 
 def test_max_drop_says_what_is_missing(run, labelled):

@@ -86,6 +86,33 @@ TEST(CorrectBiases, FastWorksOnAProgramThatTakesOneBatchSizeOnly) {
   EXPECT_NEAR(bias(prepared, "layer"), 0.25 * 4, 1e-6);
 }
 
+TEST(CorrectBiases, KnowsTheChannelsOfTransposedConvolutions) {
+  const auto with_two_channels = [] {
+    Program program = parse_program(R"(graph(x: f32[1, 1, 2]) {
+  %w: f32[1, 2, 1] = get_attr @w
+  %seen_w: f32[1, 2, 1] = call_module @weight(%w)
+  %layer: f32[1, 2, 2] = aten.conv_transpose1d.default(%x, %seen_w)
+  return (%layer)
+})");
+    program.attributes.add(
+        {"w", AttributeKind::parameter, Tensor::from<float>({2.25F, 3.75F}, {1, 2, 1}), true, false, ""});
+    return PreparedProgram(
+        std::move(program),
+        {{"weight", fixed_qparams_observer()(
+                        {.dtype = DType::int8, .quant_min = -128, .quant_max = 127, .scale = 1, .zero_point = 0})}});
+  };
+  const CalibrationBatches batches = {{Tensor::from<float>({2, 4}, {1, 1, 2})}};
+  for (const Kind kind : {Kind::fast, Kind::full}) {
+    PreparedProgram prepared = with_two_channels();
+    EXPECT_EQ(correct_biases(prepared, batches, {.kind = kind, .executor = kReference}).changed, 1);
+    const Node& layer = *prepared.program().graph().find("layer");
+    const Tensor bias = prepared.program().tensor_of(*layer.input(2));
+    ASSERT_EQ(bias.sizes(), (Shape{2}));
+    EXPECT_NEAR(bias.data<float>()[0], 0.25 * 3, 1e-6);   // 2.25 becomes 2
+    EXPECT_NEAR(bias.data<float>()[1], -0.25 * 3, 1e-6);  // 3.75 becomes 4
+  }
+}
+
 TEST(Gptq, GivesTheShiftOfTheMeanToABiasWhereThereWasNone) {
   PreparedProgram prepared = two_layers();
   EXPECT_EQ(gptq(prepared, kBatches, {.executor = kReference}).changed, 0);  // one weight each: nearest is best

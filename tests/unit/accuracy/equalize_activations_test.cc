@@ -66,14 +66,15 @@ TEST(EqualizeActivations, ScalesChannelsUpToWhereARelu6Cuts) {
   Program program =
       two_linears(kRelu6, Tensor::from<float>({2, 0, 0, 1}, {2, 2}), Tensor::from<float>({0.125F, 1}, {1, 2}));
   XnnpackQuantizer xnnpack = quantizer(true);
-  // The first channel is cut at 6 and stays; the second reaches 1.5.
+  // The first channel is cut at 6 and stays; the second reaches 1.5, and with the headroom 3.
   const CalibrationBatches batches = {{Tensor::from<float>({8, 1, 0, -1}, {2, 2})}};
   const Tensor before = make_executor(program, kReference)->run(batches[0]).front();
-  EXPECT_EQ(equalize_activations(program, xnnpack, batches, {.strengths = {1.0}, .executor = kReference}).changed, 1);
-  EXPECT_EQ(values_of(program, "w1"), (std::vector<float>{2, 0, 0, 4}));
-  EXPECT_EQ(values_of(program, "b1"), (std::vector<float>{0, 2}));
-  EXPECT_EQ(values_of(program, "w2"), (std::vector<float>{0.125F, 0.25F}));
-  EXPECT_TRUE(make_executor(program, kReference)->run(batches[0]).front().bit_equal(before));
+  const EqualizeActivationsOptions options{.strengths = {1.0}, .clamp_headroom = 2, .executor = kReference};
+  EXPECT_EQ(equalize_activations(program, xnnpack, batches, options).changed, 1);
+  EXPECT_EQ(values_of(program, "w1"), (std::vector<float>{2, 0, 0, 2}));
+  EXPECT_EQ(values_of(program, "b1"), (std::vector<float>{0, 1}));
+  EXPECT_EQ(values_of(program, "w2"), (std::vector<float>{0.125F, 0.5F}));
+  EXPECT_TRUE(bit_equal(make_executor(program, kReference)->run(batches[0]).front(), before));
 }
 
 TEST(EqualizeActivations, ScalesAllThatIsAddedAlike) {

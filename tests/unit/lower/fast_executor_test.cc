@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "lower_testing.h"
 
 namespace qdq::lower::testing {
@@ -170,6 +172,42 @@ TEST(FastExecutor, ObserversSeeTheValueAndKeptValuesAreThere) {
   ASSERT_NE(executor->kept_value(conv.name()), nullptr);
   EXPECT_EQ(executor->kept_value(conv.name())->sizes(), (Shape{1, 4, 5, 4}));
   EXPECT_EQ(executor->kept_value("nobody"), nullptr);
+}
+
+TEST(FastExecutor, ShowsWhatIsWrittenAtAnObservationPointToItsReadersAlone) {
+  P t;
+  Node& x = t.input("x", {1, 2});
+  Node& seen = t.g.call_module("observer", {x});
+  t.output({&t.g.call_function("aten.mul.Tensor", {seen, 2.0}), &t.g.call_function("aten.mul.Tensor", {x, 2.0})});
+  const Tensor input = Tensor::from<float>({1, 3}, {1, 2});
+  for (const auto& executor : {make_fast_executor(t.program, {.threads = 1, .writable_observations = true}),
+                               make_reference_executor(t.program, {.writable_observations = true})}) {
+    executor->set_observe([](const std::string&, const Tensor& value) { value.data<float>()[0] = 5; });
+    const auto results = executor->run({input});
+    EXPECT_TRUE(bit_equal(results[0], Tensor::from<float>({10, 6}, {1, 2})));
+    EXPECT_TRUE(bit_equal(results[1], Tensor::from<float>({2, 6}, {1, 2})));
+    EXPECT_EQ(input.data<float>()[0], 1);
+  }
+}
+
+TEST(FastExecutor, QuantizesTo16BitsAsTheReferenceDoes) {
+  P t;
+  const auto with_grid = [](Node& value) -> Argument::List { return {value, 0.25, -7, -32768, 32767, DType::int16}; };
+  Node& q = t.g.call_function("quantized_decomposed.quantize_per_tensor.default", with_grid(t.input("x", {3, 5})));
+  Node& d = t.g.call_function("quantized_decomposed.dequantize_per_tensor.default", with_grid(q));
+  t.output({&q, &d});
+  const float inf = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor input = Tensor::from<float>(
+      {0, 0.125F, 0.375F, -0.125F, -0.375F, 0.13F, 8193.6F, 8193.75F, -8190.3F, 1e6F, -1e6F, 3e9F, inf, -inf, nan},
+      {3, 5});
+  const auto fast = make_fast_executor(t.program, {.threads = 1});
+  fast->set_profiling(true);
+  const auto found = fast->run({input});
+  const auto expected = make_reference_executor(t.program, {})->run({input});
+  EXPECT_TRUE(bit_equal(found[0], expected[0]));
+  EXPECT_TRUE(bit_equal(found[1], expected[1]));
+  for (const StepTime& step : fast->step_times()) EXPECT_FALSE(step.kind.starts_with("reference")) << step.node;
 }
 
 TEST(FastExecutor, MeasuresItsStepsWhenAsked) {
