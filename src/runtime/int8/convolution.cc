@@ -8,8 +8,11 @@
 namespace qdq::runtime::int8 {
 namespace {
 
-constexpr std::int64_t kBlockPixels =
-    96;                              // whose taps stay in the first-level cache while tile after tile of weights passes
+// Pixels that pass tile after tile of weights together: their taps stay in the first-level cache, or, where the weights do not stay in the
+// second-level one, so many that each tile comes from behind it less often.
+constexpr std::int64_t kBlockPixels = 96;
+constexpr std::int64_t kBlockPixelsOfManyWeights = 384;
+constexpr std::int64_t kManyWeights = 1 << 18;
 constexpr std::int64_t kChunk = 32;  // bytes that gathering copies at least, into what the next copy overwrites
 constexpr std::int64_t kFew = 8;     // the same for single taps of fewer
 
@@ -139,7 +142,9 @@ class Bound {
 
   void run_gemm() const {
     const std::int64_t pixels = geometry_.pixels();
-    const std::int64_t fewest = (pixels + kBlockPixels - 1) / kBlockPixels;
+    const bool has_many = weights_->channels() * weights_->products() > kManyWeights;
+    const std::int64_t most = has_many ? kBlockPixelsOfManyWeights : kBlockPixels;
+    const std::int64_t fewest = (pixels + most - 1) / most;
     const std::int64_t wanted = fewest > 4 ? (fewest + 3) / 4 * 4 : fewest;  // as many for each of 2 or 4 threads
     const std::int64_t block = (pixels + wanted - 1) / wanted;
     const std::int64_t blocks = (pixels + block - 1) / block;
