@@ -60,7 +60,7 @@ struct MixedPrecisionOptions {
   ExecutorOptions executor = {};
 };
 struct MixedPrecision {
-  Program program;                    // quantized
+  Program program;                      // quantized
   std::vector<std::string> in_float;    // ops that the search left in float, the most sensitive first
   std::vector<std::string> in_16_bits;  // nodes whose values it gave 16 bits, in graph order
   double float_score = 0;
@@ -69,13 +69,13 @@ struct MixedPrecision {
   bool reached = false;  // score >= float_score - max_drop
 };
 
-// How often quantize_within_drop evaluates at most, for a program with so many ops (or values) that can be quantized: the float
-// program, the quantized one, and a search by halves.
+// How often quantize_within_drop evaluates at most, for a program with so many ops (or values) that can be quantized:
+// the float program, the quantized one, and a search by halves.
 int most_evaluations(std::int64_t ops);
 
 // Quantizes as much of `program` as `max_drop` allows: ops are ranked by the SQNR of what they make on float inputs, and
-// the fewest of them, worst first, stay in float (or the fewest activations get 16 bits). `start(evaluations)` is called before the first evaluation, with the most
-// that there can be.
+// the fewest of them, worst first, stay in float (or the fewest activations get 16 bits). `start(evaluations)` is called
+// before the first evaluation, with the most that there can be.
 MixedPrecision quantize_within_drop(const Program& program, Quantizer& quantizer, const CalibrationBatches& batches,
                                     const Evaluate& evaluate, const MixedPrecisionOptions& options,
                                     const std::function<void(int evaluations)>& start = {});
