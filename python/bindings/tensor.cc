@@ -102,12 +102,25 @@ std::string repr(const Tensor& tensor) {
          (tensor.is_meta() ? ", meta)" : ")");
 }
 
+// What an object's __dlpack__ gives; null when it has none or refuses, so that other protocols may be tried. nanobind
+// would call it too, and take Ctrl-C in there for such a refusal.
+nb::object dlpack_capsule(nb::handle source) {
+  if (!nb::hasattr(source.type(), "__dlpack__")) return {};
+  try {
+    return source.attr("__dlpack__")();
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_Exception)) throw;
+    return {};
+  }
+}
+
 }  // namespace
 
 Tensor tensor_from_python(nb::handle source) {
   if (nb::isinstance<Tensor>(source)) return nb::cast<Tensor>(source);
   Array array;
-  if (!nb::try_cast(source, array))
+  const nb::object capsule = dlpack_capsule(source);
+  if (!nb::try_cast(capsule ? nb::handle(capsule) : source, array))
     throw nb::type_error(
         "an array expected: a qdq.Tensor, or an object with DLPack or the buffer protocol (numpy, torch)");
   return view_of(std::move(array));

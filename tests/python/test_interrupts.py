@@ -100,6 +100,32 @@ def test_ctrl_c_stops_a_calibration_in_torch():
     assert found == "stopped\nTrue\n"
 
 
+OBSERVE_AND_BE_INTERRUPTED = """
+import os, random, signal, threading, time, torch
+from qdq.pt2e.observer import MinMaxObserver
+observer, x = MinMaxObserver(), torch.zeros(8)
+swallowed = 0
+for turn in range(300):
+    timer = threading.Timer(random.uniform(0.001, 0.005), lambda: os.kill(os.getpid(), signal.SIGINT))
+    give_up = time.monotonic() + 5
+    try:
+        timer.start()
+        while time.monotonic() < give_up:
+            observer(x)
+        swallowed += 1
+    except KeyboardInterrupt:
+        timer.join()
+print(swallowed)
+"""
+
+
+def test_no_ctrl_c_is_lost_while_tensors_cross():
+    pytest.importorskip("torch")
+    process = started(OBSERVE_AND_BE_INTERRUPTED, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    found, errors = process.communicate(timeout=300)
+    assert (found, process.returncode) == ("0\n", 0), errors
+
+
 def test_a_terminal_shows_how_far_it_is():
     code = f"""
 import time, numpy as np, qdq
