@@ -8,6 +8,7 @@
 #include "lower/specialise.h"
 #include "reference/inputs.h"
 #include "reference/interpreter.h"
+#include "runtime/helper_threads.h"
 #include "runtime/parallel.h"
 
 namespace qdq::lower {
@@ -22,6 +23,7 @@ class FastExecutor : public Executor {
         placeholders_(program.graph().placeholders()),
         options_(options),
         threads_(options.threads > 0 ? options.threads : omp_get_num_procs()),
+        helpers_(threads_),
         takes_tensors_only_(takes_tensors_only(program, placeholders_)) {
     shared_.writable_observations = options.writable_observations;
     prepare_state(shared_);
@@ -137,6 +139,9 @@ class FastExecutor : public Executor {
     if (options_.refuse_nan) refuse_nan(placeholders_, tensors);
     runtime::Plan& plan = *plans_.front().plan;
     plan.set_profiling(profiling_);
+    // OpenMP's threads look out for work as the helpers do: one kind of them at a time.
+    const bool with_helpers = !options_.pool && !plan.calls_onednn();
+    const runtime::ThreadScope threads(threads_, with_helpers ? &helpers_ : options_.pool.get());
     plan.run(tensors, outputs);
   }
 
@@ -168,6 +173,7 @@ class FastExecutor : public Executor {
   std::vector<Node*> placeholders_;
   ExecutorOptions options_;
   int threads_;
+  runtime::HelperThreads helpers_;
   bool takes_tensors_only_;
   bool profiling_ = false;
   std::list<Entry> plans_;  // the latest first

@@ -4,12 +4,14 @@
 #include <cstring>
 
 #include "runtime/iteration.h"
+#include "runtime/parallel.h"
 
 namespace qdq::runtime {
 namespace {
 
 // Side of the tiles of a transpose: 16 floats fill a cache line in both directions.
 constexpr std::int64_t kTile = 16;
+constexpr std::int64_t kGrain = 1 << 17;  // bytes per task of a copy without gaps
 
 template <typename T>
 void copy_rows(const Loops<2>& loops, T* to, const T* from) {
@@ -75,9 +77,11 @@ void copy(const Tensor& from, const Tensor& to) {
   if (from.raw_data() == to.raw_data() && from.strides() == to.strides() && from.dtype() == to.dtype()) return;
   if (plain_dtype(from.dtype()) != plain_dtype(to.dtype())) return to.copy_from(from);
   if (from.is_contiguous() && to.is_contiguous()) {  // without loops to find
-    if (from.raw_data() != to.raw_data())
-      std::memcpy(to.raw_data(), from.raw_data(), static_cast<std::size_t>(from.numel()) * element_size(to.dtype()));
-    return;
+    if (from.raw_data() == to.raw_data()) return;
+    const auto bytes = from.numel() * static_cast<std::int64_t>(element_size(to.dtype()));
+    return parallel_for(bytes, kGrain, [t = to.raw_data(), f = from.raw_data()](std::int64_t begin, std::int64_t end) {
+      std::memcpy(t + begin, f + begin, static_cast<std::size_t>(end - begin));
+    });
   }
   const auto loops = merge_loops<2>(to.sizes(), {&to.strides(), &from.strides()});
   switch (element_size(to.dtype())) {

@@ -4,6 +4,9 @@
 #include <omp.h>
 #endif
 
+#include <array>
+#include <atomic>
+
 #include "qdq/thread_pool.h"
 
 namespace qdq::runtime {
@@ -19,6 +22,40 @@ int openmp_threads() { return 1; }
 void set_openmp_threads(int) {}
 #endif
 
+// Chunks in stretches of neighbours, one for each worker. A worker takes the chunks of its own stretch in order, then what is left of
+// the others': layer after layer it finds in its cache what it wrote itself, and none waits for a chunk that nobody has begun.
+class Stretches {
+ public:
+  Stretches(std::int64_t count, int workers) : stretches_(std::min(workers, kMost)) {
+    for (int i = 0; i < stretches_; ++i) {
+      at(i).next.store(count * i / stretches_, std::memory_order_relaxed);
+      at(i).end = count * (i + 1) / stretches_;
+    }
+  }
+
+  template <typename Fn>
+  void work(int worker, Fn&& run_chunk) {
+    for (int i = 0; i < stretches_; ++i) {
+      Stretch& stretch = at((worker + i) % stretches_);
+      while (stretch.next.load(std::memory_order_relaxed) < stretch.end) {
+        const std::int64_t chunk = stretch.next.fetch_add(1, std::memory_order_relaxed);
+        if (chunk < stretch.end) run_chunk(chunk);
+      }
+    }
+  }
+
+ private:
+  static constexpr int kMost = 64;
+  struct alignas(64) Stretch {
+    std::atomic<std::int64_t> next = 0;
+    std::int64_t end = 0;
+  };
+  Stretch& at(int index) { return memory_[static_cast<std::size_t>(index)]; }
+
+  int stretches_;
+  std::array<Stretch, kMost> memory_;
+};
+
 }  // namespace
 
 ThreadScope::ThreadScope(int threads, ThreadPool* pool)
@@ -32,13 +69,21 @@ ThreadScope::~ThreadScope() {
   pool_of_thread = saved_pool_;
 }
 
-ThreadPool* current_pool() { return pool_of_thread; }
+int worker_count() { return std::max(1, pool_of_thread ? pool_of_thread->size() : openmp_threads()); }
 
-void run_on(ThreadPool& pool, std::int64_t count, void (*task)(void* context, std::int64_t first, std::int64_t last),
-            void* context) {
-  const auto parts = static_cast<int>(std::min<std::int64_t>(count, std::max(1, pool.size())));
-  const auto run_part = [=](int part) { task(context, count * part / parts, count * (part + 1) / parts); };
-  pool.run(parts, std::ref(run_part));  // a reference: nothing is allocated
+void run_chunks(std::int64_t count, void (*run_chunk)(const void* context, std::int64_t chunk), const void* context) {
+  const auto workers = static_cast<int>(std::min<std::int64_t>(count, worker_count()));
+  if (workers <= 1) {
+    for (std::int64_t chunk = 0; chunk < count; ++chunk) run_chunk(context, chunk);
+    return;
+  }
+  Stretches stretches(count, workers);
+  const auto work = [&](int worker) { stretches.work(worker, [&](std::int64_t chunk) { run_chunk(context, chunk); }); };
+  if (pool_of_thread) return pool_of_thread->run(workers, std::ref(work));  // a reference: nothing is allocated
+#ifdef _OPENMP
+#pragma omp parallel num_threads(workers)
+  work(omp_get_thread_num());
+#endif
 }
 
 }  // namespace qdq::runtime

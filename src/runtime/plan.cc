@@ -92,6 +92,7 @@ Plan::Plan(PlanSpec spec) {
     for (const Tensor& tensor : step.reads) add(tensor);
     for (const Tensor& tensor : step.writes) add(tensor);
     kernels_.push_back(step.bind(operands));
+    calls_onednn_ |= step.calls_onednn;
     infos_.push_back({std::move(step.name), std::move(step.kind), step.operations});
   }
   for (const Tensor& input : spec.inputs) inputs_.push_back(resolve(input));

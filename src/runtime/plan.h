@@ -23,6 +23,7 @@ struct Step {
   std::vector<Tensor> writes;
   std::function<Kernel(std::span<const Tensor> operands)> bind;
   std::int64_t operations = 0;  // multiplications and additions, for profiles
+  bool calls_onednn = false;    // which spreads its loops over OpenMP's threads
 };
 
 // A program for fixed input sizes: steps in order, all values in one arena. Knows nothing of graphs.
@@ -49,6 +50,7 @@ class Plan {
   void run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs);
   const Tensor* kept_value(const std::string& name) const;
 
+  bool calls_onednn() const { return calls_onednn_; }  // in any of its steps
   std::size_t arena_bytes() const { return arena_ ? arena_->size() : 0; }
   struct StepInfo {
     std::string name;
@@ -73,6 +75,7 @@ class Plan {
   std::vector<std::pair<std::string, Tensor>> kept_values_;
   std::vector<std::pair<Tensor, Tensor>> write_backs_;
   std::vector<StepTime> times_;
+  bool calls_onednn_ = false;
   bool profiling_ = false;
 };
 

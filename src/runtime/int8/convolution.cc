@@ -13,8 +13,10 @@ namespace {
 constexpr std::int64_t kBlockPixels = 96;
 constexpr std::int64_t kBlockPixelsOfManyWeights = 384;
 constexpr std::int64_t kManyWeights = 1 << 18;
-constexpr std::int64_t kChunk = 32;  // bytes that gathering copies at least, into what the next copy overwrites
-constexpr std::int64_t kFew = 8;     // the same for single taps of fewer
+constexpr std::int64_t kFewPixels = 12;  // two calls of a kernel
+constexpr std::int64_t kTasks = 4;       // for each worker at least, where there are as many tiles
+constexpr std::int64_t kChunk = 32;      // bytes that gathering copies at least, into what the next copy overwrites
+constexpr std::int64_t kFew = 8;         // the same for single taps of fewer
 
 // A convolution that is bound to its memory.
 class Bound {
@@ -142,22 +144,26 @@ class Bound {
 
   void run_gemm() const {
     const std::int64_t pixels = geometry_.pixels();
-    const bool has_many = weights_->channels() * weights_->products() > kManyWeights;
-    const std::int64_t most = has_many ? kBlockPixelsOfManyWeights : kBlockPixels;
-    const std::int64_t fewest = (pixels + most - 1) / most;
-    const std::int64_t wanted = fewest > 4 ? (fewest + 3) / 4 * 4 : fewest;  // as many for each of 2 or 4 threads
-    const std::int64_t block = (pixels + wanted - 1) / wanted;
-    const std::int64_t blocks = (pixels + block - 1) / block;
+    if (pixels == 0) return;
     const auto tiles = static_cast<std::int64_t>(weights_->tiles().size());
-    // Few blocks are cut along the channels too.
-    const std::int64_t parts = std::min(tiles, std::max<std::int64_t>(1, 8 / blocks));
-    parallel_for(blocks * parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    const auto [blocks, parts] = cut(pixels, tiles, worker_count());
+    parallel_for(blocks * parts, 1, [&, n = blocks, m = parts](std::int64_t begin, std::int64_t end) {
       for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t first = task / parts * block;
-        const std::int64_t part = task % parts;
-        run_block(first, std::min(block, pixels - first), tiles * part / parts, tiles * (part + 1) / parts);
+        const std::int64_t block = task / m, part = task % m, first = pixels * block / n;
+        run_block(first, pixels * (block + 1) / n - first, tiles * part / m, tiles * (part + 1) / m);
       }
     });
+  }
+
+  // How many blocks of pixels, and how many parts of each along the tiles: the same amount of work for every worker, a few tasks each.
+  std::pair<std::int64_t, std::int64_t> cut(std::int64_t pixels, std::int64_t tiles, std::int64_t workers) const {
+    const auto divided = [](std::int64_t value, std::int64_t by) { return (value + by - 1) / by; };
+    const bool has_many = weights_->channels() * weights_->products() > kManyWeights;
+    std::int64_t blocks = divided(pixels, has_many ? kBlockPixelsOfManyWeights : kBlockPixels);
+    if (workers == 1) return {blocks, 1};
+    // Each block reads all weights: those that stay in no cache are not read once more for balance alone.
+    if (blocks > workers || (!has_many && pixels >= workers * kFewPixels)) blocks = divided(blocks, workers) * workers;
+    return {blocks, std::min(tiles, divided(workers * kTasks, blocks))};
   }
 
   // Tiles [tile_begin, tile_end) of the pixels [first, first + count).

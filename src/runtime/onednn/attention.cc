@@ -31,6 +31,7 @@ std::int64_t batch_offset(const Tensor& t, std::int64_t batch) {
 
 Step batched_matmul_step(std::string name, const Tensor& a, const Tensor& b, const Tensor& out, float alpha) {
   Step step{std::move(name), "batched_matmul", {a, b}, {out}, nullptr};
+  step.calls_onednn = true;
   step.operations = 2 * out.numel() * a.size(-1);
   step.bind = [alpha](std::span<const Tensor> operands) -> Kernel {
     return [a = operands[0], b = operands[1], c = operands[2], alpha] {
@@ -62,6 +63,7 @@ Step attention_step(std::string name, const Attention& attention) {
   const std::int64_t blocks = (t.query.size(2) + kRows - 1) / kRows;
   const std::int64_t keys = t.key.size(2);
   Step step{std::move(name), "attention", {t.query, t.key, t.value}, {t.out}, nullptr};
+  step.calls_onednn = true;
   if (t.mask.defined()) step.reads.push_back(t.mask);
   step.operations = 2 * (t.query.numel() + t.out.numel()) * keys;
   step.bind = [=, scale = t.scale, causal = t.causal,

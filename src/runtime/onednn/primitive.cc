@@ -111,6 +111,7 @@ Step to_step(std::string name, std::string kind, PrimitiveStep primitive) {
   Step step;
   step.name = std::move(name);
   step.kind = std::move(kind);
+  step.calls_onednn = true;
   for (const Argument& read : primitive.reads) step.reads.push_back(read.tensor);
   for (const auto& reorder : primitive.reorders) step.reads.push_back(reorder.source);
   for (const Argument& write : primitive.writes) step.writes.push_back(write.tensor);

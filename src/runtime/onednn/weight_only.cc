@@ -85,6 +85,7 @@ class Bound {
 
 Step weight_only_linear_step(std::string name, const WeightOnlyLinear& linear) {
   Step step{std::move(name), "weight_only_linear", {linear.src, linear.values, linear.scales}, {linear.dst}, nullptr};
+  step.calls_onednn = true;
   for (const Tensor& operand : {linear.zero_points, linear.bias})
     if (operand.defined()) step.reads.push_back(operand);
   step.operations = 2 * linear.dst.numel() * linear.values.size(1);
