@@ -155,32 +155,44 @@ def steps(options):
     sys.path.insert(0, str(recipes.ROOT / "tests" / "python"))
     import onnx_runs
 
-    print(f"{'':23} {'ops':>18} {'integers':>10} {'differ, nodes one by one':>24} {'differ, fused':>14}  {'most':>4}  {'up':>5}")
+    columns = ["ops", "integers", "ONNX RT - reference, node by node", "fused", "ONNX RT - engine", "most", "up"]
+    print(f"{'':23} " + "  ".join(f"{column:>14}" for column in columns))
     for name in options.models.split(","):
         task = (accuracy.TASKS | accuracy.SMALL_TASKS)[name]()
         samples = [x[:8].numpy() for x in task.calibration]
         for quantizer in options.quantizers.split(","):
             accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, "--quantizer", quantizer])
-            program = qdq.load(recipes.CACHE / f"accuracy_{name}.int8.pt2")
             path = recipes.CACHE / f"accuracy_{name}.int8.onnx"
-            qdq.save(program, path, keep_int8=True)
+            qdq.save(qdq.load(path.with_suffix(".pt2")), path, round_biases=options.round_biases)
             model = onnx.load(path)
             cut, names = onnx_runs.with_given_integers(model)
-            executor = qdq.Executor(program, executor="reference")
+            executor = qdq.Executor(qdq.load(path), executor="reference")
             executor.keep_values(names)
             outputs = executor.run(samples)
-            integers = [executor.kept_value(value).numpy().astype(int) for value in names]
-            feeds = [*samples, *(executor.kept_value(value).numpy() for value in names)]
+            integers = [as_written(executor.kept_value(value).numpy()) for value in names]
+            feeds = [*samples, *integers]
+            cut_path = path.with_suffix(".cut.onnx")
+            for port, feed in zip(cut.graph.input, feeds, strict=True):
+                port.CopyFrom(onnx.helper.make_tensor_value_info(port.name, port.type.tensor_type.elem_type, feed.shape))
+            onnx.save(cut, cut_path)
             plain, fused = (onnx_runs.run(cut, feeds, optimized=optimized)[len(outputs) :] for optimized in (False, True))
+            engine = accuracy.to_numpy(qdq.Session(qdq.load(cut_path), threads=1).run(feeds))[len(outputs) :]
             table = {}
-            for value, ours, *theirs in zip(names, integers, plain, fused, strict=True):
-                table.setdefault(op_in_front(model, value), []).append([(found - ours).ravel() for found in theirs])
+            for value, expected, *found in zip(names, integers, plain, fused, map(as_written, engine), strict=True):
+                rows = [expected, *found]
+                table.setdefault(op_in_front(model, value), []).append([row.astype(int).ravel() for row in rows])
             for op, rows in sorted(table.items()):
-                one_by_one, together = (np.concatenate(column) for column in zip(*rows, strict=True))
-                shares = [np.mean(differences != 0) for differences in (one_by_one, together)]
-                up = np.mean(together[together != 0] > 0) if shares[1] else 0
-                print(f"{name:14} {quantizer:8} {op:>18} {together.size:10} {shares[0]:24.1e} {shares[1]:14.1e}"
-                      f"  {np.abs(together).max():4}  {up:5.2f}", flush=True)  # fmt: skip
+                expected, one_by_one, together, ours = (np.concatenate(column) for column in zip(*rows, strict=True))
+                differences = [one_by_one - expected, together - expected, together - ours]
+                shares = "  ".join(f"{np.mean(difference != 0):14.1e}" for difference in differences)
+                last = differences[-1]
+                up = np.mean(last[last != 0] > 0) if last.any() else 0
+                print(f"{name:14} {quantizer:8} {op:>14}  {last.size:14}  {shares}  {np.abs(last).max():14}  {up:14.2f}", flush=True)
+
+
+def as_written(integers):
+    """int8 as the files have it: uint8, higher by 128."""
+    return (integers.astype(int) + 128).astype(np.uint8) if integers.dtype == np.int8 else integers
 
 
 def op_in_front(model, value):

@@ -83,7 +83,7 @@ std::vector<Value> infer_meshgrid(const Call& call) {
   if (columns_first && sizes.size() > 1) std::swap(sizes[0], sizes[1]);
   Value::List list;
   for (const Tensor& tensor : tensors) list.push_back(meta_value(tensor.dtype(), sizes));
-  return {list};
+  return {Value(std::move(list))};
 }
 
 constexpr OpRow kRows[] = {

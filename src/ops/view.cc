@@ -269,7 +269,7 @@ std::vector<Value> infer_unbind(const Call& call) {
   Value::List list;
   for (std::int64_t i = 0; i < self.size(d); ++i)
     list.emplace_back(self.as_strided(sizes, strides, self.storage_offset() + i * step));
-  return {list};
+  return {Value(std::move(list))};
 }
 
 std::vector<Value> infer_as_strided(const Call& call) {

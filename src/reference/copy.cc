@@ -170,7 +170,7 @@ std::vector<Value> eval_meshgrid(const Call& call) {
     own[swaps && i < 2 ? 1 - i : i] = tensors[i].numel();
     list.emplace_back(expand(call, tensors[i].reshape(own), sizes));
   }
-  return {list};
+  return {Value(std::move(list))};
 }
 
 std::vector<Value> eval_assert_metadata(const Call& call) {

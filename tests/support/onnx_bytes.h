@@ -135,6 +135,7 @@ inline std::string model(const ModelParts& parts, std::int64_t opset = 21) {
 }
 
 constexpr std::int32_t kFloat = 1;
+constexpr std::int32_t kUint8 = 2;
 constexpr std::int32_t kInt8 = 3;
 constexpr std::int32_t kInt64 = 7;
 

@@ -111,6 +111,19 @@ TEST_F(OnnxReader, GivesStoredScalesToQuantizesAsArguments) {
 )");
 }
 
+// Whoever cuts a file of ours in front of a dequantize feeds it the integers of the file.
+TEST_F(OnnxReader, TakesAnInputForWhatItsDtypeSaysWhateverARemarkDoes) {
+  Message dequantize = node("DequantizeLinear", {"x", "s", "z"}, {"y"});
+  dequantize.message(NodeField::metadata_props, entry(kOriginalDtype, "int8"));
+  ModelParts parts{{dequantize}, {value("x", kUint8, {2})}, {value("y", kFloat, {2})}};
+  parts.initializers = {tensor<float>("s", kFloat, {}, {0.5F}), tensor<std::uint8_t>("z", kUint8, {}, {125})};
+  EXPECT_EQ(to_text(read(model(parts)).graph()), R"(graph(x: u8[2]) {
+  %y: f32[2] = quantized_decomposed.dequantize_per_tensor.default(%x, 0.5, 125, 0, 255, u8)
+  return (%y)
+}
+)");
+}
+
 TEST_F(OnnxReader, RefusesWhatIsNoModel) {
   EXPECT_EQ(refusal(""), "at byte 0: expected an ONNX model, found no graph");
   EXPECT_EQ(refusal("PK\x03\x04 a zip file"), "at byte 0: broken protobuf (invalid tag exception)");
@@ -160,6 +173,132 @@ TEST_F(OnnxReader, RefusesOperatorsThatItDoesNotKnowAndSaysWhere) {
   parts.nodes = {node("Hardmax", {"x"}, {"y"})};
   expect_has(refusal(model(parts)),
              "node 'y' (Hardmax, opset 21): the operator is not read (docs/onnx.md lists those that are)");
+}
+
+// What a node says to inputs and attributes that its operator has no use for. `of`: a node from "x" (and others) to "y".
+class OnnxNode : public OnnxReader {
+ protected:
+  std::string refusal_of(const Message& of, std::vector<Message> inputs, std::vector<Message> initializers = {}) {
+    const std::string text = refusal(model({.nodes = {of},
+                                            .inputs = std::move(inputs),
+                                            .outputs = {value("y", kFloat, {})},
+                                            .initializers = std::move(initializers)}));
+    const std::size_t at = text.find("): ");
+    return at == std::string::npos ? text : text.substr(at + 3);
+  }
+  static Message number(std::string_view name, std::int64_t held) {
+    return tensor<std::int64_t>(name, kInt64, {}, {held});
+  }
+  static Message numbers(std::string_view name, std::initializer_list<std::int64_t> held) {
+    return tensor<std::int64_t>(name, kInt64, {static_cast<std::int64_t>(held.size())}, held);
+  }
+  static Message image(std::int32_t type = kFloat) { return value("x", type, {1, 4, 6, 6}); }
+};
+
+TEST_F(OnnxNode, RefusesZeroPointsThatDoNotFit) {
+  const Message conv = node("ConvInteger", {"x", "w", "x_zero", "w_zero"}, {"y"});
+  const std::vector<Message> inputs = {image(kUint8), value("w", kUint8, {1, 4, 2, 2})};
+  const Message zero = tensor<std::uint8_t>("x_zero", kUint8, {}, {1});
+  expect_has(refusal_of(conv, inputs,
+                        {tensor<std::uint8_t>("x_zero", kUint8, {2, 1, 1, 1}, {1, 2}),
+                         tensor<std::uint8_t>("w_zero", kUint8, {}, {1})}),
+             "zero points that do not fit its input");
+  expect_has(refusal_of(conv, inputs, {zero, tensor<std::uint8_t>("w_zero", kUint8, {3}, {1, 2, 3})}),
+             "zero points that do not fit its input");
+  expect_has(refusal_of(node("MatMulInteger", {"x", "w", "x_zero"}, {"y"}),
+                        {value("x", kUint8, {1, 4}), value("w", kUint8, {4, 2})},
+                        {tensor<std::uint8_t>("x_zero", kUint8, {3}, {1, 2, 3})}),
+             "zero points that do not fit its input");
+  expect_has(
+      refusal_of(node("DequantizeLinear", {"x", "scale", "zero"}, {"y"}), {value("x", kUint8, {3})},
+                 {tensor<float>("scale", kFloat, {}, {0.5F}), tensor<std::uint8_t>("zero", kUint8, {3}, {1, 2, 3})}),
+      "its zero point is no single number");
+}
+
+TEST_F(OnnxNode, RefusesGroupsThatDoNotDivideTheChannels) {
+  for (const std::int64_t groups : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{3}, std::int64_t{1} << 62}) {
+    const std::vector<Message> inputs = {image(kUint8), value("w", kUint8, {4, 1, 2, 2})};
+    expect_has(refusal_of(node("ConvInteger", {"x", "w"}, {"y"}, {attribute("group", groups)}), inputs), "groups");
+  }
+}
+
+TEST_F(OnnxNode, RefusesBlocksOfATensorWithoutDimensions) {
+  expect_has(
+      refusal_of(node("DequantizeLinear", {"x", "scales"}, {"y"}, {attribute("axis", 0), attribute("block_size", 2)}),
+                 {value("x", kUint8, {})}, {tensor<float>("scales", kFloat, {2}, {1, 2})}),
+      "scales per channel for a tensor without dimensions");
+}
+
+TEST_F(OnnxNode, RefusesInputsThatAreLeftOut) {
+  expect_has(refusal_of(node("Identity", {}, {"y"}), {image()}), "its input 0 is missing");
+  expect_has(refusal_of(node("Gather", {"x"}, {"y"}), {image()}), "its input 1 is missing");
+}
+
+TEST_F(OnnxNode, RefusesTensorsOfTooFewDimensions) {
+  const std::vector<Message> vector = {value("x", kFloat, {4})};
+  expect_has(refusal_of(node("GroupNormalization", {"x", "x", "x"}, {"y"}), vector),
+             "'x' has 1 dimensions, it needs 2 or more");
+  expect_has(refusal_of(node("Gemm", {"x", "w", "b"}, {"y"}), {value("x", kFloat, {2, 2})},
+                        {tensor<float>("w", kFloat, {2}, {1, 2}), tensor<float>("b", kFloat, {2}, {1, 2})}),
+             "'w' has 1 dimensions, it needs 2 or more");
+  expect_has(refusal_of(node("GatherND", {"x", "i"}, {"y"}), vector, {number("i", 0)}),
+             "its indices have no dimensions");
+}
+
+TEST_F(OnnxNode, RefusesBlocksOfPixelsWhoseSquareOverflows) {
+  for (const char* op : {"DepthToSpace", "SpaceToDepth"})
+    for (const std::int64_t block : {std::int64_t{0}, std::int64_t{1} << 32, -(std::int64_t{1} << 31)})
+      expect_has(refusal_of(node(op, {"x"}, {"y"}, {attribute("blocksize", block)}), {image()}),
+                 "a blocksize of " + std::to_string(block));
+}
+
+TEST_F(OnnxNode, RefusesArithmeticWithSizesThatOverflows) {
+  for (const char* op : {"Add", "Sub", "Mul", "Div", "Mod"})
+    expect_has(refusal_of(node(op, {"a", "b"}, {"y"}), {image()}, {number("a", INT64_MIN), number("b", -1)}),
+               "arithmetic with sizes beyond 2^31");
+}
+
+TEST_F(OnnxNode, RefusesNumbersThatAreSeveralOrNone) {
+  expect_has(refusal_of(node("Trilu", {"x", "k"}, {"y"}), {image()}, {numbers("k", {})}), "its k is no single number");
+  expect_has(
+      refusal_of(node("Range", {"a", "b", "c"}, {"y"}), {image()}, {numbers("a", {}), number("b", 1), number("c", 1)}),
+      "its bound is no single number");
+}
+
+TEST_F(OnnxNode, RefusesWindowsWhoseSizesOverflow) {
+  const Message weight = tensor<float>("w", kFloat, {4, 1, 1, 1}, {1, 2, 3, 4});
+  const auto transposed = [&](const Message& given) {
+    return refusal_of(node("ConvTranspose", {"x", "w"}, {"y"}, {given}), {image()}, {weight});
+  };
+  expect_has(transposed(attribute("output_shape", {7})), "its output_shape has another number of dimensions");
+  expect_has(transposed(attribute("output_shape", {INT64_MIN, 7})), "an output_shape of -9223372036854775808");
+  expect_has(transposed(attribute("output_padding", {INT64_MAX, 0})), "an output_padding of 9223372036854775807");
+  expect_has(transposed(attribute("strides", {INT64_MAX, 1})),
+             "its kernel, strides and dilations have to be from 1 to 2^30");
+  expect_has(refusal_of(node("MaxPool", {"x"}, {"y"}, {attribute("kernel_shape", {1, 1})}),
+                        {value("x", kFloat, {0, 1, INT64_MAX, 1})}),
+             "its input has a size beyond 2^30");
+}
+
+TEST_F(OnnxNode, RefusesCountsThatAreNone) {
+  const std::vector<Message> index = {value("x", kInt64, {2})};
+  for (const std::int64_t depth : {std::int64_t{0}, INT64_MIN, INT64_MAX})
+    expect_has(refusal_of(node("OneHot", {"x", "depth", "values"}, {"y"}), index,
+                          {number("depth", depth), tensor<float>("values", kFloat, {2}, {0, 1})}),
+               "a depth of " + std::to_string(depth));
+  expect_has(refusal_of(node("LSTM", {"x", "w", "r"}, {"y"}, {attribute("hidden_size", std::int64_t{1} << 62)}),
+                        {value("x", kFloat, {1, 1, 1})},
+                        {tensor<float>("w", kFloat, {1, 4, 1}, {1, 2, 3, 4}),
+                         tensor<float>("r", kFloat, {1, 4, 1}, {1, 2, 3, 4})}),
+             "its hidden_size is missing or no size");
+}
+
+TEST_F(OnnxReader, KeepsIntegersThatNoDoubleHolds) {
+  ModelParts parts = relu();
+  parts.inputs = {value("x", kInt64, {2})};
+  parts.nodes = {node("Clip", {"x", "", "most"}, {"y"})};
+  parts.initializers = {tensor<std::int64_t>("most", kInt64, {}, {INT64_MAX - 1})};
+  expect_has(to_text(read(model(parts)).graph()), "aten.clamp.default(%x, none, 9223372036854775806)");
 }
 
 class OnnxExternalData : public OnnxReader {

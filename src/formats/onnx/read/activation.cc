@@ -30,11 +30,14 @@ void read_prelu(const In& in) {
   Node& x = in.tensor(0);
   const std::int64_t rank = in.rank(0);
   const std::vector<SymInt> slope = in.type(1).sizes;
-  std::int64_t count = 1;
-  for (const SymInt& size : slope) count *= size.value;
   const auto slopes = static_cast<std::int64_t>(slope.size());
-  const bool is_channels = count == 1 || (rank >= 2 && slopes == rank - 1 && slope[0].value == count) ||
-                           (slopes == rank && rank >= 2 && slope[1].value == count) || (rank == 2 && slopes == 1);
+  const auto is_one_but_in = [&](std::int64_t dim) {
+    for (std::int64_t d = 0; d < slopes; ++d)
+      if (d != dim && slope[static_cast<std::size_t>(d)] != SymInt(1)) return false;
+    return true;
+  };
+  const bool is_channels = is_one_but_in(-1) || (rank >= 2 && slopes == rank - 1 && is_one_but_in(0)) ||
+                           (rank >= 2 && slopes == rank && is_one_but_in(1)) || (rank == 2 && slopes == 1);
   if (is_channels) {
     Node& flat = in.call("aten.reshape.default", {in.tensor(1), Argument::List{-1}});
     return in.result(in.call("aten.prelu.default", {x, flat}));

@@ -1,5 +1,6 @@
 #include "formats/onnx/read/family.h"
 #include "formats/onnx/read/windows.h"
+#include "formats/onnx/read/zero_point.h"
 
 namespace qdq::onnx {
 namespace {
@@ -29,7 +30,7 @@ Shape kernel_of(const In& in, std::size_t spatial) {
 void read_conv(const In& in) {
   const std::size_t spatial = spatial_dims(in);
   const Windows windows = windows_of(in, kernel_of(in, spatial));
-  Node& input = padded(in, windows, 0);
+  Node& input = padded(in, in.tensor(0), windows, 0);
   in.result(in.call(target_of(spatial, false),
                     {input, in.tensor(1), in.optional(2), list_of(windows.stride), list_of(windows.symmetric_padding()),
                      list_of(windows.dilation), in.integer("group", 1)}));
@@ -43,18 +44,17 @@ Node& centred(const In& in, std::size_t i, std::size_t zero) {
   Argument::List channels(static_cast<std::size_t>(in.rank(i)), Argument(1));
   channels[0] = -1;
   if (i == 1 && in.rank(zero) == 1) point = &in.call("aten.reshape.default", {*point, channels});
-  return in.call("aten.sub.Tensor", {wide, *point});
+  return less_zero_point(in, wide, *point);
 }
 
 void read_conv_integer(const In& in) {
   const std::size_t spatial = spatial_dims(in);
   const Windows windows = windows_of(in, kernel_of(in, spatial));
-  if (!windows.is_symmetric()) in.refuse("pads that differ in front and behind");
-  Node& input = centred(in, 0, 2);
+  Node& input = padded(in, centred(in, 0, 2), windows, 0);
   Node& weight = centred(in, 1, 3);
-  Node& sums =
-      in.call(target_of(spatial, false), {input, weight, Argument(), list_of(windows.stride), list_of(windows.before),
-                                          list_of(windows.dilation), in.integer("group", 1)});
+  Node& sums = in.call(target_of(spatial, false),
+                       {input, weight, Argument(), list_of(windows.stride), list_of(windows.symmetric_padding()),
+                        list_of(windows.dilation), in.integer("group", 1)});
   in.result(in.call("aten.to.dtype", {sums, DType::int32}));
 }
 
@@ -66,13 +66,19 @@ void read_conv_transpose(const In& in) {
   Windows windows = windows_of(in, kernel);
   Shape output_padding = in.ints("output_padding").value_or(Shape(spatial, 0));
   if (output_padding.size() != spatial) in.refuse("its output_padding has another number of dimensions");
+  for (const std::int64_t size : output_padding)
+    if (size < 0 || size > Windows::kMost) in.refuse("an output_padding of " + std::to_string(size));
   if (const auto wanted = in.ints("output_shape")) {
     // The pads follow from the sizes of the result.
+    if (wanted->size() != spatial && wanted->size() != spatial + 2)
+      in.refuse("its output_shape has another number of dimensions");
     for (std::size_t d = 0; d < spatial; ++d) {
       const SymInt& size = in.type(0).sizes[d + 2];
       if (size.is_symbolic()) in.refuse("an output_shape for an input of symbolic sizes");
-      const std::int64_t total = windows.stride[d] * (size.value - 1) + output_padding[d] +
-                                 (kernel[d] - 1) * windows.dilation[d] + 1 - wanted->at(wanted->size() - spatial + d);
+      const std::int64_t result = (*wanted)[wanted->size() - spatial + d];
+      if (result < 1 || result > Windows::kMost) in.refuse("an output_shape of " + std::to_string(result));
+      const std::int64_t total =
+          windows.stride[d] * (size.value - 1) + output_padding[d] + (kernel[d] - 1) * windows.dilation[d] + 1 - result;
       const std::int64_t half = total / 2;
       windows.before[d] = in.text("auto_pad", "NOTSET") == "SAME_UPPER" ? half : total - half;
       windows.after[d] = total - windows.before[d];

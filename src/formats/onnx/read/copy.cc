@@ -7,7 +7,7 @@ namespace qdq::onnx {
 namespace {
 
 // The value under another name.
-void read_identity(const In& in) { in.result(in.importer().value(in.node, in.node.inputs.at(0))); }
+void read_identity(const In& in) { in.result(in.value(0)); }
 
 void read_dropout(const In& in) {
   if (in.has(2) && in.known_number(2, 0, "training_mode") != 0) in.refuse("dropout in training mode");
@@ -70,10 +70,8 @@ void read_constant_of_shape(const In& in) {
   if (const InAttribute* attribute = in.node.find("value"); attribute && attribute->t)
     value = in.importer().read(*attribute->t);
   if (value.numel() != 1) in.refuse("its value is no single number");
-  const double number = value.to(DType::float64).item();
-  const Argument fill = is_floating_point(value.dtype()) ? Argument(number)
-                        : value.dtype() == DType::bool_  ? Argument(number != 0)
-                                                         : Argument(static_cast<std::int64_t>(number));
+  const Argument number = number_of(value);
+  const Argument fill = value.dtype() == DType::bool_ ? Argument(number.to_int() != 0) : number;
   in.result(in.call("aten.full.default", {in.need_sizes(0), fill}, {{"dtype", value.dtype()}}));
 }
 
@@ -88,8 +86,7 @@ void read_range(const In& in) {
     const Tensor* constant = in.constant(i);
     if (!constant || constant->numel() != 1) in.refuse("its bounds are computed");
     dtype = constant->dtype();
-    const double number = constant->to(DType::float64).item();
-    bounds.push_back(is_floating_point(dtype) ? Argument(number) : Argument(static_cast<std::int64_t>(number)));
+    bounds.push_back(number_of(*constant));
   }
   if (const Tensor* start = in.constant(0)) dtype = start->dtype();
   in.result(in.call("aten.arange.start_step", {bounds[0], bounds[1], bounds[2]}, {{"dtype", dtype}}));
@@ -97,7 +94,7 @@ void read_range(const In& in) {
 
 void read_trilu(const In& in) {
   Argument diagonal(0);
-  if (in.has(1)) diagonal = in.need_sizes(1).at(0);
+  if (in.has(1)) diagonal = in.need_size(1, "k");
   in.result(in.call(in.integer("upper", 1) != 0 ? "aten.triu.default" : "aten.tril.default", {in.tensor(0), diagonal}));
 }
 

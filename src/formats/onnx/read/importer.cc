@@ -30,6 +30,11 @@ std::string identifier(std::string_view text, bool keep_dots) {
 
 Argument::List list_of(const Shape& values) { return {values.begin(), values.end()}; }
 
+Argument number_of(const Tensor& value) {
+  if (is_floating_point(value.dtype())) return Argument(value.to(DType::float64).contiguous().data<double>()[0]);
+  return Argument(value.to(DType::int64).contiguous().data<std::int64_t>()[0]);
+}
+
 Importer::Importer(const InModel& model) : model_(model), tensors_(model), inference_(TypeInference::Computed::named) {}
 
 void Importer::refuse(const InNode& reader, const std::string& why) const {
@@ -149,7 +154,11 @@ void Importer::add_outputs() {
     reader.op = "output";
     reader.outputs = {output.name};
     reader.offset = output.offset;
-    results.emplace_back(node(reader, output.name));
+    try {
+      results.emplace_back(node(reader, output.name));
+    } catch (const InvalidArgumentError& error) {
+      refuse(reader, error.what());
+    }
     program_.outputs.push_back({OutputSpec::Kind::user_output, identifier(output.name)});
   }
   if (results.empty()) throw model_.error(0, "the model has no outputs");
@@ -225,7 +234,7 @@ Node& Importer::as_tensor(const InNode& reader, ReadValue& found, std::string_vi
   Argument::List parts;
   for (const Argument& number : ints)
     parts.emplace_back(call(reader, "aten.scalar_tensor.default", {number}, {{"dtype", found.ints_dtype}}));
-  return found.is_scalar ? *parts.at(0).node() : call(reader, "aten.stack.default", {parts}, {});
+  return found.is_scalar ? *parts.at(0).node() : call(reader, "aten.stack.default", {Argument(parts)}, {});
 }
 
 std::string Importer::attribute_name(std::string_view wanted) const {

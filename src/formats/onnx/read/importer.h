@@ -93,13 +93,16 @@ class In {
 
   std::size_t num_inputs() const { return node.inputs.size(); }
   bool has(std::size_t i) const { return i < node.inputs.size() && !node.inputs[i].empty(); }
-  Node& tensor(std::size_t i) const;                 // refuses when it is left out
+  ReadValue& value(std::size_t i) const;  // refuses when it is left out, as tensor() does
+  Node& tensor(std::size_t i) const;
   Argument optional(std::size_t i) const;            // None when it is left out
   const Tensor* constant(std::size_t i) const;       // null when it is computed or left out
   const Argument::List* sizes(std::size_t i) const;  // numbers, known or symbolic; null when they are computed
   const Argument::List& need_sizes(std::size_t i) const;
-  Shape known_ints(std::size_t i, std::string_view what) const;  // refuses when they are not known
+  const Argument& need_size(std::size_t i, std::string_view what) const;  // one number, known or symbolic
+  Shape known_ints(std::size_t i, std::string_view what) const;           // refuses when they are not known
   double known_number(std::size_t i, double otherwise, std::string_view what) const;
+  std::int64_t known_integer(std::size_t i, std::int64_t otherwise, std::string_view what) const;
   bool is_scalar(std::size_t i) const;  // of `sizes`
   // What the attribute `name` said once and what input `i` says since: axes of Squeeze, splits, pads.
   std::optional<Shape> attribute_or_input(std::string_view name, std::size_t i) const;
@@ -107,6 +110,8 @@ class In {
   const TensorMeta& type(std::size_t i) const;  // refuses when it is not known
   const TensorMeta& type(const Node& value) const;
   std::int64_t rank(std::size_t i) const { return static_cast<std::int64_t>(type(i).sizes.size()); }
+  const SymInt& size(const Node& value, std::int64_t dim) const;  // refuses dimensions that it does not have
+  const SymInt& size(std::size_t i, std::int64_t dim) const { return size(tensor(i), dim); }
   std::int64_t axis(std::int64_t value, std::int64_t rank) const;  // made non-negative; refuses outside
 
   Node& call(std::string_view target, Argument::List args, Argument::Dict kwargs = {}) const {
@@ -123,10 +128,14 @@ class In {
   [[noreturn]] void refuse(const std::string& why) const { importer_.refuse(node, why); }
 
  private:
+  Argument known(std::size_t i, std::string_view what) const;
+
   Importer& importer_;
 };
 
 Argument::List list_of(const Shape& values);
+// The first element as it is: an integer, or a double for floats.
+Argument number_of(const Tensor& value);
 // `text` with '_' for what is neither letter, digit nor '_' (nor '.'): ONNX names may hold anything.
 std::string identifier(std::string_view text, bool keep_dots = false);
 

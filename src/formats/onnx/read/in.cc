@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "formats/onnx/read/importer.h"
+#include "tensor/quant_math.h"
 
 namespace qdq::onnx {
 
@@ -24,20 +25,21 @@ std::optional<Shape> In::ints(std::string_view name) const {
   return attribute ? std::optional(attribute->ints) : std::nullopt;
 }
 
-Node& In::tensor(std::size_t i) const {
+ReadValue& In::value(std::size_t i) const {
   if (!has(i)) refuse("its input " + std::to_string(i) + " is missing");
+  return importer_.value(node, node.inputs[i]);
+}
+
+Node& In::tensor(std::size_t i) const {
+  value(i);
   return importer_.node(node, node.inputs[i]);
 }
 
 Argument In::optional(std::size_t i) const { return has(i) ? Argument(tensor(i)) : Argument(); }
 
-const Tensor* In::constant(std::size_t i) const {
-  return has(i) ? importer_.constant(importer_.value(node, node.inputs[i])) : nullptr;
-}
+const Tensor* In::constant(std::size_t i) const { return has(i) ? importer_.constant(value(i)) : nullptr; }
 
-const Argument::List* In::sizes(std::size_t i) const {
-  return has(i) ? importer_.ints(importer_.value(node, node.inputs[i])) : nullptr;
-}
+const Argument::List* In::sizes(std::size_t i) const { return has(i) ? importer_.ints(value(i)) : nullptr; }
 
 const Argument::List& In::need_sizes(std::size_t i) const {
   const Argument::List* found = sizes(i);
@@ -54,19 +56,34 @@ Shape In::known_ints(std::size_t i, std::string_view what) const {
   return values;
 }
 
-double In::known_number(std::size_t i, double otherwise, std::string_view what) const {
-  if (!has(i)) return otherwise;
+const Argument& In::need_size(std::size_t i, std::string_view what) const {
+  const Argument::List& found = need_sizes(i);
+  if (found.size() != 1) refuse("its " + std::string(what) + " is no single number");
+  return found[0];
+}
+
+Argument In::known(std::size_t i, std::string_view what) const {
   const Tensor* value = constant(i);
   if (!value) {
     const Argument::List* numbers = sizes(i);
-    if (numbers && numbers->size() == 1 && !numbers->front().node()) return numbers->front().to_double();
+    if (numbers && numbers->size() == 1 && !numbers->front().node()) return numbers->front();
     refuse("its " + std::string(what) + " is computed");
   }
   if (value->numel() != 1) refuse("its " + std::string(what) + " is no single number");
-  return value->to(DType::float64).item();
+  return number_of(*value);
 }
 
-bool In::is_scalar(std::size_t i) const { return importer_.value(node, node.inputs.at(i)).is_scalar; }
+double In::known_number(std::size_t i, double otherwise, std::string_view what) const {
+  return has(i) ? known(i, what).to_double() : otherwise;
+}
+
+std::int64_t In::known_integer(std::size_t i, std::int64_t otherwise, std::string_view what) const {
+  if (!has(i)) return otherwise;
+  const Argument number = known(i, what);
+  return number.get_if<double>() ? float_to_integer<std::int64_t>(number.to_double()) : number.to_int();
+}
+
+bool In::is_scalar(std::size_t i) const { return value(i).is_scalar; }
 
 std::optional<Shape> In::attribute_or_input(std::string_view name, std::size_t i) const {
   if (auto values = ints(name)) return values;
@@ -87,9 +104,17 @@ std::int64_t In::axis(std::int64_t value, std::int64_t rank) const {
   return value < 0 ? value + rank : value;
 }
 
+const SymInt& In::size(const Node& value, std::int64_t dim) const {
+  const std::vector<SymInt>& sizes = type(value).sizes;
+  if (dim < 0 || static_cast<std::size_t>(dim) >= sizes.size())
+    refuse("'" + value.name() + "' has " + std::to_string(sizes.size()) + " dimensions, it needs " +
+           std::to_string(dim + 1) + " or more");
+  return sizes[static_cast<std::size_t>(dim)];
+}
+
 Argument In::size_of(Node& value, std::int64_t dim) const {
-  const SymInt& size = type(value).sizes.at(static_cast<std::size_t>(dim));
-  return size.is_symbolic() ? Argument(call("aten.sym_size.int", {value, dim})) : Argument(size.value);
+  const SymInt& known = size(value, dim);
+  return known.is_symbolic() ? Argument(call("aten.sym_size.int", {value, dim})) : Argument(known.value);
 }
 
 void In::result(Node& value, std::size_t i) const {

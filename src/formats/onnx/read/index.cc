@@ -50,7 +50,9 @@ void read_gather_elements(const In& in) {
 
 // The last dimension of the indices holds one index for each of the first dimensions of the data.
 Argument::List columns(const In& in, Node& indices) {
-  const SymInt count = in.type(indices).sizes.back();
+  const std::vector<SymInt>& sizes = in.type(indices).sizes;
+  if (sizes.empty()) in.refuse("its indices have no dimensions");
+  const SymInt count = sizes.back();
   if (count.is_symbolic()) in.refuse("the number of indexed dimensions is symbolic");
   Argument::List result;
   for (std::int64_t i = 0; i < count.value; ++i) result.emplace_back(in.call("aten.select.int", {indices, -1, i}));
@@ -85,7 +87,8 @@ void read_nonzero(const In& in) {
 // [off, on] where the index is that of the place.
 void read_one_hot(const In& in) {
   const std::int64_t axis = in.axis(in.integer("axis", -1), in.rank(0) + 1);
-  const auto depth = static_cast<std::int64_t>(in.known_number(1, 0, "depth"));
+  const std::int64_t depth = in.known_integer(1, 0, "depth");
+  if (depth < 1 || depth > INT32_MAX) in.refuse("a depth of " + std::to_string(depth));
   Node& index = wide(in, 0);
   Argument::List along(static_cast<std::size_t>(in.rank(0) - axis + 1), Argument(1));
   along[0] = depth;

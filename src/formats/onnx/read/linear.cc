@@ -4,6 +4,7 @@
 //     MatMul(x, DequantizeLinear(W))        linear(x, dequantize(W^T))
 //     MatMul(x, Transpose(W))               linear(x, W)
 #include "formats/onnx/read/family.h"
+#include "tensor/quant_math.h"
 
 namespace qdq::onnx {
 namespace {
@@ -54,8 +55,7 @@ void read_gemm(const In& in) {
   const double alpha = in.number("alpha", 1), beta = in.number("beta", 1);
   Node& a = in.integer("transA", 0) != 0 ? turned(in, in.tensor(0)) : in.tensor(0);
   const bool turn = in.integer("transB", 0) != 0;
-  const bool has_vector =
-      in.has(2) && in.type(2).sizes.size() == 1 && in.type(2).sizes[0] == in.type(1).sizes.at(turn ? 0 : 1);
+  const bool has_vector = in.has(2) && in.type(2).sizes.size() == 1 && in.type(2).sizes[0] == in.size(1, turn ? 0 : 1);
   if (alpha == 1 && beta == 1 && is_floating_point(in.type(0).dtype) && (!in.has(2) || has_vector)) {
     Node* weight = turn ? &in.tensor(1) : weight_of(in, 1, in.importer().program());
     if (!weight) weight = &turned(in, in.tensor(1));
@@ -67,7 +67,7 @@ void read_gemm(const In& in) {
   const DType dtype = in.type(0).dtype;
   const auto scaled = [&](Node& value, double factor) -> Node& {
     if (factor == 1) return value;
-    const Argument number = is_floating_point(dtype) ? Argument(factor) : Argument(static_cast<std::int64_t>(factor));
+    const Argument number = is_floating_point(dtype) ? Argument(factor) : float_to_integer<std::int64_t>(factor);
     return in.call("aten.mul.Scalar", {value, number});
   };
   Node& product = scaled(in.call("aten.matmul.default", {a, b}), alpha);

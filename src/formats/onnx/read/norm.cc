@@ -42,7 +42,7 @@ void read_instance_norm(const In& in) {
 // Before opset 21 there is a scale and bias for each group, since then for each channel, as in torch.
 void read_group_norm(const In& in) {
   const std::int64_t groups = in.integer("num_groups", 1);
-  const SymInt& channels = in.type(0).sizes.at(1);
+  const SymInt& channels = in.size(0, 1);
   if (channels.is_symbolic() || groups < 1 || channels.value % groups != 0)
     in.refuse("groups that do not divide the channels");
   const auto vector = [&](std::size_t i) -> Node& {

@@ -36,7 +36,7 @@ void read_max_pool(const In& in) {
   const bool fits = pads_fit(windows);
   const bool is_float = is_floating_point(in.type(0).dtype);
   if (!fits && !is_float) in.refuse("padding of integers");
-  Node& input = fits ? in.tensor(0) : with_padding(in, windows, -INFINITY);
+  Node& input = fits ? in.tensor(0) : with_padding(in, in.tensor(0), windows, -INFINITY);
   const Shape padding = fits ? windows.before : Shape(windows.before.size(), 0);
   in.result(in.call(target_of("max_pool", windows.kernel.size()),
                     {input, list_of(windows.kernel), list_of(windows.stride), list_of(padding),
@@ -57,17 +57,12 @@ void read_average_pool(const In& in) {
       return in.call(target_of("avg_pool", windows.kernel.size()),
                      {padded, list_of(windows.kernel), list_of(windows.stride)});
     };
-    Node& sums = average(with_padding(in, windows, 0));
+    Node& sums = average(with_padding(in, in.tensor(0), windows, 0));
     Node& ones = in.call("aten.ones_like.default", {in.tensor(0)});
-    Shape pads;
-    for (std::size_t d = windows.before.size(); d-- > 0;) {
-      pads.push_back(windows.before[d]);
-      pads.push_back(windows.after[d]);
-    }
-    Node& counts = average(in.call("aten.constant_pad_nd.default", {ones, list_of(pads), 0.0}));
+    Node& counts = average(with_padding(in, ones, windows, 0));
     return in.result(in.call("aten.div.Tensor", {sums, counts}));
   }
-  Node& input = fits ? in.tensor(0) : with_padding(in, windows, 0);
+  Node& input = fits ? in.tensor(0) : with_padding(in, in.tensor(0), windows, 0);
   const Shape padding = fits ? windows.before : Shape(windows.before.size(), 0);
   in.result(in.call(target_of("avg_pool", windows.kernel.size()),
                     {input, list_of(windows.kernel), list_of(windows.stride), list_of(padding), ceil, counts_padding}));

@@ -4,6 +4,7 @@
 #include "formats/onnx/read/cast.h"
 #include "formats/onnx/read/family.h"
 #include "formats/onnx/read/grid_clamp.h"
+#include "formats/onnx/read/zero_point.h"
 
 namespace qdq::onnx {
 namespace {
@@ -26,8 +27,10 @@ Quantized quantized_of(const In& in, DType written) {
     return q;
   }
   if (!is_integral(q.dtype)) in.refuse("quantized values of dtype " + std::string(name(written)));
+  // Of what a quantize of ours wrote as uint8; a model that was cut in front of a dequantize feeds it real uint8.
   const auto original = dtype_from_name(in.node.remark(kOriginalDtype));
-  if (original == DType::int8 && written == DType::uint8) {
+  const bool has_original = in.node.op == "QuantizeLinear" || in.type(0).dtype == DType::int8;
+  if (original == DType::int8 && written == DType::uint8 && has_original) {
     q.dtype = DType::int8;
     q.shift = 128;
   }
@@ -77,7 +80,7 @@ Node& per_tensor(const In& in, const Quantized& q) {
   const Tensor* scale = in.constant(1);
   const Tensor* zero = in.has(2) ? in.constant(2) : nullptr;
   if (scale && (zero || !in.has(2))) {
-    const auto zero_point = zero ? static_cast<std::int64_t>(zero->to(DType::float64).item()) : 0;
+    const std::int64_t zero_point = in.known_integer(2, 0, "zero point");
     return finished(in, "per_tensor.default",
                     {in.tensor(0), scale->to(DType::float64).item(), zero_point - q.shift, q.low, q.high, q.dtype});
   }
@@ -131,6 +134,7 @@ void read_linear(const In& in) {
   }
   const Tensor* scales = in.constant(1);
   if (!scales) in.refuse("scales per channel that are computed");
+  if (in.rank(0) == 0) in.refuse("scales per channel for a tensor without dimensions");
   const std::int64_t axis = in.axis(in.integer("axis", 1), in.rank(0));
   Node& scale_node = in.tensor(1);
   Node& zero_node = in.attribute(beside(in, 2, "_zero_points"), zero_points_of(in, q, scales->sizes()));
@@ -174,7 +178,7 @@ Node& centred(const In& in, std::size_t i, std::size_t zero) {
   if (!in.has(zero)) return wide;
   Node* point = &in.call("aten.to.dtype", {in.tensor(zero), DType::int32});
   if (i == 0 && in.rank(zero) == 1 && in.rank(0) >= 2) point = &in.call("aten.unsqueeze.default", {*point, -1});
-  return in.call("aten.sub.Tensor", {wide, *point});
+  return less_zero_point(in, wide, *point);
 }
 
 void read_matmul_integer(const In& in) {

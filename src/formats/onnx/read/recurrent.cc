@@ -44,7 +44,7 @@ struct Network {
 
 void read_network(const In& in, const Network& network) {
   const std::int64_t hidden = in.integer("hidden_size", 0);
-  if (hidden < 1) in.refuse("its hidden_size is missing");
+  if (hidden < 1 || hidden > INT32_MAX) in.refuse("its hidden_size is missing or no size");
   const std::string direction = in.text("direction", "forward");
   const std::int64_t directions = direction == "bidirectional" ? 2 : 1;
   if (in.has_attribute("clip")) in.refuse("clip");
@@ -75,7 +75,7 @@ void read_network(const In& in, const Network& network) {
   const auto state = [&](std::size_t i) -> Node& {
     if (in.has(i)) return swapped(in.tensor(i), {1, 0, 2});
     const Argument::List sizes{directions, in.size_of(x, 1), hidden};
-    return in.call("aten.zeros.default", {sizes}, {{"dtype", dtype}});
+    return in.call("aten.zeros.default", {Argument(sizes)}, {{"dtype", dtype}});
   };
   Node& h = state(5);
   const Argument states = network.has_cell ? Argument(Argument::List{h, state(6)}) : Argument(h);

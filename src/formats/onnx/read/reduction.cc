@@ -69,23 +69,23 @@ void read_arg(const In& in) {
   Node& x = in.tensor(0);
   if (in.integer("select_last_index", 0) == 0) return in.result(in.call(kTarget.view(), {x, axis, keepdims(in)}));
   // The last of equal places is the first from behind.
-  Node& place = in.call(kTarget.view(), {in.call("aten.flip.default", {x, Argument::List{axis}}), axis, keepdims(in)});
+  Node& turned = in.call("aten.flip.default", {x, list_of({axis})});
+  Node& place = in.call(kTarget.view(), {turned, axis, keepdims(in)});
   Node& behind = in.call("aten.rsub.Scalar", {place, -1});
   const Argument size = in.size_of(x, axis);
   in.result(in.call(size.node() ? "aten.add.Tensor" : "aten.add.Scalar", {behind, size}));
 }
 
 void read_topk(const In& in) {
-  const Argument::List& count = in.need_sizes(1);
-  if (count.size() != 1) in.refuse("its k is no single number");
-  Node& both = in.call("aten.topk.default", {in.tensor(0), count[0], in.axis(in.integer("axis", -1), in.rank(0)),
+  const Argument count = in.need_size(1, "k");
+  Node& both = in.call("aten.topk.default", {in.tensor(0), count, in.axis(in.integer("axis", -1), in.rank(0)),
                                              in.integer("largest", 1) != 0, in.integer("sorted", 1) != 0});
   in.result(in.item(both, 0), 0);
   if (in.wants(1)) in.result(in.item(both, 1), 1);
 }
 
 void read_cumsum(const In& in) {
-  const std::int64_t axis = in.axis(static_cast<std::int64_t>(in.known_number(1, 0, "axis")), in.rank(0));
+  const std::int64_t axis = in.axis(in.known_integer(1, 0, "axis"), in.rank(0));
   const bool reverse = in.integer("reverse", 0) != 0;
   const Argument::List dims{axis};
   Node* value = reverse ? &in.call("aten.flip.default", {in.tensor(0), dims}) : &in.tensor(0);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "formats/onnx/read/family.h"
+#include "tensor/quant_math.h"
 
 namespace qdq::onnx {
 namespace {
@@ -35,9 +36,10 @@ void read_pad(const In& in) {
   const std::string mode = in.text("mode", "constant");
   const Argument::List pads = torch_pads(in);
   if (mode == "constant") {
-    const double value = in.known_number(2, in.number("value", 0), "value");
-    const Argument number =
-        is_floating_point(in.type(0).dtype) ? Argument(value) : Argument(static_cast<std::int64_t>(value));
+    const double otherwise = in.number("value", 0);
+    const Argument number = is_floating_point(in.type(0).dtype)
+                                ? Argument(in.known_number(2, otherwise, "value"))
+                                : Argument(in.known_integer(2, float_to_integer<std::int64_t>(otherwise), "value"));
     return in.result(in.call("aten.constant_pad_nd.default", {in.tensor(0), pads, number}));
   }
   const std::string torch_mode = mode == "edge" ? "replicate" : mode == "wrap" ? "circular" : mode;

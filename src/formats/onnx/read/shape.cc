@@ -63,8 +63,8 @@ Argument combined(const In& in, std::string_view op, const Argument& a, const Ar
   }
   const std::int64_t x = a.to_int(), y = b.to_int();
   constexpr std::int64_t kLarge = std::int64_t{1} << 31;  // beyond it a product could overflow
-  const bool is_large = std::abs(x) > kLarge || std::abs(y) > kLarge || x == INT64_MIN || y == INT64_MIN;
-  if ((op == "Add" || op == "Sub" || op == "Mul") && is_large) in.refuse("arithmetic with sizes beyond 2^31");
+  const auto is_large = [](std::int64_t number) { return number > kLarge || number < -kLarge; };
+  if (op != "Max" && op != "Min" && (is_large(x) || is_large(y))) in.refuse("arithmetic with sizes beyond 2^31");
   if ((op == "Div" || op == "Mod") && y == 0) in.refuse("a division by zero");
   return calculated(op, x, y);
 }
@@ -128,8 +128,8 @@ std::optional<ReadValue> counted(const In& in) {
   constexpr std::int64_t kMost = 64;
   Shape numbers;  // start, limit, step
   for (const std::size_t i : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
-    const Argument& each = in.need_sizes(i).at(0);
-    if (each.node() || std::abs(each.to_int()) > kMost) return std::nullopt;
+    const Argument& each = in.need_size(i, "bound");
+    if (each.node() || each.to_int() > kMost || each.to_int() < -kMost) return std::nullopt;
     numbers.push_back(each.to_int());
   }
   if (numbers[2] == 0) in.refuse("a step of zero");

@@ -35,9 +35,8 @@ bool read_as_levels(const In& in) {
     in.result(quantize);
     return true;
   }
-  quantize.set_arg(first, static_cast<std::int64_t>(in.known_number(1, static_cast<double>(limits.min), "minimum")));
-  quantize.set_arg(first + 1,
-                   static_cast<std::int64_t>(in.known_number(2, static_cast<double>(limits.max), "maximum")));
+  quantize.set_arg(first, in.known_integer(1, limits.min, "minimum"));
+  quantize.set_arg(first + 1, in.known_integer(2, limits.max, "maximum"));
   in.result(quantize);
   return true;
 }
@@ -56,8 +55,7 @@ void read_clip(const In& in) {
   const bool is_float = is_floating_point(in.type(0).dtype);
   const auto limit = [&](std::size_t i) -> Argument {
     if (!in.has(i)) return {};
-    const double value = in.known_number(i, 0, "limit");
-    return is_float ? Argument(value) : Argument(static_cast<std::int64_t>(value));
+    return is_float ? Argument(in.known_number(i, 0, "limit")) : Argument(in.known_integer(i, 0, "limit"));
   };
   const Argument low = limit(1), high = limit(2);
   if (low.is_none() && high.is_none()) return in.result(in.tensor(0));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/checked.h"
 #include "formats/onnx/read/family.h"
 
 namespace qdq::onnx {
@@ -102,9 +103,10 @@ SliceBounds bounds_of(const In& in) {
 
 // torch has no negative steps: the elements in forward order, turned round.
 Node& backwards(const In& in, Node& value, std::int64_t axis, std::int64_t start, std::int64_t end, std::int64_t step) {
-  const SymInt& size = in.type(value).sizes.at(static_cast<std::size_t>(axis));
+  const SymInt& size = in.size(value, axis);
   if (size.is_symbolic()) in.refuse("a negative step along a symbolic size");
   const std::int64_t n = size.value;
+  if (n > INT32_MAX) in.refuse("a negative step along a size beyond 2^31");
   start = std::clamp<std::int64_t>(start < 0 ? start + n : start, -1, n - 1);
   end = end < 0 ? std::max<std::int64_t>(end, -n - 1) + n : std::min(end, n - 1);
   const std::int64_t count = start > end ? (start - end - step - 1) / -step : 0;
@@ -144,9 +146,9 @@ void read_split(const In& in) {
   auto sizes = in.attribute_or_input("split", 1);
   const auto count = static_cast<std::int64_t>(in.node.outputs.size());
   if (!sizes) {
-    const SymInt& size = in.type(0).sizes.at(static_cast<std::size_t>(axis));
+    const SymInt& size = in.size(0, axis);
     if (size.is_symbolic()) in.refuse("it splits a symbolic size");
-    const std::int64_t each = (size.value + count - 1) / count;
+    const std::int64_t each = size.value / count + (size.value % count != 0);
     sizes.emplace(static_cast<std::size_t>(count), each);
     sizes->back() = size.value - each * (count - 1);
   }
@@ -156,30 +158,41 @@ void read_split(const In& in) {
     if (in.wants(i)) in.result(in.item(pieces, static_cast<std::int64_t>(i)), i);
 }
 
+// The edge of a block of pixels, whose square fits in every number.
+std::int64_t block_of(const In& in) {
+  const std::int64_t block = in.integer("blocksize", 1);
+  if (block < 1 || block > INT16_MAX) in.refuse("a blocksize of " + std::to_string(block));
+  return block;
+}
+
+Argument times(const In& in, const Argument& size, std::int64_t factor) {
+  if (size.node()) return Argument(in.call("_operator.mul", {size, factor}));
+  const auto product = checked_mul(size.to_int(), factor);
+  if (!product) in.refuse("a size beyond 2^63");
+  return Argument(*product);
+}
+
 // Channels to blocks. [N, C * b * b, H, W] -> [N, C, H * b, W * b]
 void read_depth_to_space(const In& in) {
-  const std::int64_t b = in.integer("blocksize", 1);
+  const std::int64_t b = block_of(in);
   Node& x = in.tensor(0);
   if (in.text("mode", "DCR") == "CRD") return in.result(in.call("aten.pixel_shuffle.default", {x, b}));
   const std::vector<SymInt> sizes = in.type(x).sizes;
-  if (sizes.size() != 4 || sizes[1].is_symbolic() || b < 1 || sizes[1].value % (b * b) != 0)
+  if (sizes.size() != 4 || sizes[1].is_symbolic() || sizes[1].value % (b * b) != 0)
     in.refuse("an image whose channels are a multiple of the block expected");
   const std::int64_t c = sizes[1].value / (b * b);
   const Argument n = in.size_of(x, 0), h = in.size_of(x, 2), w = in.size_of(x, 3);
   Node& split = in.call("aten.reshape.default", {x, Argument::List{n, b, b, c, h, w}});
   Node& moved = in.call("aten.permute.default", {split, Argument::List{0, 3, 4, 1, 5, 2}});
-  const auto times = [&](const Argument& size) {
-    return size.node() ? Argument(in.call("_operator.mul", {size, b})) : Argument(size.to_int() * b);
-  };
-  in.result(in.call("aten.reshape.default", {moved, Argument::List{n, c, times(h), times(w)}}));
+  in.result(in.call("aten.reshape.default", {moved, Argument::List{n, c, times(in, h, b), times(in, w, b)}}));
 }
 
 // The inverse of DepthToSpace.
 void read_space_to_depth(const In& in) {
-  const std::int64_t b = in.integer("blocksize", 1);
+  const std::int64_t b = block_of(in);
   Node& x = in.tensor(0);
   const std::vector<SymInt> sizes = in.type(x).sizes;
-  if (sizes.size() != 4 || b < 1) in.refuse("an image expected");
+  if (sizes.size() != 4) in.refuse("an image expected");
   for (const std::size_t d : {std::size_t{1}, std::size_t{2}, std::size_t{3}})
     if (sizes[d].is_symbolic()) in.refuse("an image of symbolic sizes");
   const std::int64_t c = sizes[1].value, h = sizes[2].value / b, w = sizes[3].value / b;
@@ -188,7 +201,7 @@ void read_space_to_depth(const In& in) {
       in.text("mode", "DCR") == "DCR";  // a new channel is place in the block, old channel; else the reverse
   Node& moved = in.call("aten.permute.default",
                         {split, channels_last ? Argument::List{0, 3, 5, 1, 2, 4} : Argument::List{0, 1, 3, 5, 2, 4}});
-  in.result(in.call("aten.reshape.default", {moved, Argument::List{in.size_of(x, 0), c * b * b, h, w}}));
+  in.result(in.call("aten.reshape.default", {moved, Argument::List{in.size_of(x, 0), times(in, c, b * b), h, w}}));
 }
 
 constexpr ReadRow kRows[] = {

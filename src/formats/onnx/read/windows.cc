@@ -17,7 +17,10 @@ Windows windows_of(const In& in, Shape kernel) {
                   Shape(spatial, 0)};
   for (const Shape* values : {&windows.kernel, &windows.stride, &windows.dilation})
     for (const std::int64_t value : *values)
-      if (value < 1 || value > INT32_MAX) in.refuse("its kernel, strides and dilations have to be positive");
+      if (value < 1 || value > Windows::kMost) in.refuse("its kernel, strides and dilations have to be from 1 to 2^30");
+  for (std::size_t d = 0; d < spatial; ++d)
+    if (const SymInt& size = in.size(0, static_cast<std::int64_t>(d) + 2); size.value > Windows::kMost)
+      in.refuse("its input has a size beyond 2^30");
   const std::string mode = in.text("auto_pad", "NOTSET");
   if (mode == "NOTSET" || mode.empty()) {
     const Shape pads = in.ints("pads").value_or(Shape(2 * spatial, 0));
@@ -25,7 +28,7 @@ Windows windows_of(const In& in, Shape kernel) {
     windows.before.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(spatial));
     windows.after.assign(pads.begin() + static_cast<std::ptrdiff_t>(spatial), pads.end());
     for (const std::int64_t pad : pads)
-      if (pad < 0 || pad > INT32_MAX) in.refuse("negative pads");
+      if (pad < 0 || pad > Windows::kMost) in.refuse("negative pads, or beyond 2^30");
     return windows;
   }
   if (mode == "VALID") return windows;
@@ -35,7 +38,7 @@ Windows windows_of(const In& in, Shape kernel) {
     const std::int64_t reach = (windows.kernel[d] - 1) * windows.dilation[d] + 1;
     std::int64_t total = reach - windows.stride[d];  // holds for transposed ones, and for a stride of 1
     if (!transposed && windows.stride[d] != 1) {
-      const SymInt& size = in.type(0).sizes.at(d + 2);
+      const SymInt& size = in.size(0, static_cast<std::int64_t>(d) + 2);
       if (size.is_symbolic()) in.refuse("auto_pad with strides for an input of symbolic sizes");
       const std::int64_t positions = (size.value + windows.stride[d] - 1) / windows.stride[d];
       total = (positions - 1) * windows.stride[d] + reach - size.value;
@@ -48,17 +51,17 @@ Windows windows_of(const In& in, Shape kernel) {
   return windows;
 }
 
-Node& with_padding(const In& in, const Windows& windows, double value) {
+Node& with_padding(const In& in, Node& input, const Windows& windows, double value) {
   Shape pads;
   for (std::size_t d = windows.before.size(); d-- > 0;) {
     pads.push_back(windows.before[d]);
     pads.push_back(windows.after[d]);
   }
-  return in.call("aten.constant_pad_nd.default", {in.tensor(0), list_of(pads), value});
+  return in.call("aten.constant_pad_nd.default", {input, list_of(pads), value});
 }
 
-Node& padded(const In& in, const Windows& windows, double value) {
-  return windows.is_symmetric() ? in.tensor(0) : with_padding(in, windows, value);
+Node& padded(const In& in, Node& input, const Windows& windows, double value) {
+  return windows.is_symmetric() ? input : with_padding(in, input, windows, value);
 }
 
 }  // namespace qdq::onnx

@@ -11,6 +11,9 @@ struct Windows {
   Shape before;  // padding
   Shape after;
 
+  // No entry is larger, nor is a size that windows slide over: what is computed with two of them fits 64 bits.
+  static constexpr std::int64_t kMost = std::int64_t{1} << 30;
+
   bool is_symmetric() const { return before == after; }
   // What the op itself may pad: all of it, or nothing when padded() has done it.
   Shape symmetric_padding() const { return is_symmetric() ? before : Shape(before.size(), 0); }
@@ -19,9 +22,9 @@ struct Windows {
 // Reads strides, dilations, pads and auto_pad. Refuses auto_pad where it depends on sizes that are not known.
 Windows windows_of(const In& in, Shape kernel);
 
-// Input 0 with the padding that an op with one number per dimension cannot do; itself when it can.
-Node& padded(const In& in, const Windows& windows, double value);
-// Input 0 with all of the padding.
-Node& with_padding(const In& in, const Windows& windows, double value);
+// `input` with the padding that an op with one number per dimension cannot do; itself when it can.
+Node& padded(const In& in, Node& input, const Windows& windows, double value);
+// `input` with all of the padding.
+Node& with_padding(const In& in, Node& input, const Windows& windows, double value);
 
 }  // namespace qdq::onnx
