@@ -15,6 +15,7 @@ constexpr std::int64_t kBlockPixelsOfManyWeights = 384;
 constexpr std::int64_t kManyWeights = 1 << 18;
 constexpr std::int64_t kFewPixels = 12;  // two calls of a kernel
 constexpr std::int64_t kTasks = 4;       // for each worker at least, where there are as many tiles
+constexpr std::int64_t kManyCalls = 8;   // of a kernel, in a block
 constexpr std::int64_t kChunk = 32;      // bytes that gathering copies at least, into what the next copy overwrites
 constexpr std::int64_t kFew = 8;         // the same for single taps of fewer
 
@@ -60,10 +61,13 @@ class Bound {
   }
 
  private:
-  // One tap, which serves a whole row of pixels where taps advance with them.
+  // One tap, which serves a whole row of pixels where taps advance with them; or a row of the filter.
   std::size_t outside_bytes() const {
-    const bool is_depthwise = weights_->method() == PackedWeights::Method::depthwise;
-    const std::int64_t row = is_depthwise ? geometry_.row_length() * geometry_.column_step() : 0;
+    std::int64_t row = 0;
+    if (weights_->method() == PackedWeights::Method::depthwise)
+      row = geometry_.row_length() * geometry_.column_step();
+    else if (weights_->method() == PackedWeights::Method::rows)
+      row = weights_->packed_depth();
     return static_cast<std::size_t>(row + std::max(kFew, weights_->depth() * weights_->groups()));
   }
 
@@ -144,26 +148,42 @@ class Bound {
 
   void run_gemm() const {
     const std::int64_t pixels = geometry_.pixels();
-    if (pixels == 0) return;
+    if (pixels == 0 || weights_->tiles().empty()) return;
     const auto tiles = static_cast<std::int64_t>(weights_->tiles().size());
-    const auto [blocks, parts] = cut(pixels, tiles, worker_count());
-    parallel_for(blocks * parts, 1, [&, n = blocks, m = parts](std::int64_t begin, std::int64_t end) {
+    const Cut cut = cut_for(pixels, tiles, worker_count());
+    const std::int64_t units = divided(pixels, cut.unit);
+    parallel_for(cut.blocks * cut.parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t block = task / m, part = task % m, first = pixels * block / n;
-        run_block(first, pixels * (block + 1) / n - first, tiles * part / m, tiles * (part + 1) / m);
+        const std::int64_t block = task / cut.parts, part = task % cut.parts;
+        const std::int64_t first = units * block / cut.blocks * cut.unit;
+        const std::int64_t last = std::min(pixels, units * (block + 1) / cut.blocks * cut.unit);
+        run_block(first, last - first, tiles * part / cut.parts, tiles * (part + 1) / cut.parts);
       }
     });
   }
 
-  // How many blocks of pixels, and how many parts of each along the tiles: the same amount of work for every worker, a few tasks each.
-  std::pair<std::int64_t, std::int64_t> cut(std::int64_t pixels, std::int64_t tiles, std::int64_t workers) const {
-    const auto divided = [](std::int64_t value, std::int64_t by) { return (value + by - 1) / by; };
+  static std::int64_t divided(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
+
+  // How the work is shared out: as much for every worker, in a few tasks for each.
+  struct Cut {
+    std::int64_t unit;    // pixels that stay together
+    std::int64_t blocks;  // of pixels
+    std::int64_t parts;   // of each, along the tiles
+  };
+
+  Cut cut_for(std::int64_t pixels, std::int64_t tiles, std::int64_t workers) const {
     const bool has_many = weights_->channels() * weights_->products() > kManyWeights;
     std::int64_t blocks = divided(pixels, has_many ? kBlockPixelsOfManyWeights : kBlockPixels);
-    if (workers == 1) return {blocks, 1};
-    // Each block reads all weights: those that stay in no cache are not read once more for balance alone.
-    if (blocks > workers || (!has_many && pixels >= workers * kFewPixels)) blocks = divided(blocks, workers) * workers;
-    return {blocks, std::min(tiles, divided(workers * kTasks, blocks))};
+    std::int64_t parts = 1;
+    if (workers > 1) {
+      // Each block reads all weights: those that stay in no cache are not read once more for balance alone.
+      if (blocks > workers || (!has_many && pixels >= workers * kFewPixels))
+        blocks = divided(blocks, workers) * workers;
+      parts = std::min(tiles, divided(workers * kTasks, blocks));
+    }
+    // Calls with fewer rows than the kernel takes read as many weights; where there are many calls, none has.
+    const auto rows = static_cast<std::int64_t>(weights_->tiles().front().kernel->by_rows.size());
+    return {divided(pixels, rows) >= kManyCalls * blocks ? rows : 1, blocks, parts};
   }
 
   // Tiles [tile_begin, tile_end) of the pixels [first, first + count).
@@ -255,6 +275,32 @@ class Bound {
     return true;
   }
 
+  // `bytes` and up to kFew more, which the next copy overwrites.
+  static void copy_span(std::uint8_t* to, const std::uint8_t* from, std::int64_t bytes) {
+    for (std::int64_t k = 0; k < bytes; k += kFew) std::memcpy(to + k, from + k, kFew);
+  }
+
+  // The row of the filter at `tap`, of which some columns may lie beyond the input: where it lies, or in `copied`.
+  template <typename Address>
+  const std::uint8_t* cut_row(const Address& address, std::int64_t tap, std::int64_t columns,
+                              std::uint8_t* copied) const {
+    const auto column = [&](std::int64_t c) { return address(static_cast<std::size_t>(tap + c)); };
+    std::int64_t begin = 0, end = columns;
+    while (begin < end && !column(begin)) ++begin;
+    if (begin == end) return outside_.data();
+    while (!column(end - 1)) --end;
+    const std::int64_t depth = weights_->depth(), bytes = (end - begin) * depth;
+    const std::uint8_t* from = column(begin);
+    if (end - begin == columns && from + weights_->packed_depth() <= src_end_) return from;
+    copy_span(copied, outside_.data(), begin * depth);
+    if (from + bytes + kFew <= src_end_)
+      copy_span(copied + begin * depth, from, bytes);
+    else
+      std::memcpy(copied + begin * depth, from, static_cast<std::size_t>(bytes));
+    copy_span(copied + end * depth, outside_.data(), (columns - end) * depth);
+    return copied;
+  }
+
   // Rows of the filter where they lie in the input; those that reach beyond it, or whose padding to a multiple of four would, are
   // copied.
   void find_filter_rows(const std::uint8_t* src, std::vector<const std::uint8_t*>& rows, std::int64_t first,
@@ -283,7 +329,12 @@ class Bound {
           const std::uint8_t** of_pixel = found + pixel * kernel_taps;
           for (std::int64_t r = 0; r < kernel_taps; ++r) of_pixel[r] = start + offsets[r];
         },
-        copy);
+        [&](std::int64_t pixel, const auto& address) {
+          if (!has_rows_) return copy(pixel, address);
+          for (std::int64_t r = 0; r < kernel_taps; ++r)
+            found[pixel * kernel_taps + r] =
+                cut_row(address, r * columns, columns, copied.data() + (pixel * kernel_taps + r) * length);
+        });
   }
 
   // Copies the taps of each pixel behind each other and points `rows` there. What the packed depth is longer than the taps meets weights

@@ -5,11 +5,13 @@
 
 #include "qdq/error.h"
 #include "reference/integer.h"
+#include "runtime/helper_threads.h"
 #include "runtime/int8/convolution.h"
 #include "runtime/int8/dynamic.h"
 #include "runtime/int8/elementwise.h"
 #include "runtime/int8/matmul.h"
 #include "runtime/int8/pooling.h"
+#include "runtime/parallel.h"
 
 namespace qdq::runtime::int8 {
 namespace {
@@ -166,6 +168,8 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   rescale.low = to_float ? static_cast<float>(result.bounds.low) : integer::low_level(result.bounds, result.grid);
   rescale.high = to_float ? static_cast<float>(result.bounds.high) : integer::high_level(result.bounds, result.grid);
   if (residual) rescale.residual_multiplier = integer::summand_multiplier(residual->grid, result.grid);
+  HelperThreads threads(static_cast<int>(random.between(1, 3)));  // among which it is cut in other ways
+  const ThreadScope scope(1, &threads);
   run(convolution_step("conv", convolution));
   const Tensor wanted = integer::convolution(input, weight, bias, c.params, sizes, result, residual);
   EXPECT_TRUE(bit_equal(convolution.dst.contiguous(), wanted));
