@@ -1,5 +1,6 @@
 #include "runtime/int8/convolution.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/int8/geometry.h"
@@ -15,6 +16,7 @@ constexpr std::int64_t kBlockPixelsOfManyWeights = 384;
 constexpr std::int64_t kManyWeights = 1 << 18;
 constexpr std::int64_t kFewPixels = 12;  // two calls of a kernel
 constexpr std::int64_t kTasks = 4;       // for each worker at least, where there are as many tiles
+constexpr std::int64_t kWideRow = 7;     // pixels that are worth calls of their own where they lack taps
 constexpr std::int64_t kManyCalls = 8;   // of a kernel, in a block
 constexpr std::int64_t kChunk = 32;      // bytes that gathering copies at least, into what the next copy overwrites
 constexpr std::int64_t kFew = 8;         // the same for single taps of fewer
@@ -50,6 +52,7 @@ class Bound {
       multiplier_.push_back(used ? convolution.rescale.multiplier[c] : 0.0f);
       offset_.push_back(used ? convolution.rescale.offset[c] : 0.0f);
     }
+    if (!source_params_ && !convolution.window.transposed) find_ranges(convolution.zero_point);
   }
 
   void run() {
@@ -61,6 +64,34 @@ class Bound {
   }
 
  private:
+  // The taps that lie inside the input for some rows of the output. The others are the zero point, which adds nothing: `start` lacks their
+  // share of it.
+  struct TapRange {
+    std::int64_t begin, end;  // kernel taps
+    std::vector<std::int32_t> start;
+  };
+
+  void find_ranges(std::int32_t zero_point) {
+    const bool has_rows_of_taps =
+        weights_->method() == PackedWeights::Method::indirect || weights_->method() == PackedWeights::Method::rows;
+    if (!has_rows_of_taps || geometry_.row_length() < kWideRow || weights_->taps() == 0) return;
+    const std::int64_t filter_rows = weights_->filter_rows();
+    const std::int64_t taps_in_row = weights_->kernel_taps() / filter_rows;
+    for (std::int64_t row = 0; row < geometry_.rows(); ++row) {
+      const auto [first, last] = geometry_.filter_rows_inside(row);
+      const std::int64_t begin = first * taps_in_row, end = last * taps_in_row;
+      auto range = std::find_if(ranges_.begin(), ranges_.end(),
+                                [b = begin, e = end](const TapRange& r) { return r.begin == b && r.end == e; });
+      if (range == ranges_.end()) {
+        range = ranges_.insert(range, {begin, end, {}});
+        for (const std::int64_t channel : weights_->slot_channels())
+          range->start.push_back(channel < 0 ? 0 : -zero_point * weights_->sum(channel, first, last));
+      }
+      range_of_row_.push_back(static_cast<std::size_t>(range - ranges_.begin()));
+    }
+    if (ranges_.size() == 1 && ranges_[0].end - ranges_[0].begin == weights_->kernel_taps()) ranges_.clear();
+  }
+
   // One tap, which serves a whole row of pixels where taps advance with them; or a row of the filter.
   std::size_t outside_bytes() const {
     std::int64_t row = 0;
@@ -189,6 +220,8 @@ class Bound {
   // Tiles [tile_begin, tile_end) of the pixels [first, first + count).
   void run_block(std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) const {
     static thread_local std::vector<const std::uint8_t*> rows;
+    static thread_local std::vector<Segment> segments;
+    find_segments(segments, first, count);
     std::int64_t group = -1;
     const std::vector<PackedWeights::Tile>& tiles = weights_->tiles();
     for (std::int64_t t = tile_begin; t < tile_end; ++t) {
@@ -198,7 +231,31 @@ class Bound {
         group = tile.group;
         find_rows(src_ + group * weights_->depth(), rows, first, count);
       }
-      run_tile(tile, tiles[(i + 1) % tiles.size()], rows.data(), first, count);
+      run_tile(tile, tiles[(i + 1) % tiles.size()], rows.data(), first, segments);
+    }
+  }
+
+  // Pixels of a block that have the same taps, counted from the block's first one.
+  struct Segment {
+    std::int64_t begin, end, first_tap, last_tap;
+    const std::int32_t* start;
+  };
+
+  void find_segments(std::vector<Segment>& segments, std::int64_t first, std::int64_t count) const {
+    segments.clear();
+    if (ranges_.empty()) {
+      segments.push_back({0, count, 0, weights_->kernel_taps(), start_.data()});
+      return;
+    }
+    const std::int64_t length = geometry_.row_length();
+    for (std::int64_t pixel = 0; pixel < count;) {
+      const std::int64_t end = std::min(count, ((first + pixel) / length + 1) * length - first);
+      const TapRange& range = ranges_[range_of_row_[static_cast<std::size_t>(geometry_.row_of(first + pixel))]];
+      if (!segments.empty() && segments.back().start == range.start.data())
+        segments.back().end = end;
+      else
+        segments.push_back({pixel, end, range.begin, range.end, range.start.data()});
+      pixel = end;
     }
   }
 
@@ -215,16 +272,14 @@ class Bound {
 
   // The weights of `next`, which runs after it, are fetched in the meantime: the first rows would wait for them.
   void run_tile(const PackedWeights::Tile& tile, const PackedWeights::Tile& next, const std::uint8_t* const* rows,
-                std::int64_t first, std::int64_t count) const {
-    const std::int64_t channels = weights_->channels(), taps = weights_->kernel_taps();
+                std::int64_t first, const std::vector<Segment>& segments) const {
+    const std::int64_t channels = weights_->channels(), taps = weights_->kernel_taps(),
+                       depth = weights_->packed_depth();
     const auto& by_rows = tile.kernel->by_rows;
     const auto most = static_cast<std::int64_t>(by_rows.size());
-    const std::int64_t calls = (count + most - 1) / most;
     GemmTile arguments = {};
-    arguments.taps = taps;
-    arguments.depth = weights_->packed_depth();
-    arguments.weights = weights_->bytes() + tile.offset;
-    arguments.start = start_.data() + tile.slot;
+    arguments.row_stride = taps;
+    arguments.depth = depth;
     arguments.rescale = rescale(tile.slot);
     arguments.out_stride = channels;
     arguments.used_columns = tile.used;
@@ -234,20 +289,27 @@ class Bound {
       arguments.out = scratch(most * arguments.out_stride);
       arguments.to_float = true;
     }
-    const std::int64_t fetched = taps * arguments.depth * 16;  // bytes in each call
-    const std::int64_t fetches = next.kernel->columns * taps * arguments.depth / fetched;
-    for (std::int64_t call = 0; call < calls; ++call) {
-      arguments.ahead = call < fetches ? weights_->bytes() + next.offset + call * fetched : nullptr;
-      const std::int64_t begin = count * call / calls;
-      const std::int64_t end = count * (call + 1) / calls;
-      const std::int64_t at = (first + begin) * channels + tile.channel;
-      arguments.rows = rows + begin * taps;
-      arguments.residual = residual_ ? residual_ + at : nullptr;
-      if (!activation_) arguments.out = out_ + at * (to_float_ ? 4 : 1);
-      by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
-      if (activation_)
-        weights_->kernels().activate(bytes_at(at), channels, static_cast<const float*>(arguments.out),
-                                     arguments.out_stride, end - begin, tile.used, *activation_);
+    const std::int8_t* ahead = weights_->bytes() + next.offset;
+    const std::int8_t* ahead_end = ahead + next.kernel->columns * taps * depth;
+    for (const Segment& segment : segments) {
+      arguments.taps = segment.last_tap - segment.first_tap;
+      arguments.weights = weights_->bytes() + tile.offset + segment.first_tap * depth * tile.kernel->columns;
+      arguments.start = segment.start + tile.slot;
+      const std::int64_t calls = divided(segment.end - segment.begin, most);
+      for (std::int64_t call = 0; call < calls; ++call) {
+        arguments.ahead = ahead < ahead_end ? ahead : nullptr;
+        ahead += arguments.taps * depth * 16;  // what a call fetches
+        const std::int64_t begin = segment.begin + (segment.end - segment.begin) * call / calls;
+        const std::int64_t end = segment.begin + (segment.end - segment.begin) * (call + 1) / calls;
+        const std::int64_t at = (first + begin) * channels + tile.channel;
+        arguments.rows = rows + begin * taps + segment.first_tap;
+        arguments.residual = residual_ ? residual_ + at : nullptr;
+        if (!activation_) arguments.out = out_ + at * (to_float_ ? 4 : 1);
+        by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
+        if (activation_)
+          weights_->kernels().activate(bytes_at(at), channels, static_cast<const float*>(arguments.out),
+                                       arguments.out_stride, end - begin, tile.used, *activation_);
+      }
     }
   }
 
@@ -382,6 +444,8 @@ class Bound {
   float low_, high_, residual_multiplier_;
   bool slides_;  // a pixel's taps are its left neighbour's, one column on
   std::vector<std::int32_t> start_;
+  std::vector<TapRange> ranges_;           // none: all pixels have all taps
+  std::vector<std::size_t> range_of_row_;  // of the output
   std::vector<float> multiplier_, offset_;
   const double* source_params_ = nullptr;
   std::vector<float> run_multiplier_;  // with the source's scale

@@ -43,6 +43,18 @@ Geometry::Geometry(const Tensor& src, const Shape& out_sizes, const Window& wind
   if (reaches_.size() == 1 && !transposed_ && in_ == out_) pixel_step_ = find_pixel_step();
 }
 
+std::pair<std::int64_t, std::int64_t> Geometry::filter_rows_inside(std::int64_t row) const {
+  if (transposed_ || kernel_[0] != 1) return {0, kernel_[0] * kernel_[1]};
+  const auto is_inside = [&](std::int64_t h) {
+    const std::int64_t at = row * stride_[1] - padding_[1] + h * dilation_[1];
+    return at >= 0 && at < in_[1];
+  };
+  std::int64_t begin = 0, end = kernel_[1];
+  while (begin < end && !is_inside(begin)) ++begin;
+  while (end > begin && !is_inside(end - 1)) --end;
+  return {begin, end};
+}
+
 std::int64_t Geometry::find_pixel_step() const {
   if (padding_ != Three{0, 0, 0}) return 0;
   std::int64_t step = 0;

@@ -18,6 +18,11 @@ class Geometry {
   std::int64_t row_length() const { return out_[2]; }
   // The columns of the output whose taps all lie inside the input's: none for transposed ones.
   std::pair<std::int64_t, std::int64_t> inside_columns() const { return {inside_begin_, inside_end_}; }
+  // The row of the output that a pixel lies in.
+  std::int64_t row_of(std::int64_t pixel) const { return pixel / out_[2] % out_[1]; }
+  std::int64_t rows() const { return out_[1]; }
+  // The rows of a filter of up to two dimensions that lie inside the input for a row of the output: [begin, end).
+  std::pair<std::int64_t, std::int64_t> filter_rows_inside(std::int64_t row) const;
   // From a tap to that of the next pixel of a row.
   std::int64_t column_step() const { return transposed_ ? 0 : stride_[2] * in_strides_[2]; }
 

@@ -52,7 +52,7 @@ void PackedColumns::multiply(const std::uint8_t* const* rows, std::int64_t count
   multiplier_.assign(kWidest, rescale.multiplier);
   offset_.assign(kWidest, rescale.offset);
   GemmTile call = {};
-  call.taps = 1;
+  call.row_stride = call.taps = 1;
   call.depth = packed_depth_;
   call.rescale = {multiplier_.data(), offset_.data(), rescale.low, rescale.high, 0.0f};
   call.out_stride = out_stride;

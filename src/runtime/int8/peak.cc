@@ -25,7 +25,7 @@ double measure_int8_peak(double seconds) {
   std::vector<std::uint8_t> out(rows * columns);
   GemmTile tile = {};
   tile.rows = pointers.data();
-  tile.taps = 1;
+  tile.row_stride = tile.taps = 1;
   tile.depth = kDepth;
   tile.weights = reinterpret_cast<const std::int8_t*>(weights->data());
   tile.start = start.data();

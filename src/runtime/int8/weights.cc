@@ -28,8 +28,14 @@ PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, boo
       depth_(filters.values.size(2)),
       columns_(filters.columns) {
   const std::int8_t* values = filters.values.data<std::int8_t>();
-  for (std::int64_t o = 0; o < filters.values.size(0); ++o)
-    sums_.push_back(std::accumulate(values + o * products(), values + (o + 1) * products(), std::int32_t{0}));
+  const std::int64_t rows = taps_ / columns_, row = columns_ * depth_;
+  for (std::int64_t o = 0; o < filters.values.size(0); ++o) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int8_t* first = values + o * products() + r * row;
+      row_sums_.push_back(std::accumulate(first, first + row, std::int32_t{0}));
+    }
+    sums_.push_back(std::accumulate(row_sums_.end() - rows, row_sums_.end(), std::int32_t{0}));
+  }
   if (filters.columns == 3) quad_taps_ = 3;
   if (plain && depth_ == 1 && groups_ == channels() && groups_ > 1)
     pack_depthwise(values);

@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "qdq/tensor.h"
@@ -51,6 +52,7 @@ class PackedWeights {
   std::int64_t depth() const { return depth_; }                // of one tap: C / groups
   std::int64_t kernel_taps() const { return kernel_taps_; }    // what a kernel sees as taps
   std::int64_t packed_depth() const { return packed_depth_; }  // of one of these
+  std::int64_t filter_rows() const { return taps_ / columns_; }
   // Depthwise: how many taps of the filter go into one quad. Filters of 3 columns have a row in each.
   std::int64_t quad_taps() const { return quad_taps_; }
   const std::vector<Tile>& tiles() const { return tiles_; }
@@ -59,6 +61,11 @@ class PackedWeights {
   const std::vector<std::int64_t>& slot_channels() const { return slot_channels_; }
   // The sum of all weights of an output channel.
   std::int32_t sum(std::int64_t channel) const { return sums_[static_cast<std::size_t>(channel)]; }
+  // The same over the rows [begin, end) of its filter.
+  std::int32_t sum(std::int64_t channel, std::int64_t begin, std::int64_t end) const {
+    const auto first = row_sums_.begin() + channel * (taps_ / columns_);
+    return std::accumulate(first + begin, first + end, std::int32_t{0});
+  }
   // The number of products in one sum.
   std::int64_t products() const { return taps_ * depth_; }
 
@@ -71,7 +78,7 @@ class PackedWeights {
   std::int64_t groups_, taps_, depth_, columns_, kernel_taps_ = 0, packed_depth_ = 0, quad_taps_ = 4;
   std::vector<Tile> tiles_;
   std::vector<std::int64_t> slot_channels_;
-  std::vector<std::int32_t> sums_;
+  std::vector<std::int32_t> sums_, row_sums_;
   std::shared_ptr<Storage> storage_;
 };
 

@@ -25,6 +25,7 @@ struct Rescale {
 // A tile of a matrix product whose left rows may lie anywhere: `by_rows[r - 1]` computes r rows and up to `columns` columns.
 struct GemmTile {
   const std::uint8_t* const* rows;  // [r][taps]: each points to `depth` bytes
+  std::int64_t row_stride;          // pointers from row to row
   std::int64_t taps;
   std::int64_t depth;             // a multiple of 4
   const std::int8_t* weights;     // [taps][depth / 4][columns of the kernel][4], 64-byte aligned

@@ -30,7 +30,7 @@ QDQ_INT8_INLINE float rescaled(std::int32_t sum, const Rescale& rescale, std::in
 
 // The addresses of row r's taps.
 QDQ_INT8_INLINE const std::uint8_t* const* row_pointers(const GemmTile& tile, std::size_t r) {
-  return tile.rows + static_cast<std::int64_t>(r) * tile.taps;
+  return tile.rows + static_cast<std::int64_t>(r) * tile.row_stride;
 }
 
 QDQ_INT8_INLINE void rescale_to_bytes(std::uint8_t* out, const std::int32_t* sums, const Rescale& rescale,
