@@ -1,5 +1,6 @@
 """Every model recipe of ../shared/models: exported with dynamic sizes, run in float on both executors, quantized, run again."""
 
+import os
 import subprocess
 from typing import Callable, NamedTuple
 
@@ -78,14 +79,21 @@ RECIPES = [
 ]
 
 
-def run(program, folder, *threads):
+def run(program, folder, *threads, isa=""):
     """The outputs of a program: on the reference interpreter, or with a number of threads on the fast executor."""
     outputs = folder / f"outputs_{program}_{'_'.join(map(str, threads))}.npz"
     command = [tool("run_program"), folder / f"{program}.pt2", folder / "samples.npz", outputs, *map(str, threads)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "QDQ_ISA": isa})
     assert done.returncode == 0, done.stderr
     with np.load(outputs) as arrays:
         return [arrays[str(i)] for i in range(len(arrays))]
+
+
+def steps_off(program, samples, count):
+    """(op, by how many steps of its scale int8 is off the float graph at most) for each op, on its own inputs"""
+    done = subprocess.run([tool("steps_off"), program, samples, str(count), str(count)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [(op, int(most)) for op, most, *_ in map(str.split, done.stdout.splitlines())]
 
 
 def check_close(found, expected):
@@ -128,5 +136,9 @@ def test_recipe_runs_in_float_and_quantized(entry, tmp_path):
     assert done.returncode == 0, done.stderr
     found = run("int8", tmp_path, 1)
     assert all(np.isfinite(f).all() for f in found)
+    for isa, threads in (("portable", 1), ("", 2)):
+        for a, b in zip(found, run("int8", tmp_path, threads, isa=isa), strict=True):
+            assert a.tobytes() == b.tobytes(), f"the result depends on {isa or 'the number of threads'}"
+    assert [op for op, most in steps_off(tmp_path / "int8.pt2", tmp_path / "samples.npz", len(samples[0])) if most > 1] == []
     if entry.least_sqnr is not None:
         assert sqnr(expected, found) > entry.least_sqnr

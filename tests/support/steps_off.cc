@@ -1,4 +1,4 @@
-// bench_int8_truth model.pt2 data.npz samples
+// steps_off model.pt2 data.npz samples batch
 // Computes every op of a converted program alone, in int8 and in float between its dequantize and quantize nodes, both on the values
 // that the float graph has there, and prints by how many steps of its scale the integer result is off at most:
 //     <quantize node> <largest difference> <elements that differ> <elements>
@@ -40,8 +40,8 @@ std::vector<std::string> quantize_nodes(const qdq::Program& program) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: bench_int8_truth model.pt2 data.npz samples\n");
+  if (argc != 5) {
+    std::fprintf(stderr, "usage: steps_off model.pt2 data.npz samples batch\n");
     return 2;
   }
   const qdq::Program program = qdq::load(argv[1]);
@@ -55,9 +55,10 @@ int main(int argc, char** argv) {
   const auto in_float = qdq::make_executor(cut, simulated);
   const auto in_int8 = qdq::make_executor(cut);
   std::vector<Difference> differences(names.size());
-  for (int sample = 0; sample < std::atoi(argv[3]); ++sample) {
+  const int samples = std::atoi(argv[3]), batch = std::atoi(argv[4]);
+  for (int sample = 0; sample + batch <= samples; sample += batch) {
     std::vector<qdq::Tensor> inputs;
-    for (const qdq::NamedTensor& array : data) inputs.push_back(array.value.narrow(0, sample, 1).clone());
+    for (const qdq::NamedTensor& array : data) inputs.push_back(array.value.narrow(0, sample, batch).clone());
     whole->run(inputs);
     for (const std::string& name : names) inputs.push_back(*whole->kept_value(name));
     const std::vector<qdq::Tensor> wanted = in_float->run(inputs), found = in_int8->run(inputs);
