@@ -64,10 +64,11 @@ class Task:
 
 
 class MobileNet(Task):
-    def __init__(self):
-        self.module, images, labels = recipes.mobilenet()
+    def __init__(self, crops=1):
+        self.module, images, labels = recipes.mobilenet(crops=crops)
         self.inputs, self.labels = (images,), labels.numpy()
-        self.calibration = (images[:: len(images) // CALIBRATION][:CALIBRATION],)
+        centres = images[: len(images) // crops]
+        self.calibration = (centres[:: len(centres) // CALIBRATION][:CALIBRATION],)
 
 
 class Classifier(Task):

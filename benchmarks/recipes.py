@@ -20,11 +20,24 @@ def recipe(name):
     return importlib.import_module(name)
 
 
-def mobilenet(images=500):
-    """(module, images [n, 3, 224, 224], labels [n]): one image for each of n classes"""
+def mobilenet(images=500, crops=1):
+    """(module, images [n, 3, 224, 224], labels [n]): one image for each of n classes, or `crops` pieces of it, every second mirrored.
+    The first is the one that the recipe takes, from the middle."""
     module = recipe("mobilenet_v2")
-    batches = list(module.data(images))
+    if crops == 1:
+        batches = list(module.data(images))
+    else:
+        batches = [pair for crop in range(crops) for pair in crop_batches(crop, images)]
     return module.load()[0], torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches])
+
+
+def crop_batches(crop, images):
+    """Crop number `crop` of each image, at a place that the number says."""
+    sample = recipe("_common").imagenet_sample
+    left, top = (16, 16) if crop == 0 else np.random.default_rng(crop).integers(0, 33, 2)
+    for x, y in sample(images, size=256, every=max(1, 500 // images)):
+        x = x[:, :, top : top + 224, left : left + 224]
+        yield (x.flip(3) if crop % 2 else x).contiguous(), y
 
 
 def resnet50(images=64):

@@ -30,6 +30,12 @@ def test_export_takes_an_opset(run, tmp_path):
     assert "not in range 13 to 23" in run("export", network(), "net.onnx", "--opset", "12", code=2).stderr
 
 
+@pytest.mark.parametrize("option", [["--opset", "17"], ["--keep-int8"], ["--round-biases"]], ids=lambda option: option[0])
+def test_export_refuses_options_about_onnx_for_other_files(option, run):
+    refusal = run("export", network(), "net.pt2", *option, code=2).stderr
+    assert f"{option[0]} is about ONNX files; net.pt2 is none" in refusal
+
+
 def test_the_other_commands_read_and_write_it(run, model, tmp_path):
     run("quantize", model, "--calibrate", IMAGES, "--per-channel", "-q", "-o", "int8.onnx")
     run("quantize", network(), "--calibrate", IMAGES, "--per-channel", "-q", "-o", "int8.pt2")

@@ -106,10 +106,10 @@ class Reader:
         return next(self.batches, None)
 
 
-def by_onnxruntime(source, target, **options):
+def by_onnxruntime(source, target, quant_format="QDQ", **options):
     quantization = pytest.importorskip("onnxruntime.quantization")
     quantization.quantize_static(
-        str(source), str(target), Reader(), quant_format=quantization.QuantFormat.QDQ, **options
+        str(source), str(target), Reader(), quant_format=quantization.QuantFormat[quant_format], **options
     )  # fmt: skip
 
 
@@ -136,6 +136,19 @@ def test_models_of_onnxruntimes_quantizer(entry, per_channel, tmp_path):
     assert products
     for node in products:
         assert all("dequantize" in str(argument.target) for argument in node.args[:2]), node.name
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("entry", NETWORKS[:2], ids="-".join)
+def test_models_of_operators_on_integers(entry, per_channel, tmp_path):
+    by_torch(entry, tmp_path / "float.onnx")
+    by_onnxruntime(tmp_path / "float.onnx", tmp_path / "int8.onnx", "QOperator", per_channel=per_channel)
+    ops = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    assert ops & {"QLinearConv", "QLinearMatMul"} and "QLinearAdd" in ops
+    program = check_quantized(tmp_path / "int8.onnx", [images(4, 9)])
+    for node in program.graph.nodes:
+        if node.target in ("aten.conv2d.default", "aten.linear.default", "aten.add.Tensor"):
+            assert any("dequantize" in str(argument.target) for argument in node.args[:2]), node.name
 
 
 def test_models_that_onnxruntime_quantizes_when_they_run(tmp_path):

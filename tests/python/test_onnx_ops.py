@@ -26,7 +26,6 @@ REFUSALS = {
     "scaled_dot_product_attention": "grouped heads",
     "_scaled_dot_product_flash_attention_for_cpu": TRAINING,
     "_native_batch_norm_legit_no_training": TRAINING,
-    "native_layer_norm": TRAINING,
     "native_group_norm": TRAINING,
     "native_dropout": TRAINING,
     "linalg_vector_norm": "a norm of order 3",

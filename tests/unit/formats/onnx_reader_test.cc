@@ -301,6 +301,47 @@ TEST_F(OnnxReader, KeepsIntegersThatNoDoubleHolds) {
   expect_has(to_text(read(model(parts)).graph()), "aten.clamp.default(%x, none, 9223372036854775806)");
 }
 
+Message of_onnxruntime(Message node) { return node.text(NodeField::domain, "com.microsoft"); }
+
+TEST_F(OnnxReader, ReadsOperatorsOnIntegersAsFloatOpsBetweenDequantizesAndAQuantize) {
+  const Message add = node("QLinearAdd", {"a", "a_scale", "a_zero", "b", "b_scale", "", "y_scale", "y_zero"}, {"y"});
+  ModelParts parts{{of_onnxruntime(add)}, {value("a", kUint8, {2}), value("b", kUint8, {2})}, {value("y", kInt8, {2})}};
+  parts.initializers = {tensor<float>("a_scale", kFloat, {}, {0.5F}), tensor<std::uint8_t>("a_zero", kUint8, {}, {3}),
+                        tensor<float>("b_scale", kFloat, {1}, {0.25F}), tensor<float>("y_scale", kFloat, {}, {2}),
+                        tensor<std::int8_t>("y_zero", kInt8, {}, {-4})};
+  EXPECT_EQ(to_text(read(model(parts)).graph()), R"(graph(a: u8[2], b: u8[2]) {
+  %dequantize_per_tensor_default: f32[2] = quantized_decomposed.dequantize_per_tensor.default(%a, 0.5, 3, 0, 255, u8)
+  %dequantize_per_tensor_default_1: f32[2] = quantized_decomposed.dequantize_per_tensor.default(%b, 0.25, 0, 0, 255, u8)
+  %add_tensor: f32[2] = aten.add.Tensor(%dequantize_per_tensor_default, %dequantize_per_tensor_default_1)
+  %y: i8[2] = quantized_decomposed.quantize_per_tensor.default(%add_tensor, 2.0, -4, -128, 127, i8)
+  return (%y)
+}
+)");
+}
+
+TEST_F(OnnxNode, RefusesOperatorsOnIntegersWithoutTheirScales) {
+  const std::vector<Message> inputs = {value("x", kUint8, {1, 4, 6, 6}), value("s", kFloat, {})};
+  const Message average = node("QLinearGlobalAveragePool", {"x", "s", "", "s"}, {"y"});
+  expect_has(refusal_of(of_onnxruntime(average), inputs), "its input 1, a scale, is computed or missing");
+  const Message no_scale = node("QLinearSigmoid", {"x"}, {"y"});
+  expect_has(refusal_of(of_onnxruntime(no_scale), inputs), "its input 1, a scale, is computed or missing");
+  const Message concat = node("QLinearConcat", {"s"}, {"y"});
+  expect_has(refusal_of(of_onnxruntime(concat), inputs), "nothing to put together");
+  const Message conv = node("QLinearConv", {"x", "scale", "zeros", "x", "scale", "", "scale"}, {"y"});
+  expect_has(refusal_of(conv, inputs,
+                        {tensor<float>("scale", kFloat, {}, {1}), tensor<std::uint8_t>("zeros", kUint8, {2}, {1, 2})}),
+             "scales and zero points of different sizes");
+}
+
+TEST_F(OnnxNode, NamesTheDomainOfAnOperatorThatIsNotOnnxs) {
+  const std::vector<Message> image = {value("x", kFloat, {1, 4})};
+  expect_has(refusal_of(of_onnxruntime(node("FusedConv", {"x"}, {"y"})), image),
+             "the operator of domain 'com.microsoft' is not read (docs/onnx.md lists those that are)");
+  // ONNX's operators are not another domain's.
+  expect_has(refusal_of(of_onnxruntime(node("Relu", {"x"}, {"y"})), image),
+             "the operator of domain 'com.microsoft' is not read");
+}
+
 class OnnxExternalData : public OnnxReader {
  protected:
   // x + w, with the two numbers of w at `offset` of another file.

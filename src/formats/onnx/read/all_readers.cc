@@ -7,9 +7,10 @@ namespace qdq::onnx {
 
 std::span<const ReadFamily> all_readers() {
   static const std::array families = {
-      read_conv_ops(),      read_linear_ops(), read_unary_ops(),     read_activation_ops(), read_binary_ops(),
-      read_reduction_ops(), read_norm_ops(),   read_pool_ops(),      read_resample_ops(),   read_view_ops(),
-      read_copy_ops(),      read_index_ops(),  read_recurrent_ops(), read_shape_ops(),      read_qdq_ops(),
+      read_conv_ops(),      read_linear_ops(),    read_unary_ops(), read_activation_ops(),
+      read_binary_ops(),    read_reduction_ops(), read_norm_ops(),  read_pool_ops(),
+      read_resample_ops(),  read_view_ops(),      read_copy_ops(),  read_index_ops(),
+      read_recurrent_ops(), read_shape_ops(),     read_qdq_ops(),   read_qoperator_ops(),
   };
   return families;
 }

@@ -1,3 +1,5 @@
+#include "formats/onnx/read/conv.h"
+
 #include "formats/onnx/read/family.h"
 #include "formats/onnx/read/windows.h"
 #include "formats/onnx/read/zero_point.h"
@@ -19,22 +21,15 @@ std::size_t spatial_dims(const In& in) {
 }
 
 // Kernel sizes by the weight, which always knows them.
-Shape kernel_of(const In& in, std::size_t spatial) {
-  const auto& sizes = in.type(1).sizes;
+Shape kernel_of(const In& in, std::size_t spatial, std::size_t weight_at = 1) {
+  const auto& sizes = in.type(weight_at).sizes;
   if (sizes.size() != spatial + 2) in.refuse("input and weight have different numbers of dimensions");
   Shape kernel;
   for (std::size_t d = 2; d < sizes.size(); ++d) kernel.push_back(sizes[d].value);
   return kernel;
 }
 
-void read_conv(const In& in) {
-  const std::size_t spatial = spatial_dims(in);
-  const Windows windows = windows_of(in, kernel_of(in, spatial));
-  Node& input = padded(in, in.tensor(0), windows, 0);
-  in.result(in.call(target_of(spatial, false),
-                    {input, in.tensor(1), in.optional(2), list_of(windows.stride), list_of(windows.symmetric_padding()),
-                     list_of(windows.dilation), in.integer("group", 1)}));
-}
+void read_conv(const In& in) { in.result(convolution(in, in.tensor(0), in.tensor(1), 1, in.optional(2))); }
 
 // Integers less their zero point, as doubles, whose sums are exact. The weight may have a zero point for each channel.
 Node& centred(const In& in, std::size_t i, std::size_t zero) {
@@ -48,13 +43,8 @@ Node& centred(const In& in, std::size_t i, std::size_t zero) {
 }
 
 void read_conv_integer(const In& in) {
-  const std::size_t spatial = spatial_dims(in);
-  const Windows windows = windows_of(in, kernel_of(in, spatial));
-  Node& input = padded(in, centred(in, 0, 2), windows, 0);
-  Node& weight = centred(in, 1, 3);
-  Node& sums = in.call(target_of(spatial, false),
-                       {input, weight, Argument(), list_of(windows.stride), list_of(windows.symmetric_padding()),
-                        list_of(windows.dilation), in.integer("group", 1)});
+  Node& input = centred(in, 0, 2);
+  Node& sums = convolution(in, input, centred(in, 1, 3), 1, {});
   in.result(in.call("aten.to.dtype", {sums, DType::int32}));
 }
 
@@ -112,6 +102,15 @@ constexpr ReadRow kRows[] = {
 };
 
 }  // namespace
+
+Node& convolution(const In& in, Node& input, Node& weight, std::size_t weight_at, const Argument& bias) {
+  const std::size_t spatial = spatial_dims(in);
+  const Windows windows = windows_of(in, kernel_of(in, spatial, weight_at));
+  Node& whole = padded(in, input, windows, 0);
+  return in.call(target_of(spatial, false),
+                 {whole, weight, bias, list_of(windows.stride), list_of(windows.symmetric_padding()),
+                  list_of(windows.dilation), in.integer("group", 1)});
+}
 
 ReadFamily read_conv_ops() { return kRows; }
 

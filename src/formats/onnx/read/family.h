@@ -7,7 +7,7 @@ namespace qdq::onnx {
 
 // How one ONNX operator is read.
 struct ReadRow {
-  std::string_view op;
+  std::string_view op;    // behind its domain where that is not ONNX's: "com.microsoft.QLinearAdd"
   std::string_view aten;  // for docs/onnx.md: the ATen ops that stand for it
   void (*read)(const In&) = nullptr;
 };
@@ -22,6 +22,7 @@ ReadFamily read_index_ops();
 ReadFamily read_linear_ops();
 ReadFamily read_norm_ops();
 ReadFamily read_pool_ops();
+ReadFamily read_qoperator_ops();
 ReadFamily read_qdq_ops();
 ReadFamily read_recurrent_ops();
 ReadFamily read_reduction_ops();

@@ -131,9 +131,11 @@ void Importer::add_inputs() {
 }
 
 void Importer::add_node(const InNode& node) {
-  if (!node.domain.empty()) refuse(node, "the operators of domain '" + std::string(node.domain) + "' are not read");
-  const ReadRow* row = find_reader(node.op);
-  if (!row) refuse(node, "the operator is not read (docs/onnx.md lists those that are)");
+  const std::string domain(node.domain);
+  const ReadRow* row = find_reader(domain.empty() ? std::string(node.op) : domain + "." + std::string(node.op));
+  if (!row)
+    refuse(node, "the operator " + (domain.empty() ? "" : "of domain '" + domain + "' ") +
+                     "is not read (docs/onnx.md lists those that are)");
   for (const InAttribute& attribute : node.attributes)
     if (attribute.has_graph) refuse(node, "operators with a body are not read");
   const In in(*this, node);

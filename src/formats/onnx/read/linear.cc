@@ -3,6 +3,8 @@
 //     MatMul(x, W)                          linear(x, W^T)
 //     MatMul(x, DequantizeLinear(W))        linear(x, dequantize(W^T))
 //     MatMul(x, Transpose(W))               linear(x, W)
+#include "formats/onnx/read/linear.h"
+
 #include "formats/onnx/read/family.h"
 #include "tensor/quant_math.h"
 
@@ -24,9 +26,9 @@ Node& turned_attribute(const In& in, const Node& get_attr, const Tensor& value) 
   return in.attribute(get_attr.target(), value.permute(order));
 }
 
-// A weight [N, K] for input `i`, or null when it is no stored matrix.
-Node* weight_of(const In& in, std::size_t i, const Program& program) {
-  Node& matrix = in.tensor(i);
+// A weight [N, K] for a matrix [K, N], or null when it is no stored one.
+Node* weight_of(const In& in, Node& matrix) {
+  const Program& program = in.importer().program();
   const TensorMeta* type = matrix.type.tensor();
   if (!type || type->sizes.size() != 2) return nullptr;
   if (matrix.is("aten.permute.default") && is_stored(*matrix.input(0))) return matrix.input(0);
@@ -40,13 +42,7 @@ Node* weight_of(const In& in, std::size_t i, const Program& program) {
   return &in.call(matrix.target(), args, matrix.kwargs());
 }
 
-void read_matmul(const In& in) {
-  const TensorMeta* type = in.tensor(0).type.tensor();
-  if (type && is_floating_point(type->dtype) && !type->sizes.empty())
-    if (Node* weight = weight_of(in, 1, in.importer().program()))
-      return in.result(in.call("aten.linear.default", {in.tensor(0), *weight}));
-  in.result(in.call("aten.matmul.default", {in.tensor(0), in.tensor(1)}));
-}
+void read_matmul(const In& in) { in.result(matrix_product(in, in.tensor(0), in.tensor(1))); }
 
 Node& turned(const In& in, Node& matrix) { return in.call("aten.permute.default", {matrix, Argument::List{1, 0}}); }
 
@@ -57,7 +53,7 @@ void read_gemm(const In& in) {
   const bool turn = in.integer("transB", 0) != 0;
   const bool has_vector = in.has(2) && in.type(2).sizes.size() == 1 && in.type(2).sizes[0] == in.size(1, turn ? 0 : 1);
   if (alpha == 1 && beta == 1 && is_floating_point(in.type(0).dtype) && (!in.has(2) || has_vector)) {
-    Node* weight = turn ? &in.tensor(1) : weight_of(in, 1, in.importer().program());
+    Node* weight = turn ? &in.tensor(1) : weight_of(in, in.tensor(1));
     if (!weight) weight = &turned(in, in.tensor(1));
     Argument::List args{a, *weight};
     if (in.has(2)) args.emplace_back(in.tensor(2));
@@ -87,6 +83,16 @@ constexpr ReadRow kRows[] = {
 };
 
 }  // namespace
+
+Node& matrix_product(const In& in, Node& a, Node& b, const Argument& bias) {
+  const TensorMeta* type = a.type.tensor();
+  if (type && is_floating_point(type->dtype) && !type->sizes.empty())
+    if (Node* weight = weight_of(in, b))
+      return bias.is_none() ? in.call("aten.linear.default", {a, *weight})
+                            : in.call("aten.linear.default", {a, *weight, bias});
+  Node& product = in.call("aten.matmul.default", {a, b});
+  return bias.is_none() ? product : in.call("aten.add.Tensor", {product, bias});
+}
 
 ReadFamily read_linear_ops() { return kRows; }
 

@@ -22,17 +22,30 @@ Names write_batch_norm(const Op& op) {
   return results;
 }
 
-// (x - mean) / sqrt(var + eps) over the last dimensions
-Name normalized(const Op& op, const Name& x, const Shape& dims) {
-  const DType dtype = op.dtype("input");
-  const Name difference = op.emit("Sub", {x, op.reduce("ReduceMean", x, dims, true)});
+// Of the last dimensions.
+struct Moments {
+  Name mean;
+  Name difference;  // x - mean
+  Name deviation;   // sqrt(var + eps)
+};
+Moments moments(const Op& op, const Name& x, const Shape& dims) {
+  const Name mean = op.reduce("ReduceMean", x, dims, true);
+  const Name difference = op.emit("Sub", {x, mean});
   const Name variance = op.reduce("ReduceMean", op.emit("Mul", {difference, difference}), dims, true);
-  const Name deviation = op.emit("Sqrt", {op.emit("Add", {variance, op.number(op.call.number("eps"), dtype)})});
-  return op.emit("Div", {difference, deviation});
+  const Name eps = op.number(op.call.number("eps"), op.dtype("input"));
+  return {mean, difference, op.emit("Sqrt", {op.emit("Add", {variance, eps})})};
 }
 
+Name normalized(const Op& op, const Moments& of) { return op.emit("Div", {of.difference, of.deviation}); }
+
+// The mean and the inverse of the deviation, which native_layer_norm returns too, are nodes of their own, left out where nobody
+// reads them: runtimes look for a LayerNormalization of one result.
 Names write_layer_norm(const Op& op) {
   const auto count = static_cast<std::int64_t>(op.call.ints("normalized_shape").size());
+  Shape dims;
+  for (std::int64_t d = -count; d < 0; ++d) dims.push_back(d);
+  const bool has_statistics = op.call.schema().returns.size() > 1;
+  const Moments of = has_statistics || op.opset() < 17 ? moments(op, op.in("input"), dims) : Moments{};
   Names results;
   if (op.opset() >= 17) {
     Name weight = op.in("weight");
@@ -41,14 +54,15 @@ Names write_layer_norm(const Op& op) {
     results = {op.emit("LayerNormalization", {op.in("input"), weight, op.in("bias")},
                        {{"axis", -count}, {"epsilon", op.call.number("eps")}})};
   } else {
-    Shape dims;
-    for (std::int64_t d = -count; d < 0; ++d) dims.push_back(d);
-    Name value = normalized(op, op.in("input"), dims);
+    Name value = normalized(op, of);
     if (op.has("weight")) value = op.emit("Mul", {value, op.in("weight")});
     if (op.has("bias")) value = op.emit("Add", {value, op.in("bias")});
     results = {value};
   }
-  results.resize(op.call.schema().returns.size());
+  if (has_statistics) {
+    results.push_back(of.mean);
+    results.push_back(op.emit("Reciprocal", {of.deviation}));
+  }
   return results;
 }
 
@@ -79,7 +93,7 @@ Names write_group_norm(const Op& op) {
   const std::int64_t groups = op.call.integer(native ? "group" : "num_groups");
   const Name input = op.in("input");
   const Name grouped = op.reshape(input, {0, groups, -1});
-  Name value = op.emit("Reshape", {normalized(op, grouped, {2}), op.size_list(op.sizes("input"), input)});
+  Name value = op.emit("Reshape", {normalized(op, moments(op, grouped, {2})), op.size_list(op.sizes("input"), input)});
   if (op.has("weight")) value = op.emit("Mul", {value, per_channel(op, op.in("weight"))});
   if (op.has("bias")) value = op.emit("Add", {value, per_channel(op, op.in("bias"))});
   Names results{value};
@@ -99,7 +113,8 @@ constexpr WriteRow kRows[] = {
     {"aten.batch_norm.default", "BatchNormalization", write_batch_norm},
     {"aten._native_batch_norm_legit_no_training.default", "BatchNormalization", write_batch_norm},
     {"aten.layer_norm.default", "LayerNormalization; its parts before opset 17", write_layer_norm},
-    {"aten.native_layer_norm.default", "LayerNormalization; its parts before opset 17", write_layer_norm},
+    {"aten.native_layer_norm.default", "LayerNormalization; its parts before opset 17, and for the statistics",
+     write_layer_norm},
     {"aten.rms_norm.default", "Mul, ReduceMean, Add, Sqrt, Div", write_rms_norm},
     {"aten.group_norm.default", "Reshape, ReduceMean, Sub, Mul, Sqrt, Div", write_group_norm},
     {"aten.native_group_norm.default", "Reshape, ReduceMean, Sub, Mul, Sqrt, Div", write_group_norm},
