@@ -139,7 +139,7 @@ def test_models_of_onnxruntimes_quantizer(entry, per_channel, tmp_path):
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-@pytest.mark.parametrize("entry", NETWORKS[:2], ids="-".join)
+@pytest.mark.parametrize("entry", NETWORKS, ids="-".join)
 def test_models_of_operators_on_integers(entry, per_channel, tmp_path):
     by_torch(entry, tmp_path / "float.onnx")
     by_onnxruntime(tmp_path / "float.onnx", tmp_path / "int8.onnx", "QOperator", per_channel=per_channel)

@@ -325,6 +325,12 @@ TEST_F(OnnxNode, RefusesOperatorsOnIntegersWithoutTheirScales) {
   expect_has(refusal_of(of_onnxruntime(average), inputs), "its input 1, a scale, is computed or missing");
   const Message no_scale = node("QLinearSigmoid", {"x"}, {"y"});
   expect_has(refusal_of(of_onnxruntime(no_scale), inputs), "its input 1, a scale, is computed or missing");
+  const Message two = tensor<float>("two", kFloat, {2}, {1, 2}), none = tensor<float>("none", kFloat, {0}, {});
+  expect_has(refusal_of(of_onnxruntime(node("QLinearSigmoid", {"x", "none", "", "two"}, {"y"})), inputs, {none, two}),
+             "its input 1, a scale, is computed or missing");
+  expect_has(refusal_of(of_onnxruntime(node("QLinearSigmoid", {"x", "one", "", "two"}, {"y"})), inputs,
+                        {tensor<float>("one", kFloat, {}, {1}), two}),
+             "its input 3, a scale, is no single number");
   const Message concat = node("QLinearConcat", {"s"}, {"y"});
   expect_has(refusal_of(of_onnxruntime(concat), inputs), "nothing to put together");
   const Message conv = node("QLinearConv", {"x", "scale", "zeros", "x", "scale", "", "scale"}, {"y"});

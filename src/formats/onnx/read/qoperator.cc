@@ -14,8 +14,15 @@ namespace {
 
 const Tensor& scales_of(const In& in, std::size_t i) {
   const Tensor* scales = in.constant(i);
-  if (!scales) in.refuse("its input " + std::to_string(i) + ", a scale, is computed or missing");
+  if (!scales || scales->numel() == 0)
+    in.refuse("its input " + std::to_string(i) + ", a scale, is computed or missing");
   return *scales;
+}
+
+double scale_of(const In& in, std::size_t i) {
+  const Tensor& scale = scales_of(in, i);
+  if (scale.numel() != 1) in.refuse("its input " + std::to_string(i) + ", a scale, is no single number");
+  return number_of(scale).to_double();
 }
 
 // Integers with one scale, or one for each index of `axis`; `zeros` has one zero point for all, as many as scales, or none.
@@ -47,7 +54,7 @@ Node& dequantized(const In& in, std::size_t i, std::int64_t axis = 0) {
 // Input i, in int32, counts in the product of the two scales.
 Argument bias(const In& in, std::size_t i, std::size_t x_scale, std::size_t w_scale) {
   if (!in.has(i)) return {};
-  const double x = number_of(scales_of(in, x_scale)).to_double();
+  const double x = scale_of(in, x_scale);
   Tensor unit = scales_of(in, w_scale).to(DType::float64).contiguous().clone();
   for (std::int64_t c = 0; c < unit.numel(); ++c) unit.data<double>()[c] *= x;
   return dequantize(in, in.tensor(i), unit.to(DType::float32), nullptr, 0);
@@ -58,9 +65,8 @@ void quantized_result(const In& in, Node& real, std::size_t i) {
   const DType dtype = in.has(i + 1) ? in.type(i + 1).dtype : DType::uint8;
   if (!is_integral(dtype)) in.refuse("a result of dtype " + std::string(name(dtype)));
   const IntegerLimits levels = integer_limits(dtype);
-  in.result(in.call(
-      "quantized_decomposed.quantize_per_tensor.default",
-      {real, number_of(scales_of(in, i)), in.known_integer(i + 1, 0, "zero point"), levels.min, levels.max, dtype}));
+  in.result(in.call("quantized_decomposed.quantize_per_tensor.default",
+                    {real, scale_of(in, i), in.known_integer(i + 1, 0, "zero point"), levels.min, levels.max, dtype}));
 }
 
 void read_conv(const In& in) {
@@ -106,6 +112,13 @@ void read_global_average(const In& in) {
   quantized_result(in, in.call("aten.adaptive_avg_pool2d.default", {dequantized(in, 0), list_of({1, 1})}), 3);
 }
 
+// Before opset 13, which an attribute says, the dimensions from `axis` on counted as one.
+void read_softmax(const In& in) {
+  const std::int64_t axis = in.axis(in.integer("axis", -1), in.rank(0));
+  if (in.integer("opset", 13) < 13 && axis != in.rank(0) - 1) in.refuse("a softmax over several dimensions");
+  quantized_result(in, in.call("aten.softmax.int", {dequantized(in, 0), axis}), 3);
+}
+
 // The scale and zero point of the result come first.
 void read_concat(const In& in) {
   Argument::List parts;
@@ -123,6 +136,7 @@ constexpr ReadRow kRows[] = {
     {"com.microsoft.QLinearSigmoid", "dequantize, sigmoid, quantize", read_sigmoid},
     {"com.microsoft.QLinearLeakyRelu", "dequantize, leaky_relu, quantize", read_leaky_relu},
     {"com.microsoft.QLinearGlobalAveragePool", "dequantize, adaptive_avg_pool2d, quantize", read_global_average},
+    {"com.microsoft.QLinearSoftmax", "dequantize, softmax, quantize", read_softmax},
     {"com.microsoft.QLinearConcat", "dequantize, cat, quantize", read_concat},
 };
 
