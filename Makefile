@@ -50,7 +50,7 @@ demo-mobilenet: build $(DEMO_PYTHON)  ## The same with MobileNetV2 on the images
 	  --calibrate build/demo/calibrate.npz --test build/demo/test.npz
 
 bench: deps $(BENCH_PYTHON)  ## Measure beside other programs and print the ratios
-	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON
+	cmake --preset release -DQDQ_BUILD_BENCHMARKS=ON -DQDQ_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BENCH_PYTHON)
 	cmake --build --preset release -j $(JOBS)
 	QDQ_PYTHON=$(BENCH_PYTHON) benchmarks/run
 
