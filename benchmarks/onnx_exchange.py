@@ -119,8 +119,6 @@ def on_our_side(path, executor):
 # Of models whose usual data leave a standard error that is larger than what is looked for.
 MORE_SAMPLES = {
     "mobilenet": lambda: accuracy.MobileNet(crops=10),
-    "resnet56": lambda: accuracy.Classifier("resnet_cifar", [56], n=10000),
-    "resnet20": lambda: accuracy.Classifier("resnet_cifar", [20], n=10000),
     "minilm": lambda: accuracy.MiniLM(1500),
 }
 
