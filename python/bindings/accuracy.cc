@@ -147,19 +147,25 @@ prepare, with the quantizer that prepare gets. The program computes the same.)")
 Call it before calibration. What the clamp cuts off takes no part of the range any more.)");
   m.def(
       "widen_activations",
-      [](Prepared& prepared, const nb::iterable& batches, double target_sqnr_db, double share, double float_work) {
+      [](Prepared& prepared, const nb::iterable& batches, double target_sqnr_db, double share, int at_least,
+         double float_work) {
         return improve(prepared, batches, [=](PreparedProgram& program, const CalibrationBatches& data) {
-          return widen_activations(
-              program, data,
-              {.target_sqnr_db = target_sqnr_db, .share = share, .float_work = float_work, .executor = {}});
+          return widen_activations(program, data,
+                                   {.target_sqnr_db = target_sqnr_db,
+                                    .share = share,
+                                    .at_least = at_least,
+                                    .float_work = float_work,
+                                    .executor = {}});
         });
       },
       "prepared"_a, "batches"_a, nb::kw_only(), "target_sqnr_db"_a = WidenOptions{}.target_sqnr_db,
-      "share"_a = WidenOptions{}.share, "float_work"_a = WidenOptions{}.float_work,
+      "share"_a = WidenOptions{}.share, "at_least"_a = WidenOptions{}.at_least,
+      "float_work"_a = WidenOptions{}.float_work,
       R"(Gives 16 bits to the activations of a calibrated program whose 8 bits cost its outputs most.
 
-Until the outputs lose no more than target_sqnr_db says by what is left, or share of the quantized values has 16 bits. Layers that
-read such values run in float: float_work is the share of the multiply-accumulates that may.)");
+Until the outputs lose no more than target_sqnr_db says by what is left, or share of the quantized values has 16 bits
+(at_least values, however few there are). Layers that read such values run in float: float_work is the share of the
+multiply-accumulates that may.)");
   m.def(
       "widen_weights", [](Prepared& prepared) { return widen_weights(prepared.get()); }, "prepared"_a,
       R"(Gives 8 bits to weights of fewer bits in first and last layers and in depthwise convolutions.
@@ -167,17 +173,18 @@ read such values run in float: float_work is the share of the multiply-accumulat
 Call it before calibration.)");
   m.def(
       "correct_biases",
-      [](Prepared& prepared, const nb::iterable& batches, std::string_view kind) {
+      [](Prepared& prepared, const nb::iterable& batches, std::string_view kind, int samples) {
         const BiasCorrectionOptions::Kind chosen = kind_of(kind);
-        return improve(prepared, batches, [chosen](PreparedProgram& program, const CalibrationBatches& data) {
-          return correct_biases(program, data, {.kind = chosen});
+        return improve(prepared, batches, [chosen, samples](PreparedProgram& program, const CalibrationBatches& data) {
+          return correct_biases(program, data, {.kind = chosen, .samples = samples});
         });
       },
-      "prepared"_a, "batches"_a, "kind"_a = "fast",
+      "prepared"_a, "batches"_a, "kind"_a = "fast", "samples"_a = BiasCorrectionOptions{}.samples,
       R"(Takes what quantized weights shift the mean of each channel by out of the biases of a calibrated program.
 
-Bias correction (Nagel et al. 2019). kind: 'fast', each layer on the float program's values, or 'full', layer by layer on
-what the quantized layers before it make. Raises InvalidArgumentError for batches that do not fit the program.)");
+Bias correction (Nagel et al. 2019). kind: 'fast', each layer on the float program's values for the first samples, or
+'full', layer by layer on what the quantized layers before it make, from all samples. Raises InvalidArgumentError for
+batches that do not fit the program.)");
   m.def(
       "adaround",
       [](Prepared& prepared, const nb::iterable& batches, int iterations, double regularizer) {

@@ -1539,12 +1539,13 @@ def observe_behind_clamps(prepared: PreparedProgram) -> AccuracyReport:
     Call it before calibration. What the clamp cuts off takes no part of the range any more.
     """
 
-def widen_activations(prepared: PreparedProgram, batches: Iterable, *, target_sqnr_db: float = 40.0, share: float = 0.125, float_work: float = 0.05) -> AccuracyReport:
+def widen_activations(prepared: PreparedProgram, batches: Iterable, *, target_sqnr_db: float = 40.0, share: float = 0.125, at_least: int = 4, float_work: float = 0.05) -> AccuracyReport:
     """
     Gives 16 bits to the activations of a calibrated program whose 8 bits cost its outputs most.
 
-    Until the outputs lose no more than target_sqnr_db says by what is left, or share of the quantized values has 16 bits. Layers that
-    read such values run in float: float_work is the share of the multiply-accumulates that may.
+    Until the outputs lose no more than target_sqnr_db says by what is left, or share of the quantized values has 16 bits
+    (at_least values, however few there are). Layers that read such values run in float: float_work is the share of the
+    multiply-accumulates that may.
     """
 
 def widen_weights(prepared: PreparedProgram) -> AccuracyReport:
@@ -1554,12 +1555,13 @@ def widen_weights(prepared: PreparedProgram) -> AccuracyReport:
     Call it before calibration.
     """
 
-def correct_biases(prepared: PreparedProgram, batches: Iterable, kind: str = 'fast') -> AccuracyReport:
+def correct_biases(prepared: PreparedProgram, batches: Iterable, kind: str = 'fast', samples: int = 32) -> AccuracyReport:
     """
     Takes what quantized weights shift the mean of each channel by out of the biases of a calibrated program.
 
-    Bias correction (Nagel et al. 2019). kind: 'fast', each layer on the float program's values, or 'full', layer by layer on
-    what the quantized layers before it make. Raises InvalidArgumentError for batches that do not fit the program.
+    Bias correction (Nagel et al. 2019). kind: 'fast', each layer on the float program's values for the first samples, or
+    'full', layer by layer on what the quantized layers before it make, from all samples. Raises InvalidArgumentError for
+    batches that do not fit the program.
     """
 
 def adaround(prepared: PreparedProgram, batches: Iterable, iterations: int = 1000, regularizer: float = 1.0) -> AccuracyReport:

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <span>
 #include <unordered_map>
 
 #include "accuracy/channel_means.h"
 #include "accuracy/quantized_twin.h"
+#include "accuracy/samples.h"
 #include "accuracy/slice_program.h"
 #include "accuracy/weight_grid.h"
 #include "accuracy/weighted_layers.h"
@@ -30,7 +33,8 @@ std::vector<Corrected> corrected_layers(PreparedProgram& prepared, AccuracyRepor
     }
     const Tensor error = weight.to(DType::float32).clone();
     const Tensor nearest = grid->nearest(weight);
-    for (std::int64_t i = 0; i < error.numel(); ++i) error.data<float>()[i] -= nearest.data<float>()[i];
+    const std::span<float> values(error.data<float>(), static_cast<std::size_t>(error.numel()));
+    std::ranges::transform(values, std::span(nearest.data<float>(), values.size()), values.begin(), std::minus());
     result.push_back({layer, error});
   }
   return result;
@@ -126,7 +130,7 @@ std::vector<double> mean_error(const Program& program, const Corrected& correcte
 // Runs the float program and adds up what each layer reads. Values that an observer sees are looked at on their way; the
 // others are kept.
 void add_inputs(const Program& program, const std::vector<Corrected>& layers, const CalibrationBatches& batches,
-                const ExecutorOptions& executor, std::vector<InputSum>& sums) {
+                const BiasCorrectionOptions& options, std::vector<InputSum>& sums) {
   std::unordered_map<std::string, std::vector<std::size_t>> seen;
   std::vector<std::string> kept;
   std::vector<std::size_t> by_kept;
@@ -139,13 +143,16 @@ void add_inputs(const Program& program, const std::vector<Corrected>& layers, co
       by_kept.push_back(i);
     }
   }
-  const auto run = make_executor(program, executor);
+  const auto run = make_executor(program, options.executor);
   run->keep_values(kept);
   run->set_observe([&](const std::string& target, const Tensor& value) {
     if (const auto found = seen.find(target); found != seen.end())
       for (const std::size_t i : found->second) sums[i].add(value, *layers[i].layer.node);
   });
+  std::int64_t samples = 0;
   for (const auto& batch : batches) {
+    if (samples >= options.samples) break;
+    samples += samples_of(batch).value_or(1);
     run->run(batch);
     for (std::size_t k = 0; k < kept.size(); ++k)
       if (const Tensor* value = run->kept_value(kept[k])) sums[by_kept[k]].add(*value, *layers[by_kept[k]].layer.node);
@@ -153,15 +160,15 @@ void add_inputs(const Program& program, const std::vector<Corrected>& layers, co
 }
 
 AccuracyReport correct_fast(PreparedProgram& prepared, const CalibrationBatches& batches,
-                            const ExecutorOptions& executor) {
+                            const BiasCorrectionOptions& options) {
   AccuracyReport report;
   Program& program = prepared.program();
   const std::vector<Corrected> layers = corrected_layers(prepared, report);
   std::vector<InputSum> inputs(layers.size());
-  add_inputs(program, layers, batches, executor, inputs);
+  add_inputs(program, layers, batches, options, inputs);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     Node& node = *layers[i].layer.node;
-    const std::vector<double> error = mean_error(program, layers[i], inputs[i], executor);
+    const std::vector<double> error = mean_error(program, layers[i], inputs[i], options.executor);
     if (error.empty()) continue;
     set_bias(program, node, moved_bias(program, node, error));
     ++report.changed;
@@ -186,7 +193,7 @@ AccuracyReport correct_full(PreparedProgram& prepared, const CalibrationBatches&
 AccuracyReport correct_biases(PreparedProgram& prepared, const CalibrationBatches& batches,
                               const BiasCorrectionOptions& options) {
   if (batches.empty()) throw InvalidArgumentError("[correct_biases] one or more batches expected, found none");
-  return options.kind == BiasCorrectionOptions::Kind::fast ? correct_fast(prepared, batches, options.executor)
+  return options.kind == BiasCorrectionOptions::Kind::fast ? correct_fast(prepared, batches, options)
                                                            : correct_full(prepared, batches, options.executor);
 }
 

@@ -3,36 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
+
+#include "accuracy/samples.h"
 
 namespace qdq {
 namespace {
 
-// The samples of a batch, when all its inputs count them in front.
-std::optional<std::int64_t> samples_of(const std::vector<Tensor>& batch) {
-  std::optional<std::int64_t> samples;
-  for (const Tensor& input : batch) {
-    if (input.dim() == 0 || (samples && *samples != input.size(0))) return std::nullopt;
-    samples = input.size(0);
-  }
-  return samples;
-}
-
-double sum_of_squares(const Tensor& x) {
+// The sum of x^2, or of (x - from)^2.
+double sum_of_squares(const Tensor& x, const Tensor& from = {}) {
   const Tensor plain = x.to(DType::float32).contiguous();
+  const Tensor plain_from = from.defined() ? from.to(DType::float32).contiguous() : Tensor();
+  const float* values = plain.data<float>();
+  const float* others = from.defined() ? plain_from.data<float>() : nullptr;
   double sum = 0;
-  for (std::int64_t i = 0; i < plain.numel(); ++i) {
-    const double value = plain.data<float>()[i];
+  for (std::int64_t i = 0, count = plain.numel(); i < count; ++i) {
+    const double value = others ? values[i] - others[i] : values[i];
     sum += value * value;
   }
   return sum;
-}
-
-Tensor difference(const Tensor& a, const Tensor& b) {
-  Tensor result = a.to(DType::float32).contiguous().clone();
-  const Tensor other = b.to(DType::float32).contiguous();
-  for (std::int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] -= other.data<float>()[i];
-  return result;
 }
 
 class Measurement {
@@ -107,7 +95,7 @@ class Measurement {
           return by_sample ? whole.narrow(0, static_cast<std::int64_t>(i), 1) : whole;
         };
         const double signal = sum_of_squares(part(expected[y]));
-        if (signal > 0) error += sum_of_squares(difference(part(found[y]), part(expected[y]))) / signal;
+        if (signal > 0) error += sum_of_squares(part(found[y]), part(expected[y])) / signal;
       }
       if (std::isnan(error)) error = std::numeric_limits<double>::infinity();
     }

@@ -1,5 +1,7 @@
 #include "accuracy/weight_grid.h"
 
+#include <algorithm>
+
 #include "qdq/error.h"
 #include "tensor/quant_math.h"
 
@@ -14,12 +16,15 @@ std::vector<float> floats_of(const Tensor& tensor) {
 // The block of each element in row-major order, blocks counted in row-major order too.
 std::vector<std::uint32_t> blocks_of(const Shape& sizes, const Shape& block) {
   std::vector<std::uint32_t> result(static_cast<std::size_t>(numel(sizes)));
-  Shape at(sizes.size(), 0);
-  for (std::uint32_t& number : result) {
+  std::size_t outer = sizes.size();
+  std::int64_t run = 1;  // elements in the last dimensions, when a block covers them whole
+  while (outer > 0 && block[outer - 1] == sizes[outer - 1]) run *= sizes[--outer];
+  Shape at(outer, 0);
+  for (auto number = result.begin(); number != result.end(); number += run) {
     std::int64_t flat = 0;
-    for (std::size_t d = 0; d < sizes.size(); ++d) flat = flat * (sizes[d] / block[d]) + at[d] / block[d];
-    number = static_cast<std::uint32_t>(flat);
-    for (std::size_t d = sizes.size(); d-- > 0;) {
+    for (std::size_t d = 0; d < outer; ++d) flat = flat * (sizes[d] / block[d]) + at[d] / block[d];
+    std::fill_n(number, run, static_cast<std::uint32_t>(flat));
+    for (std::size_t d = outer; d-- > 0;) {
       if (++at[d] < sizes[d]) break;
       at[d] = 0;
     }

@@ -115,6 +115,7 @@ void choose(std::vector<Candidate>& candidates, const Graph& graph, const WidenO
   std::ranges::stable_sort(ranked, std::greater(), &Candidate::error);
   const double target = std::pow(10, -options.target_sqnr_db / 10);
   auto values = static_cast<std::int64_t>(std::ceil(options.share * static_cast<double>(candidates.size())));
+  values = std::max(values, std::int64_t{options.at_least});
   std::unordered_set<const Node*> in_float;
   for (Candidate* candidate : ranked) {
     if (error <= target || values == 0) break;

@@ -31,7 +31,8 @@ void apply_preset(AccuracyPreset preset, std::string_view quantizer, bool has_da
     if (!accuracy.bias_correction) accuracy.bias_correction = BiasCorrectionOptions::Kind::fast;
     return;
   }
-  accuracy.widen.share = 0.25;
+  accuracy.widen.share = 0.4;
+  accuracy.widen.float_work = 0.2;
   accuracy.smooth_quant = true;
   accuracy.widen_weights = true;
   if (accuracy.rounding == AccuracyOptions::Rounding::nearest) accuracy.rounding = AccuracyOptions::Rounding::adaround;

@@ -122,6 +122,18 @@ TEST(Gptq, GivesTheShiftOfTheMeanToABiasWhereThereWasNone) {
   EXPECT_NEAR(bias(prepared, "second"), 10 + 0.25 * 18.5 / 3, 1e-5);
 }
 
+TEST(CorrectBiases, LearnsFromTheFirstSamples) {
+  const CalibrationBatches batches = {{Tensor::from<float>({2, 4}, {2, 1})}, {Tensor::from<float>({100, 100}, {2, 1})}};
+  const auto first_bias = [&](int samples) {
+    PreparedProgram prepared = two_layers();
+    correct_biases(prepared, batches, {.samples = samples, .executor = kReference});
+    return bias(prepared, "first");
+  };
+  EXPECT_NEAR(first_bias(1), 0.25 * 3, 1e-5);  // the whole first batch
+  EXPECT_NEAR(first_bias(2), 0.25 * 3, 1e-5);
+  EXPECT_NEAR(first_bias(3), 0.25 * 51.5, 1e-5);
+}
+
 TEST(CorrectBiases, NeedsData) {
   PreparedProgram prepared = two_layers();
   EXPECT_THROW(correct_biases(prepared, {}), InvalidArgumentError);

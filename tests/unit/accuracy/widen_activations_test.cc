@@ -59,7 +59,7 @@ TEST(WidenActivations, LooksAtWhatOpsMakeOfTheErrors) {
 })";
   PreparedProgram prepared = calibrated(parse_program(text), {{"x", eight_bits()}, {"sum", eight_bits()}}, batches);
   // Twice 0.29 of 255.29: 26.4 dB.
-  WidenOptions options{.target_sqnr_db = 26, .share = 1, .executor = kReference};
+  WidenOptions options{.target_sqnr_db = 26, .share = 1, .at_least = 0, .executor = kReference};
   EXPECT_EQ(widen_activations(prepared, batches, options).changed, 0);
   options.target_sqnr_db = 30;
   EXPECT_EQ(widen_activations(prepared, batches, options).changed, 2);
@@ -67,6 +67,10 @@ TEST(WidenActivations, LooksAtWhatOpsMakeOfTheErrors) {
   prepared = calibrated(parse_program(text), {{"x", eight_bits()}, {"sum", eight_bits()}}, batches);
   options.share = 0.5;
   EXPECT_EQ(widen_activations(prepared, batches, options).changed, 1);
+  // Of a few values the share is too coarse a bound.
+  prepared = calibrated(parse_program(text), {{"x", eight_bits()}, {"sum", eight_bits()}}, batches);
+  options.at_least = 2;
+  EXPECT_EQ(widen_activations(prepared, batches, options).changed, 2);
 }
 
 Program fork_of(float weight) {
@@ -86,7 +90,7 @@ const CalibrationBatches kForkBatches = {{Tensor::from<float>({0.4F, 255}, {1, 2
 
 TEST(WidenActivations, LeavesLayersTheirEightBitsWhereOthersNeedMore) {
   PreparedProgram prepared = calibrated(fork_of(0.001F), {{"x", eight_bits()}}, kForkBatches);
-  const WidenOptions options{.target_sqnr_db = 100, .share = 0.5, .executor = kReference};
+  const WidenOptions options{.target_sqnr_db = 100, .share = 0.5, .at_least = 0, .executor = kReference};
   EXPECT_EQ(widen_activations(prepared, kForkBatches, options).changed, 1);
   EXPECT_EQ(to_text(prepared.program()), R"(graph(x: f32[1, 2]) {
   %w: f32[2, 2] = get_attr @w
@@ -104,7 +108,7 @@ TEST(WidenActivations, LeavesLayersTheirEightBitsWhereOthersNeedMore) {
 TEST(WidenActivations, WidensWhatLayersReadWithinTheWorkThatMayRunInFloat) {
   // The layer multiplies the error by 8, and does all of the work.
   PreparedProgram prepared = calibrated(fork_of(8), {{"x", eight_bits()}}, kForkBatches);
-  WidenOptions options{.target_sqnr_db = 100, .share = 0.5, .executor = kReference};
+  WidenOptions options{.target_sqnr_db = 100, .share = 0.5, .at_least = 0, .executor = kReference};
   EXPECT_EQ(widen_activations(prepared, kForkBatches, options).changed, 1);
   EXPECT_EQ(dtype_of(prepared, "x"), DType::int16);
   EXPECT_EQ(dtype_of(prepared, "x_layers"), DType::uint8);
