@@ -140,7 +140,7 @@ def entry(name, node):
     if isinstance(node, ast.FunctionDef):
         text = f"### `{signature(node).replace(node.name, name, 1)}`\n"
     elif isinstance(node, ast.ClassDef):
-        bases = ", ".join(ast.unparse(base) for base in node.bases)
+        bases = ", ".join(base for base in map(ast.unparse, node.bases) if not base.startswith("_"))
         text = f"### class `{name}{f'({bases})' if bases else ''}`\n"
     else:
         return f"* `{name}`\n"

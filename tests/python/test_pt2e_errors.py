@@ -162,6 +162,10 @@ def test_what_a_quantizer_raises_comes_through_with_its_traceback():
     assert gc.isenabled()  # it rests while the graph crosses
 
 
+def nothing(model, x, linear, relu, mul):
+    pass
+
+
 def test_steps_in_the_wrong_order_say_what_is_missing():
     with pytest.raises(AssertionError, match="prepare_pt2e or prepare_qat_pt2e"):
         convert_pt2e(captured())
@@ -169,14 +173,13 @@ def test_steps_in_the_wrong_order_say_what_is_missing():
         prepare_pt2e(Model(), quantizer(no_spec))
     with pytest.raises(AssertionError, match="export the model first"):
         prepare_qat_pt2e(Model(), quantizer(no_spec))
+    with pytest.raises(AssertionError, match="is prepared, what is left is convert_pt2e"):
+        prepare_pt2e(prepare_pt2e(captured(), quantizer(nothing)), quantizer(nothing))
     with pytest.raises(ValueError, match="use_reference_representation: True or False expected, found 1"):
         convert_pt2e(captured(), use_reference_representation=1)
 
 
 def test_train_and_eval_say_what_to_call():
-    def nothing(model, x, linear, relu, mul):
-        pass
-
     prepared = prepare_pt2e(captured(), quantizer(nothing))
     for call in (prepared.train, prepared.eval):
         with pytest.raises(NotImplementedError, match="move_exported_model_to_"):

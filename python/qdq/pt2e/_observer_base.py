@@ -89,10 +89,12 @@ class CoreState(nn.Module):
     _hidden: frozenset[str] = frozenset()  # states of the core that PyTorch's class does not show
 
     def _begin(self, core: qdq.Observer) -> None:
-        self.__dict__["_core"] = core
-        self.__dict__["_stale"] = False  # the core knows more than the buffers
-        self.__dict__["_seen"] = {}  # buffers as they were when they last agreed with the core
-        self.__dict__["_lock"] = threading.RLock()
+        self.__dict__.update(
+            _core=core,
+            _stale=False,  # the core knows more than the buffers
+            _seen={},  # buffers as they were when they last agreed with the core
+            _lock=threading.RLock(),
+        )
 
     def _attach(self, core: qdq.Observer) -> None:
         self._begin(core)

@@ -121,26 +121,27 @@ class UniformQuantizationObserverBase(ObserverBase):
         **kwargs: Any,
     ) -> None:
         super().__init__(dtype=dtype, is_dynamic=is_dynamic)
-        self.qscheme = qscheme
-        self.reduce_range = bool(reduce_range)
-        self.has_customized_qrange = quant_min is not None and quant_max is not None
-        self.__dict__["_bounds_options"] = {
-            "dtype": dtype,
-            "qscheme": qscheme,
-            "reduce_range": self.reduce_range,
-            "quant_min": quant_min,
-            "quant_max": quant_max,
-            "eps": float(eps),
-        }
+        self._set_plain(
+            qscheme=qscheme,
+            reduce_range=bool(reduce_range),
+            has_customized_qrange=quant_min is not None and quant_max is not None,
+            _bounds_options={
+                "dtype": dtype,
+                "qscheme": qscheme,
+                "reduce_range": bool(reduce_range),
+                "quant_min": quant_min,
+                "quant_max": quant_max,
+                "eps": float(eps),
+            },
+        )
         self._constructed(float(eps), is_dynamic=bool(is_dynamic), **kwargs)
-        device = torch.nn.factory_kwargs(factory_kwargs).get("device")
-        if device is not None:
+        if factory_kwargs and (device := torch.nn.factory_kwargs(factory_kwargs).get("device")) is not None:
             self.to(device)
 
     def _constructed(self, eps: float, **kwargs: Any) -> None:
         """The end of construction."""
         bounds = self._bounds()
-        self.quant_min, self.quant_max = bounds.quant_min, bounds.quant_max
+        self._set_plain(quant_min=bounds.quant_min, quant_max=bounds.quant_max)
         self.register_buffer("eps", torch.tensor([eps]))
 
     def _bounds(self) -> qdq.Observer:
@@ -197,9 +198,9 @@ class _CoreObserver(CoreState, UniformQuantizationObserverBase):
     _kind = ""  # the name of the core's class
 
     def _constructed(self, eps: float, **kwargs: Any) -> None:
-        self.__dict__["_core_options"] = {**self.__dict__["_bounds_options"], **kwargs}
+        self._set_plain(_core_options={**self.__dict__["_bounds_options"], **kwargs})
         core = self._make_core()
-        self.quant_min, self.quant_max = core.quant_min, core.quant_max
+        self._set_plain(quant_min=core.quant_min, quant_max=core.quant_max)
         self._attach(core)
 
     def _make_core(self) -> qdq.Observer:
@@ -288,7 +289,7 @@ class MovingAverageMinMaxObserver(MinMaxObserver):
             dtype, qscheme, reduce_range, quant_min, quant_max, eps=eps, is_dynamic=is_dynamic,
             averaging_constant=float(averaging_constant), **kwargs,
         )  # fmt: skip
-        self.averaging_constant = averaging_constant
+        self._set_plain(averaging_constant=averaging_constant)
 
 
 class PerChannelMinMaxObserver(_CoreObserver):
@@ -307,7 +308,7 @@ class PerChannelMinMaxObserver(_CoreObserver):
         super().__init__(
             dtype, qscheme, reduce_range, quant_min, quant_max, factory_kwargs, eps, is_dynamic, ch_axis=ch_axis, **kwargs
         )
-        self.ch_axis = ch_axis
+        self._set_plain(ch_axis=ch_axis)
 
 
 class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
@@ -323,7 +324,7 @@ class MovingAveragePerChannelMinMaxObserver(PerChannelMinMaxObserver):
             ch_axis, dtype, qscheme, reduce_range, quant_min, quant_max, eps=eps, is_dynamic=is_dynamic,
             averaging_constant=float(averaging_constant), **kwargs,
         )  # fmt: skip
-        self.averaging_constant = averaging_constant
+        self._set_plain(averaging_constant=averaging_constant)
 
 
 class HistogramObserver(_CoreObserver):

@@ -70,7 +70,7 @@ def _bodies(model: GraphModule) -> list[str]:
         position = _BODIES.get(node.target.name())
         if position is not None:
             names.append(node.args[position].target)
-    return names
+    return list(dict.fromkeys(names))  # two calls may share one
 
 
 def _finished(model: GraphModule, meta: dict[str, Any], attributes: dict[str, Any]) -> GraphModule:
@@ -98,6 +98,8 @@ def _prepared_record(is_qat: bool) -> Any:
 def _prepare_any(model: GraphModule, quantizer: Quantizer, is_qat: bool) -> GraphModule:
     if not isinstance(model, GraphModule):
         raise AssertionError(f"a torch.fx.GraphModule expected, found {type(model).__name__}: export the model first")
+    if _PREPARED_KEY in model.meta:
+        raise AssertionError("a model without observers expected: this one is prepared, what is left is convert_pt2e")
     _check_devices(model)
     meta, attributes = dict(model.meta), _own_attributes(model)
     prepared = _prepare.prepare(model, quantizer, is_qat)
@@ -116,7 +118,7 @@ def prepare_pt2e(model: GraphModule, quantizer: Quantizer) -> GraphModule:
     graph whose call_module nodes activation_post_process_N are observers.
 
     Raises InvalidArgumentError (a ValueError) for annotations that cannot be followed, naming node, source line and
-    quantizer.
+    quantizer, AssertionError for a model that is prepared already.
     """
     with _without_collection():
         return _prepare_any(model, quantizer, is_qat=False)

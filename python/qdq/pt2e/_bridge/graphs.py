@@ -91,7 +91,9 @@ class Crossing:
             return True
         path, _, name = target.rpartition(".")
         owner = get_attribute(self.gm, path)
-        value = getattr(owner, name)
+        value = owner._parameters.get(name)  # most are
+        if value is None:
+            value = getattr(owner, name)
         if not isinstance(value, torch.Tensor) or is_traceable_wrapper_subclass(value):
             return False  # a wrapper of other tensors has no bytes of its own
         if value.layout is not torch.strided:

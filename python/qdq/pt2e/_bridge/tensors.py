@@ -36,4 +36,4 @@ def torch_tensor(tensor: Tensor) -> torch.Tensor:
         return torch.empty_strided(tensor.shape, tensor.strides, dtype=dtype, device="meta")
     if dtype in _AS_BYTES:
         return torch.from_dlpack(tensor.view(DType.uint8)).view(dtype)
-    return torch.from_dlpack(tensor)
+    return torch.from_dlpack(tensor.__dlpack__())  # given a capsule, torch has no questions
