@@ -3,6 +3,7 @@
 #include <chrono>
 #include <unordered_map>
 
+#include "runtime/arena.h"
 #include "runtime/copy.h"
 #include "runtime/memory_planner.h"
 
@@ -72,7 +73,7 @@ Plan::Plan(PlanSpec spec) {
     blocks.push_back(lifetimes[i]);
   }
   const MemoryPlan memory = plan_memory(blocks);
-  arena_ = Storage::allocate(memory.bytes);
+  arena_ = allocate_arena(memory.bytes);
 
   const auto resolve = [&](const Tensor& tensor) {
     if (!tensor.defined()) return tensor;

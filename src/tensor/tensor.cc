@@ -1,9 +1,8 @@
 #include "qdq/tensor.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <numeric>
 
 #include "base/checked.h"
@@ -13,14 +12,10 @@
 namespace qdq {
 
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
-  // Large storages (activations of a batch, embeddings) are walked from end to end: huge pages save faults and TLB misses.
-  constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  const bool large = bytes >= 4 * kHugePage;
-  const std::size_t alignment = large ? kHugePage : 64;
-  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  std::shared_ptr<void> memory(std::aligned_alloc(alignment, std::max(rounded, alignment)), std::free);
+  constexpr std::size_t kAlignment = 64;
+  const std::size_t rounded = std::max((bytes + kAlignment - 1) / kAlignment, std::size_t{1}) * kAlignment;
+  std::shared_ptr<void> memory(std::aligned_alloc(kAlignment, rounded), std::free);
   if (!memory) throw std::bad_alloc();
-  if (large) madvise(memory.get(), rounded, MADV_HUGEPAGE);  // a hint: refusing it changes nothing
   std::memset(memory.get(), 0, rounded);
   auto* data = static_cast<std::byte*>(memory.get());
   return std::shared_ptr<Storage>(new Storage(data, bytes, std::move(memory)));
