@@ -67,8 +67,8 @@ std::vector<FakeLevels> levels_of(const UniformQParams& qparams) {
     levels.push_back({.inverse_scale = 1.0f / s,
                       .scale = s,
                       .zero_point = zero_point.data<float>()[i],
-                      .low = static_cast<float>(qparams.quant_min),
-                      .high = static_cast<float>(qparams.quant_max),
+                      .low = static_cast<double>(qparams.quant_min),
+                      .high = static_cast<double>(qparams.quant_max),
                       .before_rounding = is_floating_point(qparams.zero_point.dtype()),
                       .wraps = qparams.ch_axis.has_value()});
   }
@@ -193,7 +193,7 @@ Parts parts_of(float gradient, float x, const FakeLevels& levels) {
   if (level >= levels.low && level <= levels.high)
     return {static_cast<double>(g * (dequantize(level, levels.scale, levels.zero_point) - x) * levels.inverse_scale),
             0};
-  const float bound = level > levels.high ? levels.high : levels.low;
+  const float bound = static_cast<float>(level > levels.high ? levels.high : levels.low);
   return {static_cast<double>(g * (bound - levels.zero_point)), static_cast<double>(-g * levels.scale)};
 }
 

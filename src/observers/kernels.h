@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -48,14 +49,14 @@ struct FakeLevels {
   float inverse_scale;
   float scale;
   float zero_point;
-  float low;
-  float high;
+  double low;  // exact for levels of 32 bits too
+  double high;
   bool before_rounding;  // the zero point is no integer and is added before the value is rounded
   bool wraps;            // what no int64 holds becomes the lowest level
 
   // Levels and zero points that float32 adds exactly, to numbers that are rounded by adding.
   bool are_near() const {
-    return !before_rounding && std::fabs(low) < 0x1p19f && std::fabs(high) < 0x1p19f && std::fabs(zero_point) < 0x1p19f;
+    return !before_rounding && std::fabs(low) < 0x1p19 && std::fabs(high) < 0x1p19 && std::fabs(zero_point) < 0x1p19f;
   }
 };
 
@@ -66,11 +67,9 @@ void fake_quantize_each(const T* in, T* out, bool* inside, std::int64_t count, c
     const T scaled = in[i] * static_cast<T>(levels.inverse_scale), zero = static_cast<T>(levels.zero_point);
     const T level = levels.before_rounding ? std::nearbyint(scaled + zero) : std::nearbyint(scaled) + zero;
     const bool lost = std::isnan(level) || (levels.wraps && !(level >= T{-0x1p63} && level < T{0x1p63}));
+    const double wide = static_cast<double>(level);
     inside[i] = !lost && level >= static_cast<T>(levels.low) && level <= static_cast<T>(levels.high);
-    const double clamped = lost                                  ? static_cast<double>(levels.low)
-                           : level < static_cast<T>(levels.low)  ? static_cast<double>(levels.low)
-                           : level > static_cast<T>(levels.high) ? static_cast<double>(levels.high)
-                                                                 : static_cast<double>(level);
+    const double clamped = lost ? levels.low : std::clamp(wide, levels.low, levels.high);
     // torch rounds to float32 for float64 too, and in front of the product as well where the zero point is an integer.
     const double distance = clamped - static_cast<double>(levels.zero_point);
     const float product = levels.before_rounding ? static_cast<float>(distance * static_cast<double>(levels.scale))

@@ -66,6 +66,18 @@ def test_a_tensor_as_a_whole(drawn, dtype, bounds, scale, data):
         same_bits(mine, other)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("zero_point", [-64, 0, 1, 64])
+def test_the_last_levels_of_32_bits_are_no_floats(zero_point, dtype):
+    x = torch.tensor([float("inf"), -float("inf"), 2147483584.0, 2147483520.0, -2147483648.0])
+    scale, zero_point = torch.tensor([1.0]), torch.tensor([zero_point], dtype=torch.int32)
+    bounds = -(2**31), 2**31 - 1
+    ours = with_gradient(x, lambda leaf: fake_quantize(leaf, scale, zero_point, None, *bounds), dtype)
+    theirs = with_gradient(x, lambda leaf: torch.fake_quantize_per_tensor_affine(leaf, scale, zero_point, *bounds), dtype)
+    for mine, other in zip(ours, theirs):
+        same_bits(mine, other)
+
+
 @settings(max_examples=300, deadline=None)
 @given(inputs(), st.sampled_from(DTYPES[:3]), st.sampled_from(BOUNDS[:4]), st.booleans(), st.integers(0, 2**20))
 def test_channels(drawn, dtype, bounds, float_zero_point, seed):
