@@ -193,8 +193,8 @@ struct AccuracyOptions {
   }
 };
 
-// Ready-made choices. `fast`: what the quantizer says and nothing else, as PyTorch does. `balanced`: what costs about four
-// times the calibration again. `best`: what may take minutes.
+// Ready-made choices. `fast`: what the quantizer says and nothing else, as PyTorch does. `balanced`: what takes two
+// to three times as long as `fast`. `best`: what may take minutes.
 enum class AccuracyPreset : std::uint8_t { fast, balanced, best };
 std::optional<AccuracyPreset> accuracy_preset_from_text(std::string_view name);  // "fast" ...; empty for other names
 
