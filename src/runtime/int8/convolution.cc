@@ -141,7 +141,7 @@ class Bound {
   void run_depthwise_pixels(std::int64_t first, std::int64_t count) const {
     static thread_local std::vector<const std::uint8_t*> taps;
     const std::int64_t width = weights_->quad_taps();
-    const std::int64_t quads = (geometry_.taps() + width - 1) / width;
+    const std::int64_t quads = divided(geometry_.taps(), width);
     const std::int64_t channels = weights_->channels();
     taps.assign(static_cast<std::size_t>(quads * width), outside_.data());
     geometry_.find(src_, outside_.data(), first, 1, taps.data(), quads * width);
