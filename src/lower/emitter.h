@@ -14,7 +14,7 @@
 #include "qdq/executor.h"
 #include "qdq/program.h"
 #include "runtime/elementwise.h"
-#include "runtime/int8/weights.h"
+#include "runtime/int8/transposed.h"
 #include "runtime/onednn/onednn.h"
 #include "runtime/plan.h"
 #include "tensor/integer_math.h"
@@ -38,6 +38,8 @@ struct Constants {
   std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
   // Weights of the integer engine, by the node that reads them and whether depthwise kernels may.
   std::map<std::pair<const Node*, bool>, std::shared_ptr<const runtime::int8::PackedWeights>> packed_weights;
+  std::map<std::pair<const Node*, bool>, std::vector<runtime::int8::Phase>>
+      phases;                                                      // of transposed convolutions, alike
   std::unordered_map<const Node*, GroupedWeight> grouped_weights;  // by the node that reads them
 };
 

@@ -92,22 +92,30 @@ Tensor in_order_of(const Tensor& bytes, const Tensor& like, Emitter& emitter) {
 
 }  // namespace
 
-Value Int8Lowering::finish(Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes) {
+Value Int8Lowering::finish(Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes,
+                           const std::vector<runtime::int8::Phase>& phases) {
   const bool is_matrix = convolution.dst.dim() == 2;
   const auto shaped = [is_matrix, sizes](const Tensor& out) {
     return is_matrix ? out.as_strided(sizes, contiguous_strides(sizes), out.storage_offset()) : out;
   };
+  const auto emit = [this, phases](const Convolution& whole) {
+    if (phases.empty()) emitter_.emit(runtime::int8::convolution_step(emitter_.name(), whole));
+    for (const runtime::int8::Phase& phase : phases) {
+      const Convolution part = runtime::int8::part_of(whole, phase);
+      if (part.dst.numel() > 0) emitter_.emit(runtime::int8::convolution_step(emitter_.name(), part));
+    }
+  };
   if (!chain) {
-    emitter_.emit(runtime::int8::convolution_step(emitter_.name(), convolution));
+    emit(convolution);
     return Value(shaped(convolution.dst));
   }
-  return postpone(*chain, sizes, [this, convolution, chain = *chain, shaped]() mutable {
+  return postpone(*chain, sizes, [this, convolution, chain = *chain, shaped, emit]() mutable {
     if (chain.residual) {
       const auto residual = emitter_.on_grid(*value_of_(*chain.residual).tensor());
       if (!residual) throw InternalError("[run] '" + chain.residual->name() + "': a residual that is not dequantized");
       convolution.residual = in_order_of(residual->bytes, convolution.dst, emitter_);
     }
-    emitter_.emit(runtime::int8::convolution_step(emitter_.name(), convolution));
+    emit(convolution);
     return chain_value(chain, shaped(convolution.dst));
   });
 }
@@ -123,28 +131,34 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   const Shape sizes = conv_output_sizes(call, params, input->bytes.sizes());
   const std::int64_t channels = sizes[1];
   if (numel(sizes) == 0) return refuse(call, "its result is empty");
-  if (params.transposed && params.groups > 1) return refuse(call, "it is transposed and has groups");
   std::string why;
-  const auto weight = int8_weight(call.node().input(1), channels, params.transposed ? 1 : 0, emitter_.shared(), why);
+  const Shared& shared = emitter_.shared();
+  const Node* dequantize = call.node().input(1);
+  const auto weight = params.transposed ? transposed_int8_weight(dequantize, channels, params.groups, shared, why)
+                                        : int8_weight(dequantize, channels, shared, why);
   if (!weight) return refuse(call, why);
   if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
   const std::int64_t products = weight->values.numel() / channels;
   if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
-  const auto chain = find_int8_chain(call.node(), emitter_.shared(), {true, true});
+  const auto chain = find_int8_chain(call.node(), shared, {true, true});
   const auto rescale = rescale_of(input->grid, *weight, bias, products, chain ? &*chain : nullptr);
   if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
 
   Convolution convolution;
   convolution.src = channels_innermost(input->bytes, emitter_);
   convolution.dst = emitter_.allocate(chain ? DType::uint8 : DType::float32, sizes, channels_last_strides(sizes));
-  convolution.weights = packed_weights(call.node(), weight->values, params.groups, params.transposed,
-                                       chain && !chain->residual, emitter_.shared());
   convolution.window = {Shape(weight->values.sizes().begin() + 2, weight->values.sizes().end()), params.stride,
-                        params.padding, params.dilation, params.transposed};
+                        params.padding, params.dilation};
   convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
   convolution.rescale = *rescale;
   convolution.activation = activation_of(chain);
-  return finish(std::move(convolution), chain, sizes);
+  const bool plain = chain && !chain->residual;
+  std::vector<runtime::int8::Phase> phases;
+  if (params.transposed)
+    phases = packed_phases(call.node(), weight->values, params.groups, convolution.window, plain, shared);
+  else
+    convolution.weights = packed_weights(call.node(), weight->values, params.groups, plain, shared);
+  return finish(std::move(convolution), chain, sizes, phases);
 }
 
 std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
@@ -158,7 +172,7 @@ std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
   const std::int64_t channels = weight_value.size(0);
   const std::int64_t products = weight_value.size(1);
   std::string why;
-  const auto weight = int8_weight(call.node().input(1), channels, 0, emitter_.shared(), why);
+  const auto weight = int8_weight(call.node().input(1), channels, emitter_.shared(), why);
   if (!weight) return refuse(call, why);
   if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
   if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
@@ -173,8 +187,7 @@ std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
   const Tensor bytes = usable ? input->bytes : emitter_.contiguous(input->bytes);
   convolution.src = bytes.as_strided(rows, usable ? *strides : contiguous_strides(rows), bytes.storage_offset());
   convolution.dst = emitter_.allocate(chain ? DType::uint8 : DType::float32, {rows[0], channels});
-  convolution.weights =
-      packed_weights(call.node(), weight->values, 1, false, chain && !chain->residual, emitter_.shared());
+  convolution.weights = packed_weights(call.node(), weight->values, 1, chain && !chain->residual, emitter_.shared());
   convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
   convolution.rescale = *rescale;
   convolution.activation = activation_of(chain);

@@ -30,7 +30,7 @@ bool is_int8_linear(const Node& node, const Node& input, const Shared& shared) {
     return false;
   const std::int64_t channels = weight->value.size(0);
   std::string why;
-  if (!int8_weight(node.input(1), channels, 0, shared, why)) return false;
+  if (!int8_weight(node.input(1), channels, shared, why)) return false;
   const Node* bias = node.args().size() > 2 ? node.input(2) : nullptr;
   if (!bias) return true;
   const Attribute* values = attribute_behind(bias, shared);
@@ -107,14 +107,14 @@ Value Int8Lowering::lower_dynamic_linear(const Call& call, const DynamicValue& i
   const Attribute& values = *attribute_behind(call.node().input(1)->input(0), emitter_.shared());
   const std::int64_t channels = values.value.size(0), products = values.value.size(1);
   std::string why;
-  const Int8Weight weight = *int8_weight(call.node().input(1), channels, 0, emitter_.shared(), why);
+  const Int8Weight weight = *int8_weight(call.node().input(1), channels, emitter_.shared(), why);
   const Tensor bias = call.optional_tensor("bias");
   runtime::int8::Convolution linear;
   const Shape rows = {input.bytes.numel() / products, products};
   linear.src = input.bytes.as_strided(rows, contiguous_strides(rows), input.bytes.storage_offset());
   linear.source_params = input.params;
   linear.dst = emitter_.allocate(DType::float32, {rows[0], channels});
-  linear.weights = packed_weights(call.node(), weight.values, 1, false, false, emitter_.shared());
+  linear.weights = packed_weights(call.node(), weight.values, 1, false, emitter_.shared());
   for (std::int64_t c = 0; c < channels; ++c) {
     linear.rescale.multiplier.push_back(static_cast<float>(weight.scales[static_cast<std::size_t>(c)]));
     linear.rescale.offset.push_back(bias.defined() ? bias.data<float>()[c * bias.strides()[0]] : 0.0f);

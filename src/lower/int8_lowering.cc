@@ -219,7 +219,7 @@ std::optional<Value> Int8Lowering::lower_max_pool(const Call& call) {
   emitter_.emit(
       runtime::int8::max_pooling_step(emitter_.name(), runtime::int8::kernels(),
                                       {channels_innermost(value->bytes, emitter_), out,
-                                       Window{params.kernel, params.stride, params.padding, params.dilation, false}}));
+                                       Window{params.kernel, params.stride, params.padding, params.dilation}}));
   return Value(emitter_.dequantized({out, value->grid, value->dtype}));
 }
 
@@ -236,7 +236,7 @@ std::optional<std::pair<Window, Shape>> average_window(const Call& call, const S
     const Shape kernel(input.begin() + 2, input.end());
     Shape sizes(input.size(), 1);
     std::copy_n(input.begin(), 2, sizes.begin());
-    return std::pair(Window{kernel, kernel, Shape(kernel.size(), 0), Shape(kernel.size(), 1), false}, sizes);
+    return std::pair(Window{kernel, kernel, Shape(kernel.size(), 0), Shape(kernel.size(), 1)}, sizes);
   }
   const std::size_t spatial = pooled_dims(call);
   if (input.size() != spatial + 2) return std::nullopt;
@@ -246,14 +246,14 @@ std::optional<std::pair<Window, Shape>> average_window(const Call& call, const S
     const bool has_divisor = call.schema().find_arg("divisor_override") && call.has("divisor_override");
     const bool pads = std::any_of(params.padding.begin(), params.padding.end(), [](std::int64_t p) { return p != 0; });
     if (has_divisor || params.ceil_mode || (pads && !call.boolean("count_include_pad"))) return std::nullopt;
-    return std::pair(Window{params.kernel, params.stride, params.padding, params.dilation, false}, sizes);
+    return std::pair(Window{params.kernel, params.stride, params.padding, params.dilation}, sizes);
   }
   Shape kernel;
   for (std::size_t d = 2; d < sizes.size(); ++d) {
     if (sizes[d] == 0 || input[d] % sizes[d] != 0) return std::nullopt;
     kernel.push_back(input[d] / sizes[d]);
   }
-  return std::pair(Window{kernel, kernel, Shape(spatial, 0), Shape(spatial, 1), false}, sizes);
+  return std::pair(Window{kernel, kernel, Shape(spatial, 0), Shape(spatial, 1)}, sizes);
 }
 
 }  // namespace
@@ -288,8 +288,7 @@ std::optional<Value> Int8Lowering::lower_average(const Call& call) {
   const auto channels = call.schema().target == "aten.mean.dim" ? as_channels_behind(call, bytes) : std::nullopt;
   if (!window && channels) {
     bytes = *channels;
-    window =
-        std::pair(Window{{bytes.size(2)}, {bytes.size(2)}, {0}, {1}, false}, Shape{bytes.size(0), bytes.size(1), 1});
+    window = std::pair(Window{{bytes.size(2)}, {bytes.size(2)}, {0}, {1}}, Shape{bytes.size(0), bytes.size(1), 1});
   }
   if (!window) return refuse(call, "its windows differ in size");
   const std::int64_t taps = numel(window->first.kernel);

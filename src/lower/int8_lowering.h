@@ -97,8 +97,10 @@ class Int8Lowering {
   Value postpone(const Int8Chain& chain, const Shape& sizes, Emit emit);
   // The bytes of the chain's op as the value of its quantize node.
   Value chain_value(const Int8Chain& chain, Tensor bytes);
-  // Emits the convolution, or postpones it to the chain's end. `sizes`: of the op's value, if it is not that of `dst` (linear).
-  Value finish(runtime::int8::Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes);
+  // Emits the convolution, or postpones it to the chain's end. `sizes`: of the op's value, if it is not that of `dst` (linear);
+  // `phases`: of a transposed one.
+  Value finish(runtime::int8::Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes,
+               const std::vector<runtime::int8::Phase>& phases = {});
   std::nullopt_t refuse(const Call& call, const std::string& reason);
 
   Emitter& emitter_;

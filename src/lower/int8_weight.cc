@@ -21,8 +21,16 @@ const Attribute* attribute_behind(const Node* node, const Shared& shared) {
   return shared.program.attributes.find(node->target());
 }
 
-std::optional<Int8Weight> int8_weight(const Node* dequantize, std::int64_t channels, std::int64_t axis,
-                                      const Shared& shared, std::string& why) {
+namespace {
+
+// A constant weight with the scales that the graph gives: one, or one for each index of `axis`.
+struct ScaledWeight {
+  Tensor values;
+  std::vector<double> scales;
+  std::optional<std::int64_t> axis;
+};
+
+std::optional<ScaledWeight> scaled_weight(const Node* dequantize, const Shared& shared, std::string& why) {
   why = "its weight is not a dequantized constant";
   const Attribute* values = dequantize ? attribute_behind(dequantize->input(0), shared) : nullptr;
   if (!values || !values->value.defined()) return std::nullopt;
@@ -30,7 +38,7 @@ std::optional<Int8Weight> int8_weight(const Node* dequantize, std::int64_t chann
   if (values->value.dtype() != DType::int8) return std::nullopt;
   if (const auto grid = literal_grid(*dequantize, "quantized_decomposed.dequantize_per_tensor.default")) {
     if (grid->grid.zero_point != 128) return std::nullopt;
-    return Int8Weight{values->value, std::vector<double>(static_cast<std::size_t>(channels), grid->grid.scale)};
+    return ScaledWeight{values->value, {grid->grid.scale}, std::nullopt};
   }
   if (!dequantize->is("quantized_decomposed.dequantize_per_channel.default")) return std::nullopt;
   const OpSchema* schema = find_schema(dequantize->target());
@@ -41,19 +49,60 @@ std::optional<Int8Weight> int8_weight(const Node* dequantize, std::int64_t chann
   if (!call.has("scales") || call.dtype("out_dtype", DType::float32) != DType::float32) return std::nullopt;
   if (call.has("zero_points") && !all_zero(call.tensor("zero_points"))) return std::nullopt;
   const Tensor scales = call.tensor("scales").to(DType::float32).contiguous();
-  why = "its weight's scales do not lie along the output channels";
-  if (call.dim("axis", values->value.dim()) != axis || scales.numel() != channels) return std::nullopt;
   const float* data = scales.data<float>();
-  return Int8Weight{values->value, std::vector<double>(data, data + channels)};
+  return ScaledWeight{values->value, {data, data + scales.numel()}, call.dim("axis", values->value.dim())};
+}
+
+// scale_of(channel) indexes the scales, of which there must be `count` along `axis`.
+template <typename ScaleOf>
+std::optional<Int8Weight> by_channel(const ScaledWeight& weight, std::int64_t channels, std::int64_t axis,
+                                     std::int64_t count, ScaleOf scale_of, std::string& why) {
+  why = "its weight's scales do not lie along the output channels";
+  const auto found = static_cast<std::int64_t>(weight.scales.size());
+  if (weight.axis && (*weight.axis != axis || found != count)) return std::nullopt;
+  Int8Weight result{weight.values, {}};
+  for (std::int64_t channel = 0; channel < channels; ++channel)
+    result.scales.push_back(weight.scales[weight.axis ? static_cast<std::size_t>(scale_of(channel)) : 0]);
+  return result;
+}
+
+}  // namespace
+
+std::optional<Int8Weight> int8_weight(const Node* dequantize, std::int64_t channels, const Shared& shared,
+                                      std::string& why) {
+  const auto weight = scaled_weight(dequantize, shared, why);
+  if (!weight) return std::nullopt;
+  return by_channel(
+      *weight, channels, 0, channels, [](std::int64_t channel) { return channel; }, why);
+}
+
+std::optional<Int8Weight> transposed_int8_weight(const Node* dequantize, std::int64_t channels, std::int64_t groups,
+                                                 const Shared& shared, std::string& why) {
+  const auto weight = scaled_weight(dequantize, shared, why);
+  if (!weight) return std::nullopt;
+  const std::int64_t of_group = channels / groups;
+  if (weight->axis == 0 && weight->values.size(0) == groups)
+    return by_channel(
+        *weight, channels, 0, groups, [=](std::int64_t channel) { return channel / of_group; }, why);
+  return by_channel(
+      *weight, channels, 1, of_group, [=](std::int64_t channel) { return channel % of_group; }, why);
 }
 
 std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
-                                                                   std::int64_t groups, bool transposed, bool plain,
+                                                                   std::int64_t groups, bool plain,
                                                                    const Shared& shared) {
   auto& known = shared.constants->packed_weights[{&node, plain}];
   if (!known)
-    known = std::make_shared<runtime::int8::PackedWeights>(
-        runtime::int8::kernels(), runtime::int8::filters_of(weight, groups, transposed), plain);
+    known = std::make_shared<runtime::int8::PackedWeights>(runtime::int8::kernels(),
+                                                           runtime::int8::filters_of(weight, groups), plain);
+  return known;
+}
+
+const std::vector<runtime::int8::Phase>& packed_phases(const Node& node, const Tensor& weight, std::int64_t groups,
+                                                       const runtime::int8::Window& window, bool plain,
+                                                       const Shared& shared) {
+  auto& known = shared.constants->phases[{&node, plain}];
+  if (known.empty()) known = runtime::int8::phases_of(runtime::int8::kernels(), weight, groups, window, plain);
   return known;
 }
 

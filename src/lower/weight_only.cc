@@ -14,7 +14,7 @@ namespace {
 
 std::optional<GroupedWeight> per_channel(const Node& dequantize, const Tensor& values, const Shared& shared) {
   std::string why;
-  const auto weight = int8_weight(&dequantize, values.size(0), 0, shared, why);
+  const auto weight = int8_weight(&dequantize, values.size(0), shared, why);
   if (!weight) return std::nullopt;
   const Tensor scales = Tensor::empty(DType::float32, {values.size(0), 1});
   std::transform(weight->scales.begin(), weight->scales.end(), scales.data<float>(),

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/int8/geometry.h"
+#include "runtime/int8/pixels.h"
 #include "runtime/parallel.h"
 
 namespace qdq::runtime::int8 {
@@ -30,6 +31,7 @@ class Bound {
         src_(operands[0].data<std::uint8_t>()),
         src_end_(reinterpret_cast<const std::uint8_t*>(operands[0].storage()->data() + operands[0].storage()->size())),
         out_(operands.back().raw_data()),
+        pixels_(operands.back()),
         activation_(convolution.activation),
         to_float_(operands.back().dtype() == DType::float32),
         residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
@@ -52,7 +54,7 @@ class Bound {
       multiplier_.push_back(used ? convolution.rescale.multiplier[c] : 0.0f);
       offset_.push_back(used ? convolution.rescale.offset[c] : 0.0f);
     }
-    if (!source_params_ && !convolution.window.transposed) find_ranges(convolution.zero_point);
+    if (!source_params_) find_ranges(convolution.zero_point);
   }
 
   void run() {
@@ -103,7 +105,7 @@ class Bound {
   }
 
   static bool slides(const Window& window) {
-    return !window.transposed && !window.stride.empty() && window.stride.back() == 1 && window.dilation.back() == 1;
+    return !window.stride.empty() && window.stride.back() == 1 && window.dilation.back() == 1;
   }
 
   // The sums and multipliers of this run.
@@ -156,16 +158,15 @@ class Bound {
     run.weights = weights_->bytes();
     run.start = start_.data();
     run.rescale = rescale(0);
-    run.out = bytes_at(first * channels);
-    run.out_stride = channels;
+    run.out = bytes_at(pixels_.offset(first));
+    run.out_stride = pixels_.step();
     if (activation_) {
       run.out_stride = static_cast<std::int64_t>(start_.size());
       run.floats = scratch(count * run.out_stride);
     }
     weights_->kernels().depthwise->run(run);
     if (activation_)
-      weights_->kernels().activate(bytes_at(first * channels), channels, run.floats, run.out_stride, count, channels,
-                                   *activation_);
+      weights_->kernels().activate(run.out, pixels_.step(), run.floats, run.out_stride, count, channels, *activation_);
   }
 
   // Memory of this thread until the next call.
@@ -235,7 +236,7 @@ class Bound {
     }
   }
 
-  // Pixels of a block that have the same taps, counted from the block's first one.
+  // Pixels of a block that have the same taps and lie evenly spaced in the result, counted from the block's first one.
   struct Segment {
     std::int64_t begin, end, first_tap, last_tap;
     const std::int32_t* start;
@@ -243,19 +244,26 @@ class Bound {
 
   void find_segments(std::vector<Segment>& segments, std::int64_t first, std::int64_t count) const {
     segments.clear();
-    if (ranges_.empty()) {
-      segments.push_back({0, count, 0, weights_->kernel_taps(), start_.data()});
+    const Segment all = {0, count, 0, weights_->kernel_taps(), start_.data()};
+    if (ranges_.empty() && pixels_.are_evenly_spaced()) {
+      segments.push_back(all);
       return;
     }
     const std::int64_t length = geometry_.row_length();
     for (std::int64_t pixel = 0; pixel < count;) {
-      const std::int64_t end = std::min(count, ((first + pixel) / length + 1) * length - first);
-      const TapRange& range = ranges_[range_of_row_[static_cast<std::size_t>(geometry_.row_of(first + pixel))]];
-      if (!segments.empty() && segments.back().start == range.start.data())
-        segments.back().end = end;
+      Segment row = all;
+      row.begin = pixel;
+      row.end = pixel = std::min(count, ((first + pixel) / length + 1) * length - first);
+      if (!ranges_.empty()) {
+        const TapRange& range = ranges_[range_of_row_[static_cast<std::size_t>(geometry_.row_of(first + row.begin))]];
+        row.first_tap = range.begin;
+        row.last_tap = range.end;
+        row.start = range.start.data();
+      }
+      if (!segments.empty() && segments.back().start == row.start && pixels_.are_evenly_spaced())
+        segments.back().end = row.end;
       else
-        segments.push_back({pixel, end, range.begin, range.end, range.start.data()});
-      pixel = end;
+        segments.push_back(row);
     }
   }
 
@@ -273,15 +281,14 @@ class Bound {
   // The weights of `next`, which runs after it, are fetched in the meantime: the first rows would wait for them.
   void run_tile(const PackedWeights::Tile& tile, const PackedWeights::Tile& next, const std::uint8_t* const* rows,
                 std::int64_t first, const std::vector<Segment>& segments) const {
-    const std::int64_t channels = weights_->channels(), taps = weights_->kernel_taps(),
-                       depth = weights_->packed_depth();
+    const std::int64_t taps = weights_->kernel_taps(), depth = weights_->packed_depth();
     const auto& by_rows = tile.kernel->by_rows;
     const auto most = static_cast<std::int64_t>(by_rows.size());
     GemmTile arguments = {};
     arguments.row_stride = taps;
     arguments.depth = depth;
     arguments.rescale = rescale(tile.slot);
-    arguments.out_stride = channels;
+    arguments.out_stride = pixels_.step();
     arguments.used_columns = tile.used;
     arguments.to_float = to_float_;
     if (activation_) {  // floats of one call, still in the first-level cache when they become bytes
@@ -301,13 +308,13 @@ class Bound {
         ahead += arguments.taps * depth * 16;  // what a call fetches
         const std::int64_t begin = segment.begin + (segment.end - segment.begin) * call / calls;
         const std::int64_t end = segment.begin + (segment.end - segment.begin) * (call + 1) / calls;
-        const std::int64_t at = (first + begin) * channels + tile.channel;
+        const std::int64_t at = pixels_.offset(first + begin) + tile.channel;
         arguments.rows = rows + begin * taps + segment.first_tap;
         arguments.residual = residual_ ? residual_ + at : nullptr;
         if (!activation_) arguments.out = out_ + at * (to_float_ ? 4 : 1);
         by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
         if (activation_)
-          weights_->kernels().activate(bytes_at(at), channels, static_cast<const float*>(arguments.out),
+          weights_->kernels().activate(bytes_at(at), pixels_.step(), static_cast<const float*>(arguments.out),
                                        arguments.out_stride, end - begin, tile.used, *activation_);
       }
     }
@@ -434,6 +441,7 @@ class Bound {
   const std::uint8_t* src_;
   const std::uint8_t* src_end_;
   std::byte* out_;
+  Pixels pixels_;  // of the result
   std::optional<ActivationRescale> activation_;
   bool to_float_;
   const std::uint8_t* residual_;

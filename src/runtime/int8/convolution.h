@@ -11,8 +11,7 @@ namespace qdq::runtime::int8 {
 
 // Where the taps of a filter lie. One entry per spatial dimension, up to 3.
 struct Window {
-  Shape kernel, stride, padding, dilation;
-  bool transposed = false;  // input * stride - padding + tap * dilation = output, instead of the other way round
+  Shape kernel, stride, padding, dilation;  // a negative padding leaves out the first elements
 };
 
 // Sums to results, by output channel.
@@ -27,7 +26,7 @@ struct ChannelRescale {
 // A convolution, or a linear layer as one without spatial dimensions.
 struct Convolution {
   Tensor src;       // uint8 [N, C, spatial...], channel stride 1
-  Tensor dst;       // uint8 or float32 [N, O, spatial...], channels-last without gaps
+  Tensor dst;       // uint8 or float32 [N, O, spatial...], channel stride 1
   Tensor residual;  // uint8 with the sizes and strides of dst, or undefined
   std::shared_ptr<const PackedWeights> weights;
   Window window;

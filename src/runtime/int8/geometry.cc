@@ -23,8 +23,7 @@ Geometry::Geometry(const Tensor& src, const Shape& out_sizes, const Window& wind
       kernel_(last_three(window.kernel, 0, 1)),
       stride_(last_three(window.stride, 0, 1)),
       padding_(last_three(window.padding, 0, 0)),
-      dilation_(last_three(window.dilation, 0, 1)),
-      transposed_(window.transposed) {
+      dilation_(last_three(window.dilation, 0, 1)) {
   for (std::int64_t d = 0; d < kernel_[0]; ++d)
     for (std::int64_t h = 0; h < kernel_[1]; ++h)
       for (std::int64_t w = 0; w < kernel_[2]; ++w) {
@@ -33,18 +32,17 @@ Geometry::Geometry(const Tensor& src, const Shape& out_sizes, const Window& wind
                                w * dilation_[2] * in_strides_[2]);
       }
   const auto is_inside = [&](std::int64_t x) {
-    if (transposed_) return false;
     const std::int64_t at = x * stride_[2] - padding_[2];
     return at >= 0 && at + (kernel_[2] - 1) * dilation_[2] < in_[2];
   };
   while (inside_begin_ < out_[2] && !is_inside(inside_begin_)) ++inside_begin_;
   inside_end_ = inside_begin_;
   while (inside_end_ < out_[2] && is_inside(inside_end_)) ++inside_end_;
-  if (reaches_.size() == 1 && !transposed_ && in_ == out_) pixel_step_ = find_pixel_step();
+  if (reaches_.size() == 1 && in_ == out_) pixel_step_ = find_pixel_step();
 }
 
 std::pair<std::int64_t, std::int64_t> Geometry::filter_rows_inside(std::int64_t row) const {
-  if (transposed_ || kernel_[0] != 1) return {0, kernel_[0] * kernel_[1]};
+  if (kernel_[0] != 1) return {0, kernel_[0] * kernel_[1]};
   const auto is_inside = [&](std::int64_t h) {
     const std::int64_t at = row * stride_[1] - padding_[1] + h * dilation_[1];
     return at >= 0 && at < in_[1];
@@ -69,18 +67,6 @@ std::int64_t Geometry::find_pixel_step() const {
   for (std::size_t d = 3; d-- > 0;)
     if (!take(in_[d], in_strides_[d])) return 0;
   return take(batch_, batch_stride_) ? step : 0;
-}
-
-std::int64_t Geometry::tap_offset(const Three& out, std::size_t tap) const {
-  std::int64_t offset = 0;
-  for (std::size_t d = 0; d < 3; ++d) {
-    const std::int64_t spread = out[d] + padding_[d] - reaches_[tap][d];
-    if (spread % stride_[d] != 0) return -1;
-    const std::int64_t at = spread / stride_[d];
-    if (at < 0 || at >= in_[d]) return -1;
-    offset += at * in_strides_[d];
-  }
-  return offset;
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> Geometry::runs(std::int64_t depth) const {

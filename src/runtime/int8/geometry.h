@@ -16,7 +16,7 @@ class Geometry {
   std::int64_t pixels() const { return batch_ * out_[0] * out_[1] * out_[2]; }
   std::int64_t taps() const { return static_cast<std::int64_t>(tap_offsets_.size()); }
   std::int64_t row_length() const { return out_[2]; }
-  // The columns of the output whose taps all lie inside the input's: none for transposed ones.
+  // The columns of the output whose taps all lie inside the input's.
   std::pair<std::int64_t, std::int64_t> inside_columns() const { return {inside_begin_, inside_end_}; }
   // The row of the output that a pixel lies in.
   std::int64_t row_of(std::int64_t pixel) const { return pixel / out_[2] % out_[1]; }
@@ -24,7 +24,7 @@ class Geometry {
   // The rows of a filter of up to two dimensions that lie inside the input for a row of the output: [begin, end).
   std::pair<std::int64_t, std::int64_t> filter_rows_inside(std::int64_t row) const;
   // From a tap to that of the next pixel of a row.
-  std::int64_t column_step() const { return transposed_ ? 0 : stride_[2] * in_strides_[2]; }
+  std::int64_t column_step() const { return stride_[2] * in_strides_[2]; }
 
   // From the first tap to another one of a pixel whose taps all lie inside.
   std::int64_t tap_offset(std::int64_t tap) const { return tap_offsets_[static_cast<std::size_t>(tap)]; }
@@ -44,9 +44,7 @@ class Geometry {
  private:
   // The distance of pixel n + 1 from pixel n if it is the same for all n; else 0.
   std::int64_t find_pixel_step() const;
-  // The offset from its image of one tap of the pixel at `out` of a transposed filter, or -1.
-  std::int64_t tap_offset(const Three& out, std::size_t tap) const;
-  // The same for another one whose first tap lies at `origin`, inside or not.
+  // The offset from its image of one tap of a pixel whose first tap lies at `origin`, inside or not; or -1.
   std::int64_t tap_offset_from(const Three& origin, std::int64_t origin_offset, std::size_t tap) const {
     for (std::size_t d = 0; d < 3; ++d)
       if (static_cast<std::uint64_t>(origin[d] + reaches_[tap][d]) >= static_cast<std::uint64_t>(in_[d])) return -1;
@@ -56,11 +54,10 @@ class Geometry {
   std::int64_t batch_;
   std::int64_t batch_stride_;
   Three in_, out_, in_strides_, kernel_, stride_, padding_, dilation_;
-  bool transposed_;
   std::int64_t inside_begin_ = 0, inside_end_ = 0;  // the columns of the output whose taps lie inside
   std::int64_t pixel_step_ = 0;                     // of a filter of one tap whose pixels follow each other; else 0
   std::vector<Three> reaches_;                      // of the taps in the input, from the first one
-  std::vector<std::int64_t> tap_offsets_;           // from the first tap of a pixel that is not transposed
+  std::vector<std::int64_t> tap_offsets_;           // from the first tap
 };
 
 template <typename Interior, typename Edge>
@@ -69,7 +66,7 @@ void Geometry::visit(const std::uint8_t* src, std::int64_t first, std::int64_t c
   Three out = {first / (out_[2] * out_[1]) % out_[0], first / out_[2] % out_[1], first % out_[2]};
   const std::uint8_t* image = src + first / (out_[2] * out_[1] * out_[0]) * batch_stride_;
   for (std::int64_t pixel = 0; pixel < count;) {
-    bool inside = !transposed_;
+    bool inside = true;
     Three origin = {0, 0, -padding_[2]};  // of the first tap
     std::int64_t start = origin[2] * in_strides_[2];
     for (std::size_t d = 0; d < 2; ++d) {
@@ -84,7 +81,7 @@ void Geometry::visit(const std::uint8_t* src, std::int64_t first, std::int64_t c
         interior(pixel, image + at);
       else
         edge(pixel, [&](std::size_t tap) -> const std::uint8_t* {
-          const std::int64_t offset = transposed_ ? tap_offset(out, tap) : tap_offset_from(origin, at, tap);
+          const std::int64_t offset = tap_offset_from(origin, at, tap);
           return offset < 0 ? nullptr : image + offset;
         });
     }

@@ -5,20 +5,12 @@
 
 namespace qdq::runtime::int8 {
 
-Filters filters_of(const Tensor& weight, std::int64_t groups, bool transposed) {
-  const std::int64_t first = weight.size(0), second = weight.size(1);
-  const std::int64_t taps = first * second == 0 ? 0 : weight.numel() / (first * second);
-  const std::int64_t columns = weight.dim() > 2 ? weight.size(-1) : 1;
+Filters filters_of(const Tensor& weight, std::int64_t groups) {
+  const std::int64_t channels = weight.size(0), depth = weight.size(1);
+  const std::int64_t taps = channels * depth == 0 ? 0 : weight.numel() / (channels * depth);
   const Tensor plain = weight.contiguous();
-  if (!transposed) {
-    const Tensor view = plain.as_strided({first, taps, second}, {second * taps, 1, taps}, plain.storage_offset());
-    return {view.contiguous(), groups, columns};
-  }
-  // [groups, C / groups, O / groups, taps] -> [groups, O / groups, taps, C / groups]
-  const std::int64_t in = first / groups;
-  const Tensor view = plain.as_strided({groups, second, taps, in}, {in * second * taps, taps, 1, second * taps},
-                                       plain.storage_offset());
-  return {view.contiguous().reshape({groups * second, taps, in}), groups, 1};
+  const Tensor view = plain.as_strided({channels, taps, depth}, {depth * taps, 1, taps}, plain.storage_offset());
+  return {view.contiguous(), groups, weight.dim() > 2 ? weight.size(-1) : 1};
 }
 
 PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, bool plain)

@@ -12,11 +12,11 @@ namespace qdq::runtime::int8 {
 struct Filters {
   Tensor values;
   std::int64_t groups = 1;
-  std::int64_t columns = 1;  // taps in a row of the filter that read neighbours; 1 for transposed ones
+  std::int64_t columns = 1;  // taps in a row of the filter
 };
 
-// Weights [O, C / groups, k...], transposed ones [C, O / groups, k...], in the order of Filters.
-Filters filters_of(const Tensor& weight, std::int64_t groups, bool transposed);
+// Weights [O, C / groups, k...] in the order of Filters.
+Filters filters_of(const Tensor& weight, std::int64_t groups);
 
 // The kernel for the next columns when `left` are left: as wide as possible, but no narrow one should be left for the end.
 const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t left);

@@ -41,21 +41,23 @@ class Int8Lowering : public ::testing::TestWithParam<DType> {
     Tensor bias;
     Node* bias_node;
   };
-  Weight weight(const Shape& sizes, unsigned seed) {
+  // Its scales lie along `axis`.
+  Weight weight(const Shape& sizes, unsigned seed, std::size_t axis = 0) {
     std::mt19937 engine(seed);
     Weight w;
     w.value.values = Tensor::empty(DType::int8, sizes);
     for (std::int64_t i = 0; i < w.value.values.numel(); ++i)
       w.value.values.data<std::int8_t>()[i] = static_cast<std::int8_t>(static_cast<int>(engine() % 255) - 127);
-    w.value.scales = random_tensor({sizes[0]}, seed + 1, 0.001f, 0.004f);
-    w.bias = random_tensor({sizes[0]}, seed + 2);
+    w.value.scales = random_tensor({sizes[axis]}, seed + 1, 0.001f, 0.004f);
+    w.bias = random_tensor({sizes[axis]}, seed + 2);
     const std::string name = std::to_string(seed);
     Node& values = t.weight("w" + name, w.value.values);
     Node& scales = t.weight("s" + name, w.value.scales);
-    Node& zeros = t.weight("z" + name, Tensor::empty(DType::int64, {sizes[0]}));
+    Node& zeros = t.weight("z" + name, Tensor::empty(DType::int64, {sizes[axis]}));
     w.bias_node = &t.weight("b" + name, w.bias);
-    w.node = &t.g.call_function("quantized_decomposed.dequantize_per_channel.default",
-                                {values, scales, zeros, 0, -127, 127, Argument(DType::int8)});
+    w.node =
+        &t.g.call_function("quantized_decomposed.dequantize_per_channel.default",
+                           {values, scales, zeros, static_cast<std::int64_t>(axis), -127, 127, Argument(DType::int8)});
     return w;
   }
   Node& conv(Node& x, const Weight& w) {
@@ -191,6 +193,73 @@ TEST_P(Int8Lowering, AResidualIsAddedInTheConvolution) {
   const Tensor wanted = integer::convolution(q, a.value, a.bias, kConv, kSizes,
                                              result(kOut, {0.0, std::numeric_limits<double>::infinity()}), residual);
   EXPECT_TRUE(bit_equal(run(input), wanted));
+}
+
+TEST_P(Int8Lowering, TransposedConvolutionsInGroupsShareTheScalesOfTheirChannels) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({8, 3, 3, 3}, 1, 1);  // 2 groups of 4 channels in, 3 out
+  Node& conv = t.g.call_function("aten.conv_transpose2d.input", {through(x, kIn), *w.node, Argument(), P::ints({2, 2}),
+                                                                 P::ints({1, 1}), P::ints({1, 1}), 2, P::ints({2, 1})});
+  t.output({&quantize(t.g.call_function("aten.relu.default", {conv}), kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  const Kinds kinds = step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "deconvolution"), 0);
+  EXPECT_TRUE(notes.empty());
+  integer::Weight both = w.value;
+  both.scales = Tensor::empty(DType::float32, {6});
+  for (std::int64_t o = 0; o < 6; ++o) both.scales.data<float>()[o] = w.value.scales.data<float>()[o % 3];
+  const ConvParams params = {{2, 2}, {1, 1}, {1, 1}, {2, 1}, {1, 1}, 2, true};
+  const Tensor wanted = integer::convolution(quantized(input, kIn), both, {}, params, {2, 6, 16, 10},
+                                             result(kOut, {0.0, std::numeric_limits<double>::infinity()}));
+  EXPECT_TRUE(bit_equal(run(input), wanted));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, TransposedDepthwiseConvolutionsTakeScalesOfTheirInputChannels) {
+  const Shape sizes = {2, 8, 9};
+  Node& x = t.input("x", sizes);
+  const Weight w = weight({8, 1, 4}, 1);
+  Node& conv = t.g.call_function("aten.conv_transpose1d.default",
+                                 {through(x, kIn), *w.node, *w.bias_node, P::ints({2}), P::ints({1}), P::ints({0}), 8});
+  t.output({&quantize(t.g.call_function("aten.hardswish.default", {conv}), kOut)});
+  const Tensor input = random_tensor(sizes, 5);
+  const Kinds kinds = step_kinds(t.program, {input});
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "unary"), 0);
+  integer::Result activated = result(kOut);
+  activated.activation = Activation{Activation::Kind::hardswish};
+  const ConvParams params = {{2}, {1}, {1}, {1}, {0}, 8, true};
+  EXPECT_TRUE(bit_equal(run(input),
+                        integer::convolution(quantized(input, kIn), w.value, w.bias, params, {2, 8, 18}, activated)));
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, TransposedConvolutionsWithScalesOfSeveralInputChannelsStayInFloat) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({8, 3, 3, 3}, 1);
+  Node& conv = t.g.call_function("aten.conv_transpose2d.input", {through(x, kIn), *w.node});
+  t.output({&quantize(conv, kOut)});
+  std::vector<Graph::Note> notes;
+  const Tensor input = random_tensor(kSizes, 5);
+  step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(only_reason(notes), "its weight's scales do not lie along the output channels");
+  expect_one_step(input);
+}
+
+TEST_P(Int8Lowering, AResidualIsAddedInATransposedConvolution) {
+  Node& x = t.input("x", {1, 8, 3, 4});
+  Node& y = t.input("y", {1, 5, 6, 8});
+  const Weight w = weight({8, 5, 2, 2}, 1, 1);
+  Node& conv = with_sizes(
+      t.g.call_function("aten.conv_transpose2d.input", {through(x, kIn), *w.node, *w.bias_node, P::ints({2, 2})}), y);
+  t.output({&quantize(t.g.call_function("aten.add.Tensor", {conv, through(y, kIn)}), kOut)});
+  const std::vector<Tensor> inputs = {random_tensor({1, 8, 3, 4}, 5), random_tensor({1, 5, 6, 8}, 6)};
+  const Kinds kinds = step_kinds(t.program, inputs);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "binary"), 0);
+  const ConvParams params = {{2, 2}, {0, 0}, {0, 0}, {1, 1}, {0, 0}, 1, true};
+  const Tensor wanted = integer::convolution(quantized(inputs[0], kIn), w.value, w.bias, params, {1, 5, 6, 8},
+                                             result(kOut), quantized(inputs[1], kIn));
+  EXPECT_TRUE(bit_equal(make_fast_executor(t.program, {.threads = 1})->run(inputs)[0], wanted));
 }
 
 TEST_P(Int8Lowering, AResultThatNobodyQuantizesIsFloat) {

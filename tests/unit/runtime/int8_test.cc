@@ -11,6 +11,7 @@
 #include "runtime/int8/elementwise.h"
 #include "runtime/int8/matmul.h"
 #include "runtime/int8/pooling.h"
+#include "runtime/int8/transposed.h"
 #include "runtime/parallel.h"
 
 namespace qdq::runtime::int8 {
@@ -87,7 +88,7 @@ Case random_case(Random& random) {
   const std::int64_t in = kind == 0 ? 1 : random.between(1, 19) * (random.between(0, 1) ? 4 : 1);
   const std::int64_t out = kind == 0 && random.between(0, 1) ? 1 : random.between(1, kind == 0 ? 3 : 150);
   c.params.groups = groups;
-  c.params.transposed = kind == 3 && random.between(0, 1);
+  c.params.transposed = random.between(0, 2) == 0;
   c.input = {random.between(1, 2), in * groups};
   c.weight = c.params.transposed ? Shape{in * groups, out} : Shape{out * groups, in};
   for (std::size_t d = 0; d < spatial; ++d) {
@@ -98,7 +99,7 @@ Case random_case(Random& random) {
     c.params.stride.push_back(random.between(1, 3));
     c.params.padding.push_back(c.params.transposed ? random.between(0, reach / 2) : random.between(0, reach));
     c.params.dilation.push_back(dilation);
-    c.params.output_padding.push_back(0);
+    c.params.output_padding.push_back(c.params.transposed ? random.between(0, c.params.stride.back() - 1) : 0);
   }
   c.params.padding_after = c.params.padding;
   return c;
@@ -109,7 +110,8 @@ Shape out_sizes(const Case& c) {
   for (std::size_t d = 0; d + 2 < c.input.size(); ++d) {
     const std::int64_t reach = c.params.dilation[d] * (c.weight[d + 2] - 1);
     sizes.push_back(c.params.transposed
-                        ? (c.input[d + 2] - 1) * c.params.stride[d] - 2 * c.params.padding[d] + reach + 1
+                        ? (c.input[d + 2] - 1) * c.params.stride[d] - 2 * c.params.padding[d] + reach + 1 +
+                              c.params.output_padding[d]
                         : (c.input[d + 2] + 2 * c.params.padding[d] - reach - 1) / c.params.stride[d] + 1);
   }
   return sizes;
@@ -142,11 +144,8 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   convolution.src = channels_last(input.values, random.between(0, 1) * 5);
   convolution.dst = channels_last(Tensor::empty(result.dtype, sizes));
   if (residual) convolution.residual = channels_last(residual->values);
-  convolution.weights =
-      std::make_shared<PackedWeights>(kernels, filters_of(weight.values, c.params.groups, c.params.transposed),
-                                      result.dtype == DType::uint8 && !residual);
   convolution.window = {Shape(c.weight.begin() + 2, c.weight.end()), c.params.stride, c.params.padding,
-                        c.params.dilation, c.params.transposed};
+                        c.params.dilation};
   convolution.zero_point = static_cast<std::uint8_t>(input.grid.zero_point);
   ChannelRescale& rescale = convolution.rescale;
   for (std::int64_t o = 0; o < sizes[1]; ++o) {
@@ -170,13 +169,21 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   if (residual) rescale.residual_multiplier = integer::summand_multiplier(residual->grid, result.grid);
   HelperThreads threads(static_cast<int>(random.between(1, 3)));  // among which it is cut in other ways
   const ThreadScope scope(1, &threads);
-  run(convolution_step("conv", convolution));
+  const bool plain = result.dtype == DType::uint8 && !residual;
+  if (c.params.transposed) {
+    for (const Phase& phase : phases_of(kernels, weight.values, c.params.groups, convolution.window, plain))
+      if (const Convolution part = part_of(convolution, phase); part.dst.numel() > 0)
+        run(convolution_step("conv", part));
+  } else {
+    convolution.weights = std::make_shared<PackedWeights>(kernels, filters_of(weight.values, c.params.groups), plain);
+    run(convolution_step("conv", convolution));
+  }
   const Tensor wanted = integer::convolution(input, weight, bias, c.params, sizes, result, residual);
   EXPECT_TRUE(bit_equal(convolution.dst.contiguous(), wanted));
 }
 
 TEST_P(Int8Kernels, ConvolutionsOfRandomShapesGiveTheBitsOfTheReference) {
-  for (unsigned seed = 0; seed < 120; ++seed) {
+  for (unsigned seed = 0; seed < 160; ++seed) {
     check_convolution(*GetParam(), seed);
     if (HasFailure()) return;
   }
@@ -189,8 +196,8 @@ TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   Convolution c;
   c.src = channels_last(input);
   c.dst = channels_last(Tensor::empty(DType::float32, {1, 16, 1, 1}));
-  c.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(weight, 1, false), true);
-  c.window = {{1, 1}, {1, 1}, {0, 0}, {1, 1}, false};
+  c.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(weight, 1), true);
+  c.window = {{1, 1}, {1, 1}, {0, 0}, {1, 1}};
   const float infinity = std::numeric_limits<float>::infinity();
   c.rescale = {std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f), -infinity, infinity, 0.0f};
   run(convolution_step("conv", c));
@@ -213,7 +220,7 @@ TEST_P(Int8Kernels, AdditionsTablesAndPoolsGiveTheBitsOfTheReference) {
          integer::high_level(result.bounds, result.grid)}));
     EXPECT_TRUE(bit_equal(sum, integer::add(a, b, result)));
 
-    const Window window = {{2, 3}, {random.between(1, 2), 2}, {1, 1}, {1, 1}, false};
+    const Window window = {{2, 3}, {random.between(1, 2), 2}, {1, 1}, {1, 1}};
     const PoolParams params = {window.kernel, window.stride, window.padding, window.dilation, false};
     const Shape pooled = {sizes[0], sizes[1], sizes[2] / window.stride[0] + 1, (sizes[3] - 1) / 2 + 1};
     const Tensor largest = channels_last(Tensor::empty(DType::uint8, pooled));
