@@ -25,7 +25,7 @@ bool take_residual(const Node& add, const Node& summand, const AliasAnalysis& al
   if (!call || call->number("alpha") != 1.0) return false;
   const Node* other = add.input(0) == &summand ? add.input(1) : add.input(0);
   if (!other || other == &summand) return false;
-  if (aliases.is_mutated(*other) && !is_only_added_to(*other)) return false;
+  if (aliases.is_mutated(*other) && !is_only_updated(*other)) return false;
   const auto grid = literal_grid(*other, kDequantize);
   if (!grid || !have_same_sizes(*other, summand)) return false;
   chain.residual = other;
@@ -81,10 +81,11 @@ std::optional<Call> literals_of(const Node& node) {
   return bind(node, *schema, [](const Node&) { return Value(); });
 }
 
-bool is_only_added_to(const Node& node) {
+bool is_only_updated(const Node& node) {
   if (node.num_users() != 1) return false;
   const Node& user = *node.users()[0];
-  return user.is("aten.add_.Tensor") && user.input(0) == &node && user.input(1) != &node;
+  return (user.is("aten.add_.Tensor") || user.is("aten.mul_.Tensor")) && user.input(0) == &node &&
+         user.input(1) != &node;
 }
 
 std::optional<LiteralGrid> literal_grid(const Node& node, std::string_view target) {

@@ -41,8 +41,8 @@ std::optional<Call> literals_of(const Node& node);
 // Views, transposes and copies: they only move values.
 bool is_move(const Node& node);
 
-// The only thing that happens to the node's value is that an in-place addition writes its sum into it.
-bool is_only_added_to(const Node& node);
+// The only thing that happens to the node's value is that an in-place addition or multiplication writes its result into it.
+bool is_only_updated(const Node& node);
 
 // The grid of a quantize_per_tensor or dequantize_per_tensor node with literal parameters on uint8 or int8.
 struct LiteralGrid {

@@ -22,6 +22,7 @@ constexpr std::array kUnary = {
     "aten.relu.default",       "aten.relu6.default",     "aten.hardtanh.default",    "aten.clamp.default",
     "aten.leaky_relu.default", "aten.hardswish.default", "aten.hardsigmoid.default", "aten.sigmoid.default",
     "aten.silu.default",       "aten.tanh.default",      "aten.gelu.default",        "aten.elu.default",
+    "aten.add.Scalar",         "aten.mul.Scalar",
 };
 
 // The bytes for all 256 bytes of the input: dequantized, the function applied, clamped and quantized, in float as the graph says.
@@ -127,7 +128,9 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   if (target == "aten.embedding.default") return lower_quantized_embedding(call, emitter_);
   if (target == "aten.matmul.default" || target == "aten.bmm.default" || target == "aten.mm.default")
     return lower_matmul(call);
-  if (target == "aten.add.Tensor" || target == "aten.add_.Tensor") return lower_addition(call);
+  if (target == "aten.add.Tensor" || target == "aten.add_.Tensor" || target == "aten.mul.Tensor" ||
+      target == "aten.mul_.Tensor")
+    return lower_binary(call);
   if (target.starts_with("aten.max_pool")) return lower_max_pool(call);
   if (target.starts_with("aten.avg_pool") || target.starts_with("aten.adaptive_avg_pool") || target == "aten.mean.dim")
     return lower_average(call);
@@ -171,40 +174,11 @@ std::optional<Value> Int8Lowering::lower_dequantize(const Call& call) {
   const auto grid = literal_grid(call.node(), call.schema().target);
   const Node* source = call.node().input(0);
   const bool changes =
-      (aliases.is_mutated(call.node()) && !is_only_added_to(call.node())) || (source && aliases.is_mutated(*source));
+      (aliases.is_mutated(call.node()) && !is_only_updated(call.node())) || (source && aliases.is_mutated(*source));
   if (!grid || grid->dtype != plain_dtype(input.dtype()) || !input.is_dense() || changes ||
       emitter_.is_constant(input) || call.dtype("out_dtype", DType::float32) != DType::float32)
     return std::nullopt;
   return Value(emitter_.dequantized(input, *affine_params_of(call, emitter_)));
-}
-
-std::optional<Value> Int8Lowering::lower_addition(const Call& call) {
-  const Tensor* a = call.arg("self").tensor();
-  const Tensor* b = call.arg("other").tensor();
-  const auto left = a ? emitter_.on_grid(*a) : std::nullopt;
-  const auto right = b ? emitter_.on_grid(*b) : std::nullopt;
-  if (!left || !right) return begin_sum(call);
-  const auto chain = find_int8_chain(call.node(), emitter_.shared());
-  if (!chain) {
-    if (auto sum = begin_sum(call)) return sum;
-    return refuse(call, "its result is not quantized");
-  }
-  if (a->sizes() != b->sizes() || call.number("alpha") != 1.0 || !left->bytes.is_dense())
-    return refuse(call, "the summands differ in size, or the sum is weighted");
-  return postpone(*chain, a->sizes(), [this, left = *left, right = *right, chain = *chain] {
-    Tensor other = right.bytes;
-    if (other.strides() != left.bytes.strides()) {
-      other = emitter_.allocate(DType::uint8, left.bytes.sizes(), left.bytes.strides());
-      emitter_.emit(runtime::copy_step(emitter_.name() + ".input", right.bytes, other));
-    }
-    const Tensor out = emitter_.allocate(DType::uint8, left.bytes.sizes(), left.bytes.strides());
-    emitter_.emit(runtime::int8::addition_step(
-        emitter_.name(), runtime::int8::kernels(), left.bytes, other, out,
-        {integer::summand_multiplier(left.grid, chain.grid), integer::summand_multiplier(right.grid, chain.grid),
-         integer::addition_offset(left.grid, right.grid, chain.grid), integer::low_level(chain.bounds, chain.grid),
-         integer::high_level(chain.bounds, chain.grid)}));
-    return chain_value(chain, out);
-  });
 }
 
 // The largest byte stands for the largest value: nothing is rounded.

@@ -23,7 +23,9 @@ namespace qdq::lower {
 //     dequantize -> matmul(dequantize) -> quantize                int8:matmul
 //     dequantize -> matmul -> softmax -> quantize -> dequantize -> matmul -> quantize      int8:attention
 //     dequantize -> max_pool                                      int8:max_pool, still dequantized
-//     dequantize -> sigmoid -> quantize                           int8:table
+//     dequantize -> add(dequantize) -> quantize                   int8:add; either side may be broadcast, or a constant
+//     dequantize -> mul(dequantize) -> quantize                   int8:mul, alike
+//     dequantize -> sigmoid | mul(number) -> quantize             int8:table
 //     dequantize -> layer_norm | softmax -> quantize              int8:layer_norm, int8:softmax; either edge may be float
 //     add -> layer_norm -> quantize                               int8:add_layer_norm; others may read the sum and the norm
 //
@@ -50,7 +52,8 @@ class Int8Lowering {
   std::optional<Value> lower_convolution(const Call& call);
   std::optional<Value> lower_linear(const Call& call);
   std::optional<Value> lower_matmul(const Call& call);
-  std::optional<Value> lower_addition(const Call& call);
+  std::optional<OnGrid> operand_on_grid(const Call& call, std::size_t index);
+  std::optional<Value> lower_binary(const Call& call);
   std::optional<Value> lower_max_pool(const Call& call);
   std::optional<Value> lower_average(const Call& call);
   std::optional<Value> lower_cat(const Call& call);

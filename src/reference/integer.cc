@@ -254,16 +254,40 @@ Tensor attention(const Quantized& query, const Quantized& key, const Quantized& 
   return matmul(weights, value, result);
 }
 
-Tensor add(const Quantized& a, const Quantized& b, const Result& result) {
+namespace {
+
+// Calls fn(index of the result, index in a, index in b), all in row-major order.
+template <typename Fn>
+void for_each_pair(const Shape& a, const Shape& b, const Shape& sizes, Fn&& fn) {
+  const auto index_in = [&](const Shape& operand, std::int64_t index) {
+    std::int64_t at = 0, stride = 1;
+    for (std::size_t d = operand.size(), rank = sizes.size(); d-- > 0; index /= sizes[--rank], stride *= operand[d])
+      if (operand[d] != 1) at += index % sizes[rank - 1] * stride;
+    return static_cast<std::size_t>(at);
+  };
+  for (std::int64_t i = 0; i < numel(sizes); ++i) fn(i, index_in(a, i), index_in(b, i));
+}
+
+}  // namespace
+
+Tensor add(const Quantized& a, const Quantized& b, const Shape& sizes, const Result& result) {
   const std::vector<std::int32_t> left = bytes_of(a.values), right = bytes_of(b.values);
-  Writer writer(result, a.values.sizes(), 1.0, {});
+  Writer writer(result, sizes, 1.0, {});
   const float offset = addition_offset(a.grid, b.grid, result.grid);
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    float value = rescale(right[i], summand_multiplier(b.grid, result.grid), offset);
-    value = rescale(left[i], summand_multiplier(a.grid, result.grid), value);
-    writer.write_byte(static_cast<std::int64_t>(i),
-                      to_byte(value, low_level(result.bounds, result.grid), high_level(result.bounds, result.grid)));
-  }
+  for_each_pair(a.values.sizes(), b.values.sizes(), sizes, [&](std::int64_t i, std::size_t l, std::size_t r) {
+    float value = rescale(right[r], summand_multiplier(b.grid, result.grid), offset);
+    value = rescale(left[l], summand_multiplier(a.grid, result.grid), value);
+    writer.write_byte(i, to_byte(value, low_level(result.bounds, result.grid), high_level(result.bounds, result.grid)));
+  });
+  return writer.result();
+}
+
+Tensor multiply(const Quantized& a, const Quantized& b, const Shape& sizes, const Result& result) {
+  const std::vector<std::int32_t> left = distances_from_zero(a), right = distances_from_zero(b);
+  Writer writer(result, sizes, a.grid.scale, {});
+  for_each_pair(a.values.sizes(), b.values.sizes(), sizes, [&](std::int64_t i, std::size_t l, std::size_t r) {
+    writer.write(i, left[l] * right[r], b.grid.scale, 0.0);
+  });
   return writer.result();
 }
 

@@ -43,8 +43,9 @@ Tensor softmax(const Tensor& scores, DType dtype, const Grid& grid);
 // key [..., D, N], value [..., N, F], mask float32 [..., M, N] or undefined.
 Tensor attention(const Quantized& query, const Quantized& key, const Quantized& value, double scale, const Tensor& mask,
                  const Result& probabilities, const Result& result);
-// Same sizes.
-Tensor add(const Quantized& a, const Quantized& b, const Result& result);
+// `sizes` are those of the result, to which a and b are broadcast.
+Tensor add(const Quantized& a, const Quantized& b, const Shape& sizes, const Result& result);
+Tensor multiply(const Quantized& a, const Quantized& b, const Shape& sizes, const Result& result);
 // input [N, C, spatial...]. A window's places beyond the input are no candidates.
 Tensor max_pool(const Quantized& input, const PoolParams& params, const Shape& out_sizes);
 // ... and count as zeros, or not at all.

@@ -11,20 +11,6 @@ std::uint8_t* bytes_of(const Tensor& tensor) { return reinterpret_cast<std::uint
 
 }  // namespace
 
-Step addition_step(std::string name, const Kernels& kernels, const Tensor& a, const Tensor& b, const Tensor& out,
-                   const Addition& addition) {
-  Step step{std::move(name), "int8:add", {a, b}, {out}, nullptr};
-  step.bind = [&kernels, addition](std::span<const Tensor> operands) -> Kernel {
-    return [&kernels, addition, a = bytes_of(operands[0]), b = bytes_of(operands[1]), out = bytes_of(operands[2]),
-            n = operands[2].numel()] {
-      parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-        kernels.add(out + begin, a + begin, b + begin, end - begin, addition);
-      });
-    };
-  };
-  return step;
-}
-
 Step table_step(std::string name, const Kernels& kernels, const Tensor& a, const Tensor& out, const Table& table) {
   Step step{std::move(name), "int8:table", {a}, {out}, nullptr};
   step.bind = [&kernels, table](std::span<const Tensor> operands) -> Kernel {

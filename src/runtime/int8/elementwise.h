@@ -8,8 +8,6 @@
 namespace qdq::runtime::int8 {
 
 // Dense tensors of the same sizes and strides.
-Step addition_step(std::string name, const Kernels& kernels, const Tensor& a, const Tensor& b, const Tensor& out,
-                   const Addition& addition);
 using Table = std::array<std::uint8_t, 256>;
 Step table_step(std::string name, const Kernels& kernels, const Tensor& a, const Tensor& out, const Table& table);
 // Between int8 and bytes that are 128 larger: one of a and out is int8, the other uint8.

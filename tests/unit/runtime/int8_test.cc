@@ -5,7 +5,9 @@
 
 #include "qdq/error.h"
 #include "reference/integer.h"
+#include "runtime/elementwise.h"
 #include "runtime/helper_threads.h"
+#include "runtime/int8/binary.h"
 #include "runtime/int8/convolution.h"
 #include "runtime/int8/dynamic.h"
 #include "runtime/int8/elementwise.h"
@@ -204,22 +206,13 @@ TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   EXPECT_EQ(c.dst.data<float>()[0], 64.0f * 255 * 127);
 }
 
-TEST_P(Int8Kernels, AdditionsTablesAndPoolsGiveTheBitsOfTheReference) {
+TEST_P(Int8Kernels, PoolsGiveTheBitsOfTheReference) {
   for (unsigned seed = 0; seed < 15; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     const Shape sizes = {random.between(1, 2), random.between(1, 150), random.between(3, 9), random.between(3, 9)};
     const integer::Quantized a = {random.bytes(sizes), random.grid(0.03)};
-    const integer::Quantized b = {random.bytes(sizes), random.grid(0.05)};
     const integer::Result result = {DType::uint8, random.grid(random.real(0.02, 0.1)), {}};
-    const Tensor sum = Tensor::empty(DType::uint8, sizes);
-    run(addition_step(
-        "add", *GetParam(), a.values, b.values, sum,
-        {integer::summand_multiplier(a.grid, result.grid), integer::summand_multiplier(b.grid, result.grid),
-         integer::addition_offset(a.grid, b.grid, result.grid), integer::low_level(result.bounds, result.grid),
-         integer::high_level(result.bounds, result.grid)}));
-    EXPECT_TRUE(bit_equal(sum, integer::add(a, b, result)));
-
     const Window window = {{2, 3}, {random.between(1, 2), 2}, {1, 1}, {1, 1}};
     const PoolParams params = {window.kernel, window.stride, window.padding, window.dilation, false};
     const Shape pooled = {sizes[0], sizes[1], sizes[2] / window.stride[0] + 1, (sizes[3] - 1) / 2 + 1};
@@ -234,6 +227,53 @@ TEST_P(Int8Kernels, AdditionsTablesAndPoolsGiveTheBitsOfTheReference) {
                               integer::high_level({}, result.grid)}));
     EXPECT_TRUE(bit_equal(average.contiguous(), integer::average_pool(a, params, true, pooled, result)));
     if (HasFailure()) return;
+  }
+}
+
+// Sizes that broadcast to `sizes`: some dimensions are 1, and some in front are missing.
+Shape narrowed(const Shape& sizes, Random& random) {
+  Shape result = sizes;
+  for (std::int64_t& size : result)
+    if (random.between(0, 1)) size = 1;
+  if (random.between(0, 1)) result.erase(result.begin(), result.begin() + random.between(0, 2));
+  return result;
+}
+
+TEST_P(Int8Kernels, SumsAndProductsWithBroadcastOperandsGiveTheBitsOfTheReference) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    Random random(seed);
+    // Stretches that are cut within rows, and rows by the hundred in a stretch.
+    const bool is_wide = random.between(0, 3) == 0;
+    const Shape sizes =
+        is_wide ? Shape{1, random.between(1, 3), random.between(1, 3), random.between(4000, 9000)}
+                : Shape{random.between(1, 2), random.between(1, 70), random.between(1, 9), random.between(1, 20)};
+    const bool is_left = random.between(0, 1);
+    const integer::Quantized a = {random.bytes(is_left ? narrowed(sizes, random) : sizes), random.grid(0.03)};
+    const integer::Quantized b = {random.bytes(is_left ? sizes : narrowed(sizes, random)), random.grid(0.05)};
+    SCOPED_TRACE("seed " + std::to_string(seed) + " " + to_string(a.values.sizes()) + " " +
+                 to_string(b.values.sizes()));
+    integer::Result result = {DType::uint8, random.grid(random.real(0.005, 0.1)), {}};
+    if (random.between(0, 1)) result.bounds = {0.0, 2.0};
+    const bool is_pixels = random.between(0, 1);
+    const auto operand = [&](const Tensor& t) {
+      return broadcast_to(is_pixels && t.dim() == 4 ? channels_last(t, random.between(0, 1)) : t, sizes);
+    };
+    const Tensor out = Tensor::empty(DType::uint8, sizes);
+    const Tensor to = is_pixels ? channels_last(out) : out;
+    const float low = integer::low_level(result.bounds, result.grid),
+                high = integer::high_level(result.bounds, result.grid);
+    HelperThreads threads(2);
+    const ThreadScope scope(1, &threads);
+    run(addition_step(
+        "add", *GetParam(), operand(a.values), operand(b.values), to,
+        {integer::summand_multiplier(a.grid, result.grid), integer::summand_multiplier(b.grid, result.grid),
+         integer::addition_offset(a.grid, b.grid, result.grid), low, high}));
+    ASSERT_TRUE(bit_equal(to.contiguous(), integer::add(a, b, sizes, result)));
+    run(multiplication_step(
+        "mul", *GetParam(), operand(a.values), operand(b.values), to,
+        {a.grid.zero_point, b.grid.zero_point, integer::product_multiplier(a.grid.scale, b.grid.scale, result.grid),
+         integer::bias_offset(0.0, result.grid), low, high}));
+    ASSERT_TRUE(bit_equal(to.contiguous(), integer::multiply(a, b, sizes, result)));
   }
 }
 

@@ -1,9 +1,10 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
 // included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and
-// functions gelu, softmax and sum of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
+// functions add, multiply, gelu, softmax and sum of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
+#ifndef QDQ_HAS_OWN_FUNCTIONS
 void add(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n, const Addition& addition) {
   const Addition p = addition;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -11,6 +12,16 @@ void add(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::i
     out[i] = to_byte(__builtin_fmaf(static_cast<float>(a[i]), p.a_multiplier, right), p.low, p.high);
   }
 }
+
+void multiply(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
+              const Multiplication& multiplication) {
+  const Multiplication p = multiplication;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int32_t product = (a[i] - p.a_zero) * (b[i] - p.b_zero);
+    out[i] = to_byte(__builtin_fmaf(static_cast<float>(product), p.multiplier, p.offset), p.low, p.high);
+  }
+}
+#endif
 
 template <typename Fn>
 QDQ_INT8_INLINE void activate_with(std::uint8_t* out, std::int64_t out_stride, const float* values,
@@ -278,7 +289,7 @@ void softmax(std::uint8_t* out, std::int64_t out_stride, float* scores, std::int
 
 }  // namespace
 
-constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm,   &kDepthwise, add, activate, look_up,  flip,   interleave,
-                                    max,          average, pack,        sum, range,    quantize, softmax};
+constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add,  multiply, activate, look_up,  flip,
+                                    interleave,   max,   average,     pack, sum,      range,    quantize, softmax};
 
 }  // namespace qdq::runtime::int8::QDQ_ISA

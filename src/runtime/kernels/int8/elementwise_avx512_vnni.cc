@@ -24,6 +24,48 @@ struct Levels {
   }
 };
 
+// The bytes of value(a, b) for 16 integers of each at a time.
+template <typename Fn>
+QDQ_INT8_INLINE void combine(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n, float low,
+                             float high, Fn value) {
+  const Levels levels(low, high, 0.0f);
+  std::int64_t at = 0;
+  const auto load = [](const std::uint8_t* from) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  };
+  for (; at + 64 <= n; at += 64)
+    _mm512_storeu_si512(out + at,
+                        levels.bytes([&](int i) { return value(load(a + at + 16 * i), load(b + at + 16 * i)); }));
+  if (at == n) return;
+  const __mmask64 used = first_lanes(n - at);
+  const auto load_used = [&](const std::uint8_t* from, int i) {
+    return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(cut_mask(used, 16 * i), from + at + 16 * i));
+  };
+  _mm512_mask_storeu_epi8(out + at, used, levels.bytes([&](int i) { return value(load_used(a, i), load_used(b, i)); }));
+}
+
+void add(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n, const Addition& p) {
+  const __m512 a_multiplier = _mm512_set1_ps(p.a_multiplier), b_multiplier = _mm512_set1_ps(p.b_multiplier),
+               offset = _mm512_set1_ps(p.offset);
+  combine(out, a, b, n, p.low, p.high, [&](__m512i x, __m512i y) {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), a_multiplier,
+                           _mm512_fmadd_ps(_mm512_cvtepi32_ps(y), b_multiplier, offset));
+  });
+}
+
+// The products are whole numbers that floats hold.
+void multiply(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
+              const Multiplication& p) {
+  const __m512 a_zero = _mm512_set1_ps(static_cast<float>(p.a_zero)),
+               b_zero = _mm512_set1_ps(static_cast<float>(p.b_zero)), multiplier = _mm512_set1_ps(p.multiplier),
+               offset = _mm512_set1_ps(p.offset);
+  combine(out, a, b, n, p.low, p.high, [&](__m512i x, __m512i y) {
+    const __m512 product =
+        _mm512_mul_ps(_mm512_sub_ps(_mm512_cvtepi32_ps(x), a_zero), _mm512_sub_ps(_mm512_cvtepi32_ps(y), b_zero));
+    return _mm512_fmadd_ps(product, multiplier, offset);
+  });
+}
+
 // elementary::gelu_from: a row of the table fills two registers, in which a permutation looks up 16 elements.
 struct Gelu {
   __m512 c[4][2];

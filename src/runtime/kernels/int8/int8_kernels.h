@@ -66,10 +66,21 @@ struct DepthwiseKernel {
   void (*run)(const DepthwiseRun&);
 };
 
-// out = round_half_even(clamp(fma(a, a_multiplier, fma(b, b_multiplier, offset)), low, high))
+// out = round_half_even(clamp(fma(a, a_multiplier, fma(b, b_multiplier, offset)), low, high)), all of it finite
 struct Addition {
   float a_multiplier;
   float b_multiplier;
+  float offset;
+  float low;
+  float high;
+};
+
+// out = round_half_even(clamp(fma((a - a_zero) * (b - b_zero), multiplier, offset), low, high)), the product
+// exact, all of it finite
+struct Multiplication {
+  std::int32_t a_zero;
+  std::int32_t b_zero;
+  float multiplier;
   float offset;
   float low;
   float high;
@@ -101,6 +112,8 @@ struct Kernels {
 
   void (*add)(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
               const Addition& addition);
+  void (*multiply)(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
+                   const Multiplication& multiplication);
   // `rows` rows of `columns` elements, whose strides count elements.
   void (*activate)(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride,
                    std::int64_t rows, std::int64_t columns, const ActivationRescale& rescale);
