@@ -2,18 +2,12 @@
 
 #include <cmath>
 
+#include "lower/attention_mask.h"
 #include "lower/kernel_list.h"
 #include "runtime/elementwise.h"
 
 namespace qdq::lower {
-namespace {
 
-// Keys and queries as gemm reads them: the last dimension adjacent.
-Tensor with_adjacent_rows(const Tensor& t, Emitter& emitter) {
-  return t.strides().back() == 1 && t.strides()[2] >= t.size(-1) ? t : emitter.contiguous(t);
-}
-
-// A float mask, expanded. A bool mask says which keys are seen; it is converted before it is expanded.
 Tensor additive_mask(const Tensor& mask, const Shape& sizes, Emitter& emitter) {
   if (!mask.defined() || is_float(mask)) return mask.defined() ? runtime::broadcast_to(mask, sizes) : mask;
   Tensor compact = mask;
@@ -22,6 +16,13 @@ Tensor additive_mask(const Tensor& mask, const Shape& sizes, Emitter& emitter) {
   const Tensor converted = emitter.allocate(DType::float32, compact.sizes());
   emitter.emit(runtime::mask_step(emitter.name() + ".mask", compact, converted));
   return runtime::broadcast_to(runtime::broadcast_to(converted, mask.sizes()), sizes);
+}
+
+namespace {
+
+// Keys and queries as gemm reads them: the last dimension adjacent.
+Tensor with_adjacent_rows(const Tensor& t, Emitter& emitter) {
+  return t.strides().back() == 1 && t.strides()[2] >= t.size(-1) ? t : emitter.contiguous(t);
 }
 
 std::optional<Value> lower_attention(const Call& call, Emitter& emitter) {

@@ -128,6 +128,7 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   if (target == "aten.embedding.default") return lower_quantized_embedding(call, emitter_);
   if (target == "aten.matmul.default" || target == "aten.bmm.default" || target == "aten.mm.default")
     return lower_matmul(call);
+  if (target == "aten.scaled_dot_product_attention.default") return lower_scaled_dot_product_attention(call);
   if (target == "aten.add.Tensor" || target == "aten.add_.Tensor" || target == "aten.mul.Tensor" ||
       target == "aten.mul_.Tensor")
     return lower_binary(call);

@@ -22,6 +22,7 @@ namespace qdq::lower {
 //     dequantize -> conv                                          int8:convolution with float results
 //     dequantize -> matmul(dequantize) -> quantize                int8:matmul
 //     dequantize -> matmul -> softmax -> quantize -> dequantize -> matmul -> quantize      int8:attention
+//     dequantize (query, key, value) -> scaled_dot_product_attention -> quantize          int8:attention, its softmax in 16 bits
 //     dequantize -> max_pool                                      int8:max_pool, still dequantized
 //     dequantize -> add(dequantize) -> quantize                   int8:add; either side may be broadcast, or a constant
 //     dequantize -> mul(dequantize) -> quantize                   int8:mul, alike
@@ -84,6 +85,7 @@ class Int8Lowering {
   std::optional<Value> begin_attention(const Call& call, const OnGrid& query, const OnGrid& key);
   Value lower_attention(const Call& call, const PendingAttention& pending);
   Tensor emit_attention(const PendingAttention& pending, const OnGrid& value);
+  std::optional<Value> lower_scaled_dot_product_attention(const Call& call);
 
   // A value that is quantized anew in each run.
   struct DynamicValue {

@@ -1,6 +1,7 @@
 #include "reference/integer.h"
 
 #include <array>
+#include <numeric>
 
 #include "reference/eval.h"
 #define QDQ_FMA(a, b, c) __builtin_fmaf(a, b, c)
@@ -112,6 +113,17 @@ class Writer {
     } else {
       value = rescale(sum, multiplier, bias_offset(bias, result_.grid));
     }
+    write_byte(index,
+               to_byte(value, low_level(result_.bounds, result_.grid), high_level(result_.bounds, result_.grid)));
+  }
+
+  // A sum whose scale is in the multiplier.
+  void write_joined(std::int64_t index, float sum, float multiplier) {
+    if (result_.dtype == DType::float32) {
+      out_.data<float>()[index] = std::fma(sum, multiplier, 0.0f);
+      return;
+    }
+    const float value = std::fma(sum, multiplier, static_cast<float>(result_.grid.zero_point));
     write_byte(index,
                to_byte(value, low_level(result_.bounds, result_.grid), high_level(result_.bounds, result_.grid)));
   }
@@ -252,6 +264,62 @@ Tensor attention(const Quantized& query, const Quantized& key, const Quantized& 
     for (std::int64_t i = 0; i < scores.numel(); ++i) scores.data<float>()[i] += added.data<float>()[i];
   const Quantized weights = {softmax(scores, probabilities.dtype, probabilities.grid), probabilities.grid};
   return matmul(weights, value, result);
+}
+
+namespace {
+
+// round(65535 * exp(score - the largest one)) of each score; zeros where none is above -infinity.
+std::vector<std::int32_t> weights_of(const std::vector<float>& scores) {
+  constexpr float kLargest = 65535.0f;
+  const float top = *std::max_element(scores.begin(), scores.end());
+  std::vector<std::int32_t> weights;
+  for (const float score : scores) {
+    const float level = elementary::exp_approx(score - top) * kLargest;
+    weights.push_back(std::isnan(level) ? 0 : static_cast<std::int32_t>(round_half_even(std::min(level, kLargest))));
+  }
+  return weights;
+}
+
+}  // namespace
+
+Tensor scaled_dot_product_attention(const Quantized& query, const Quantized& key, const Quantized& value, double scale,
+                                    const Tensor& mask, bool causal, const Result& result) {
+  const std::vector<std::int32_t> q = distances_from_zero(query), k = distances_from_zero(key),
+                                  v = distances_from_zero(value);
+  const std::int64_t heads = query.values.size(1), per_key_head = heads / key.values.size(1);
+  const std::int64_t rows = query.values.size(2), depth = query.values.size(3), keys = key.values.size(2),
+                     width = value.values.size(3);
+  const Tensor added = mask.defined() ? mask.contiguous() : mask;
+  const auto score_multiplier = static_cast<float>(query.grid.scale * scale * key.grid.scale);
+  const bool to_float = result.dtype == DType::float32;
+  const auto multiplier = to_float ? static_cast<float>(value.grid.scale) : summand_multiplier(value.grid, result.grid);
+  Writer writer(result, {query.values.size(0), heads, rows, width}, 1.0, {});
+  for (std::int64_t row = 0; row < query.values.size(0) * heads * rows; ++row) {
+    const std::int64_t key_head = row / rows / per_key_head;
+    std::vector<float> scores;
+    for (std::int64_t n = 0; n < (causal ? std::min(keys, row % rows + 1) : keys); ++n) {
+      std::int32_t sum = 0;
+      for (std::int64_t d = 0; d < depth; ++d)
+        sum += q[static_cast<std::size_t>(row * depth + d)] *
+               k[static_cast<std::size_t>((key_head * keys + n) * depth + d)];
+      scores.push_back(rescale(sum, score_multiplier, 0.0f));
+      if (mask.defined()) scores.back() += added.data<float>()[row * keys + n];
+    }
+    const std::vector<std::int32_t> weights = weights_of(scores);
+    const std::int32_t total = std::accumulate(weights.begin(), weights.end(), std::int32_t{0});
+    for (std::int64_t f = 0; f < width; ++f) {
+      std::int32_t upper = 0, lower = 0;
+      for (std::size_t n = 0; n < weights.size(); ++n) {
+        const std::int32_t distance =
+            v[static_cast<std::size_t>((key_head * keys + static_cast<std::int64_t>(n)) * width + f)];
+        upper += (weights[n] >> 8) * distance;
+        lower += (weights[n] & 255) * distance;
+      }
+      const float joined = std::fma(static_cast<float>(upper), 256.0f, static_cast<float>(lower));
+      writer.write_joined(row * width + f, joined, total == 0 ? 0.0f : multiplier / static_cast<float>(total));
+    }
+  }
+  return writer.result();
 }
 
 namespace {

@@ -43,6 +43,10 @@ Tensor softmax(const Tensor& scores, DType dtype, const Grid& grid);
 // key [..., D, N], value [..., N, F], mask float32 [..., M, N] or undefined.
 Tensor attention(const Quantized& query, const Quantized& key, const Quantized& value, double scale, const Tensor& mask,
                  const Result& probabilities, const Result& result);
+// torch's scaled_dot_product_attention, its softmax in weights of 16 bits: query [B, H, M, D], key [B, G, N, D], value [B, G, N, F], H a
+// multiple of G; mask float32 [B, H, M, N] or undefined. causal: query i sees keys 0..i.
+Tensor scaled_dot_product_attention(const Quantized& query, const Quantized& key, const Quantized& value, double scale,
+                                    const Tensor& mask, bool causal, const Result& result);
 // `sizes` are those of the result, to which a and b are broadcast.
 Tensor add(const Quantized& a, const Quantized& b, const Shape& sizes, const Result& result);
 Tensor multiply(const Quantized& a, const Quantized& b, const Shape& sizes, const Result& result);

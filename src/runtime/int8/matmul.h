@@ -30,16 +30,4 @@ struct Matmul {
 };
 Step matmul_step(std::string name, const Kernels& kernels, const Matmul& matmul);
 
-// softmax(score_multiplier * query * key + mask) * value for query [B, H, M, D], key [B, H, D, N] and value [B, H, N, F];
-// mask: float32, expanded to [B, H, M, N], or undefined.
-struct Attention {
-  Operand query, key, value;
-  Tensor mask;
-  Tensor dst;  // [B, H, M, F], uint8 or float32, its last dimension of stride 1
-  float score_multiplier = 1.0f;
-  ProbabilityRescale probabilities;
-  TensorRescale rescale;
-};
-Step attention_step(std::string name, const Kernels& kernels, const Attention& attention);
-
 }  // namespace qdq::runtime::int8

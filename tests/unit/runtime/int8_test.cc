@@ -7,6 +7,7 @@
 #include "reference/integer.h"
 #include "runtime/elementwise.h"
 #include "runtime/helper_threads.h"
+#include "runtime/int8/attention.h"
 #include "runtime/int8/binary.h"
 #include "runtime/int8/convolution.h"
 #include "runtime/int8/dynamic.h"
@@ -359,6 +360,48 @@ TEST_P(Int8Kernels, AttentionGivesTheBitsOfTheReference) {
     run(attention_step("attention", *GetParam(), attention));
     ASSERT_TRUE(bit_equal(attention.dst.contiguous(),
                           integer::attention(query, key, value, 0.25, mask, probabilities, result)));
+  }
+}
+
+TEST_P(Int8Kernels, AttentionWithASoftmaxInFloatGivesTheBitsOfTheReference) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const std::int64_t batch = random.between(1, 2), groups = random.between(1, 2),
+                       heads = groups * random.between(1, 3), m = random.between(1, 60), d = random.between(1, 40),
+                       n = random.between(1, 90), f = random.between(1, 70);
+    const double sharpness = random.real(0.01, 0.3);  // from even weights to one key that has all
+    const integer::Quantized query = {random.bytes({batch, heads, m, d}), random.grid(sharpness)};
+    const integer::Quantized key = {random.bytes({batch, groups, n, d}), random.grid(0.02)};
+    const integer::Quantized value = {random.bytes({batch, groups, n, f}), random.grid(0.03)};
+    integer::Result result;
+    if (random.between(0, 3) == 0) result.dtype = DType::float32;
+    result.grid = random.grid(random.real(0.001, 0.05));
+    const bool causal = random.between(0, 2) == 0;
+    Tensor mask;
+    if (!causal && random.between(0, 1)) {
+      mask = random.floats(batch * heads * m * n, -2, 0).reshape({batch, heads, m, n});
+      for (std::int64_t i = 0; i < mask.numel(); ++i)
+        if (random.between(0, 3) == 0) mask.data<float>()[i] = -kInfinity;
+      if (random.between(0, 1))  // a row that sees nothing
+        for (std::int64_t i = 0; i < n; ++i) mask.data<float>()[i] = -kInfinity;
+    }
+    Attention attention;
+    attention.query = {with_heads_inside(query.values), query.grid.zero_point};
+    const Tensor keys = random.between(0, 1) ? with_heads_inside(key.values) : key.values;
+    attention.key = {keys.permute(std::array<std::int64_t, 4>{0, 1, 3, 2}), key.grid.zero_point};
+    attention.value = {with_heads_inside(value.values), value.grid.zero_point};
+    attention.mask = mask.defined() && random.between(0, 1) ? with_columns_inside(mask) : mask;
+    attention.dst = with_heads_inside(Tensor::empty(result.dtype, {batch, heads, m, f}));
+    attention.causal = causal;
+    attention.score_multiplier = static_cast<float>(query.grid.scale * 0.25 * key.grid.scale);
+    attention.rescale = rescale_to(result, 1.0, value.grid.scale);
+    HelperThreads threads(2);
+    const ThreadScope scope(1, &threads);
+    run(attention_step("attention", *GetParam(), attention));
+    ASSERT_TRUE(bit_equal(attention.dst.contiguous(),
+                          integer::scaled_dot_product_attention(query, key, value, 0.25, mask, causal, result)));
   }
 }
 

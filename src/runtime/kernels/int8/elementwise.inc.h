@@ -1,6 +1,6 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
 // included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and
-// functions add, multiply, gelu, softmax and sum of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
+// functions add, multiply, gelu, softmax, weigh and sum of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -285,11 +285,52 @@ void softmax(std::uint8_t* out, std::int64_t out_stride, float* scores, std::int
   for (std::int64_t r = 0; r < rows; ++r)
     softmax_row(out + r * out_stride, scores + r * score_stride, masks ? masks[r] : nullptr, n, rescale);
 }
+
+std::int32_t weigh_row(std::uint8_t* upper, std::uint8_t* lower, float* scores, const float* mask, std::int64_t n) {
+  if (mask)
+    for (std::int64_t i = 0; i < n; ++i) scores[i] += mask[i];
+  const float top = largest_of(scores, n);
+  for (std::int64_t i = 0; i < n; ++i) {
+    float level = elementary::exp_approx(scores[i] - top) * kLargestWeight;
+    level = level > 0.0f ? level : 0.0f;  // NaN becomes 0
+    scores[i] = level < kLargestWeight ? level : kLargestWeight;
+  }
+  std::int32_t total = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto weight = static_cast<std::int32_t>(round_half_even(scores[i]));
+    upper[i] = static_cast<std::uint8_t>(weight >> 8);
+    lower[i] = static_cast<std::uint8_t>(weight);
+    total += weight;
+  }
+  return total;
+}
+
+void weigh(std::uint8_t* upper, std::uint8_t* lower, std::int64_t out_stride, std::int32_t* totals, float* scores,
+           std::int64_t score_stride, const float* const* masks, std::int64_t rows, std::int64_t n) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    totals[r] = weigh_row(upper + r * out_stride, lower + r * out_stride, scores + r * score_stride,
+                          masks ? masks[r] : nullptr, n);
+}
 #endif
+
+void join(void* out, bool to_float, const float* upper, const float* lower, std::int64_t n,
+          const WeightRescale& rescale) {
+  const WeightRescale p = rescale;
+  const auto value = [&](std::int64_t i) {
+    return __builtin_fmaf(__builtin_fmaf(upper[i], 256.0f, lower[i]), p.multiplier, p.offset);
+  };
+  auto* floats = static_cast<float*>(out);
+  auto* bytes = static_cast<std::uint8_t*>(out);
+  if (to_float)
+    for (std::int64_t i = 0; i < n; ++i) floats[i] = clamp(value(i), p.low, p.high);
+  else
+    for (std::int64_t i = 0; i < n; ++i) bytes[i] = to_byte(value(i), p.low, p.high);
+}
 
 }  // namespace
 
-constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add,  multiply, activate, look_up,  flip,
-                                    interleave,   max,   average,     pack, sum,      range,    quantize, softmax};
+constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add,     multiply, activate,
+                                    look_up,      flip,  interleave,  max,     average,  pack,
+                                    sum,          range, quantize,    softmax, weigh,    join};
 
 }  // namespace qdq::runtime::int8::QDQ_ISA

@@ -196,6 +196,36 @@ void softmax(std::uint8_t* out, std::int64_t out_stride, float* scores, std::int
   }
 }
 
+// Writes the weights of exp(score - top) and returns their sum.
+QDQ_INT8_INLINE std::int32_t write_weights(std::uint8_t* upper, std::uint8_t* lower, const float* scores, float top,
+                                           std::int64_t n) {
+  const __m512 tops = _mm512_set1_ps(top), largest = _mm512_set1_ps(kLargestWeight);
+  __m512i sums = _mm512_setzero_si512();
+  for_each_vector(n, [&](std::int64_t i, __mmask16 used) {
+    const __m512 e = exp_approx(_mm512_sub_ps(_mm512_maskz_loadu_ps(used, scores + i), tops));
+    const __m512 level = _mm512_max_ps(_mm512_mul_ps(e, largest), _mm512_setzero_ps());  // in this order NaN becomes 0
+    const __m512i weight = _mm512_maskz_cvtps_epi32(used, _mm512_min_ps(level, largest));
+    _mm512_mask_cvtepi32_storeu_epi8(upper + i, used, _mm512_srli_epi32(weight, 8));
+    _mm512_mask_cvtepi32_storeu_epi8(lower + i, used, weight);
+    sums = _mm512_add_epi32(sums, weight);
+  });
+  return _mm512_reduce_add_epi32(sums);
+}
+
+void weigh(std::uint8_t* upper, std::uint8_t* lower, std::int64_t out_stride, std::int32_t* totals, float* scores,
+           std::int64_t score_stride, const float* const* masks, std::int64_t rows, std::int64_t n) {
+  constexpr std::int64_t kRows = 8;  // as in softmax
+  for (std::int64_t first = 0; first < rows; first += kRows) {
+    const std::int64_t end = rows - first < kRows ? rows : first + kRows;
+    float tops[kRows];
+    for (std::int64_t r = first; r < end; ++r)
+      tops[r - first] = largest_of(scores + r * score_stride, masks ? masks[r] : nullptr, n);
+    for (std::int64_t r = first; r < end; ++r)
+      totals[r] =
+          write_weights(upper + r * out_stride, lower + r * out_stride, scores + r * score_stride, tops[r - first], n);
+  }
+}
+
 std::int32_t sum(const std::uint8_t* a, std::int64_t n) {
   __m512i sums = _mm512_setzero_si512();
   for (std::int64_t i = 0; i < n; i += 64)

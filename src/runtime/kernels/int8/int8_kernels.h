@@ -105,6 +105,16 @@ struct ProbabilityRescale {
   float high;
 };
 
+// What becomes of the products of a row's values with the upper and the lower bytes of its weights: v = fma(upper, 256, lower), then
+//     value = fma(v, multiplier, offset)
+//     bytes: round_half_even(clamp(value, low, high)); floats: clamp(value, low, high)
+struct WeightRescale {
+  float multiplier;
+  float offset;
+  float low;
+  float high;
+};
+
 struct Kernels {
   std::string_view isa;              // "portable", "avx2", "avx512_vnni"
   std::span<const GemmKernel> gemm;  // the widest first
@@ -145,6 +155,13 @@ struct Kernels {
   // row without a score above -infinity gives the byte of `low`.
   void (*softmax)(std::uint8_t* out, std::int64_t out_stride, float* scores, std::int64_t score_stride,
                   const float* const* masks, std::int64_t rows, std::int64_t n, const ProbabilityRescale& rescale);
+  // The same as weights of 16 bits, round_half_even(65535 * exp(score - the largest score)), and their sum in totals[row]. A row without a
+  // score above -infinity gives zeros. n is at most 32768.
+  void (*weigh)(std::uint8_t* upper, std::uint8_t* lower, std::int64_t out_stride, std::int32_t* totals, float* scores,
+                std::int64_t score_stride, const float* const* masks, std::int64_t rows, std::int64_t n);
+  // out: n bytes, or floats when `to_float`.
+  void (*join)(void* out, bool to_float, const float* upper, const float* lower, std::int64_t n,
+               const WeightRescale& rescale);
 };
 
 // The best set for this machine, or the one that the environment variable QDQ_ISA names. Throws InvalidArgumentError when the

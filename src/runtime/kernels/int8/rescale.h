@@ -24,6 +24,8 @@ QDQ_INT8_INLINE std::uint8_t to_byte(float value, float low, float high) {
   return static_cast<std::uint8_t>(static_cast<std::int32_t>(round_half_even(clamp(value, low, high))));
 }
 
+constexpr float kLargestWeight = 65535.0f;  // of 16 bits
+
 QDQ_INT8_INLINE float rescaled(std::int32_t sum, const Rescale& rescale, std::int64_t column) {
   return __builtin_fmaf(static_cast<float>(sum), rescale.multiplier[column], rescale.offset[column]);
 }
