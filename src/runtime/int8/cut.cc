@@ -1,0 +1,34 @@
+#include "runtime/int8/cut.h"
+
+namespace qdq::runtime::int8 {
+namespace {
+
+// Pixels that pass tile after tile of weights together: their taps stay in the first-level cache, or, where the weights do not stay in the
+// second-level one, so many that each tile comes from behind it less often.
+constexpr std::int64_t kBlockPixels = 96;
+constexpr std::int64_t kBlockPixelsOfManyWeights = 384;
+constexpr std::int64_t kManyWeights = 1 << 18;
+constexpr std::int64_t kFewPixels = 12;  // two calls of a kernel
+constexpr std::int64_t kTasks = 4;       // for each worker at least, where there are as many tiles
+constexpr std::int64_t kManyCalls = 8;   // of a kernel, in a block
+
+std::int64_t divided(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
+
+}  // namespace
+
+Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t workers) {
+  const auto tiles = static_cast<std::int64_t>(weights.tiles().size());
+  const bool has_many = weights.channels() * weights.products() > kManyWeights;
+  std::int64_t blocks = divided(pixels, has_many ? kBlockPixelsOfManyWeights : kBlockPixels);
+  std::int64_t parts = 1;
+  if (workers > 1) {
+    // Each block reads all weights: those that stay in no cache are not read once more for balance alone.
+    if (blocks > workers || (!has_many && pixels >= workers * kFewPixels)) blocks = divided(blocks, workers) * workers;
+    parts = std::min(tiles, divided(workers * kTasks, blocks));
+  }
+  // Calls with fewer rows than the kernel takes read as many weights; where there are many calls, none has.
+  const auto rows = static_cast<std::int64_t>(weights.tiles().front().kernel->by_rows.size());
+  return {divided(pixels, rows) >= kManyCalls * blocks ? rows : 1, blocks, parts};
+}
+
+}  // namespace qdq::runtime::int8
