@@ -1,4 +1,8 @@
 #include "ops/conv.h"
+
+#include <algorithm>
+#include <limits>
+
 #include "lower/kernel_list.h"
 #include "runtime/elementwise.h"
 
@@ -14,6 +18,14 @@ Tensor with_channels_last_strides(const Tensor& tensor) {
   return tensor.as_strided(tensor.sizes(), wanted, tensor.storage_offset());
 }
 
+// oneDNN's convolutions count with 32 bits.
+bool fits_onednn(const ConvParams& params) {
+  const auto is_small = [](std::int64_t x) { return x <= std::numeric_limits<std::int32_t>::max(); };
+  for (const Shape* of : {&params.stride, &params.padding, &params.padding_after, &params.dilation})
+    if (!std::all_of(of->begin(), of->end(), is_small)) return false;
+  return true;
+}
+
 std::optional<Value> lower_conv(const Call& call, Emitter& emitter) {
   Tensor input = call.tensor("input");
   const Tensor& weight = call.tensor("weight");
@@ -23,7 +35,7 @@ std::optional<Value> lower_conv(const Call& call, Emitter& emitter) {
   if (!supported) return std::nullopt;
   const ConvParams params = conv_params(call);
   const Shape sizes = conv_output_sizes(call, params, input.sizes());
-  if (numel(sizes) == 0) return std::nullopt;
+  if (numel(sizes) == 0 || !fits_onednn(params)) return std::nullopt;
 
   // oneDNN is fastest when both sides are channels-last; a plain input is reordered once here.
   const Tensor as_channels_last = with_channels_last_strides(input);

@@ -120,6 +120,21 @@ Value Int8Lowering::finish(Convolution convolution, const std::optional<Int8Chai
   });
 }
 
+namespace {
+
+// Each phase of a transposed convolution is a step and has weights of its own; usual strides are 2 and 4.
+bool has_few_phases(const Shape& stride) {
+  constexpr std::int64_t kMost = 1024;
+  std::int64_t phases = 1;
+  for (const std::int64_t s : stride) {
+    if (s > kMost) return false;
+    phases *= s;
+  }
+  return phases <= kMost;
+}
+
+}  // namespace
+
 std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   const auto input = emitter_.on_grid(call.tensor("input"));
   if (!input) return std::nullopt;
@@ -131,6 +146,7 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   const Shape sizes = conv_output_sizes(call, params, input->bytes.sizes());
   const std::int64_t channels = sizes[1];
   if (numel(sizes) == 0) return refuse(call, "its result is empty");
+  if (params.transposed && !has_few_phases(params.stride)) return refuse(call, "its stride is too large");
   std::string why;
   const Shared& shared = emitter_.shared();
   const Node* dequantize = call.node().input(1);

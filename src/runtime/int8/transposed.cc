@@ -1,5 +1,6 @@
 #include "runtime/int8/transposed.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace qdq::runtime::int8 {
@@ -23,9 +24,15 @@ Line line_of(std::int64_t first, std::int64_t kernel, std::int64_t stride, std::
   return line;
 }
 
-// [C, O / groups, k...] to [O, C / groups, the lines' taps...]; one tap of zeros where a line has none.
+// [C, O / groups, k...] to [O, C / groups, the lines' taps...]; one tap of no channels where a line has none.
 Tensor weight_of(const Tensor& weight, std::int64_t groups, const std::vector<Line>& lines) {
   const std::int64_t depth = weight.size(0) / groups, channels = weight.size(1);  // of a group
+  if (std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.taps.empty(); })) {
+    Shape sizes(lines.size() + 2, 1);
+    sizes[0] = channels * groups;
+    sizes[1] = 0;
+    return Tensor::empty(DType::int8, sizes);
+  }
   Shape sizes = {channels * groups, depth};
   std::vector<std::int64_t> taps = {0};  // counted through the whole kernel
   std::int64_t volume = 1;
@@ -36,10 +43,9 @@ Tensor weight_of(const Tensor& weight, std::int64_t groups, const std::vector<Li
       for (const std::int64_t k : lines[d].taps) longer.push_back(tap * kernel + k);
     taps = std::move(longer);
     volume *= kernel;
-    sizes.push_back(std::max<std::int64_t>(1, static_cast<std::int64_t>(lines[d].taps.size())));
+    sizes.push_back(static_cast<std::int64_t>(lines[d].taps.size()));
   }
-  const Tensor result = Tensor::full(DType::int8, sizes, 0);
-  if (taps.empty()) return result;
+  const Tensor result = Tensor::empty(DType::int8, sizes);
   const Tensor plain = weight.contiguous();
   const auto* from = plain.data<std::int8_t>();
   auto* to = result.data<std::int8_t>();

@@ -7,7 +7,7 @@ namespace qdq::runtime::int8 {
 
 Filters filters_of(const Tensor& weight, std::int64_t groups) {
   const std::int64_t channels = weight.size(0), depth = weight.size(1);
-  const std::int64_t taps = channels * depth == 0 ? 0 : weight.numel() / (channels * depth);
+  const std::int64_t taps = numel(Shape(weight.sizes().begin() + 2, weight.sizes().end()));
   const Tensor plain = weight.contiguous();
   const Tensor view = plain.as_strided({channels, taps, depth}, {depth * taps, 1, taps}, plain.storage_offset());
   return {view.contiguous(), groups, weight.dim() > 2 ? weight.size(-1) : 1};

@@ -248,6 +248,20 @@ TEST_P(Int8Lowering, TransposedConvolutionsWithScalesOfSeveralInputChannelsStayI
   expect_one_step(input);
 }
 
+TEST_P(Int8Lowering, TransposedConvolutionsWithHugeStridesStayInFloat) {
+  Node& x = t.input("x", {1, 8, 1, 1});
+  const Weight w = weight({8, 3, 2, 2}, 1, 1);
+  constexpr std::int64_t kHuge = std::int64_t{1} << 40;
+  Node& conv =
+      t.g.call_function("aten.conv_transpose2d.input", {through(x, kIn), *w.node, Argument(), P::ints({kHuge, kHuge})});
+  t.output({&quantize(conv, kOut)});
+  std::vector<Graph::Note> notes;
+  const Tensor input = random_tensor({1, 8, 1, 1}, 5);
+  step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(only_reason(notes), "its stride is too large");
+  expect_one_step(input);
+}
+
 TEST_P(Int8Lowering, AResidualIsAddedInATransposedConvolution) {
   Node& x = t.input("x", {1, 8, 3, 4});
   Node& y = t.input("y", {1, 5, 6, 8});
