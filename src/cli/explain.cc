@@ -42,14 +42,9 @@ struct Subject {
   std::vector<ExplainedOp> explain() const { return prepared ? qdq::explain(*prepared) : qdq::explain(*program); }
 };
 
-bool is_quantized(const std::vector<ExplainedOp>& ops) {
-  return std::any_of(ops.begin(), ops.end(),
-                     [](const ExplainedOp& op) { return !op.inputs.empty() || !op.outputs.empty(); });
-}
-
 Subject open_subject(const Options& options) {
   Program program = load(options.model);
-  if (is_quantized(explain(program))) {
+  if (is_quantized(program)) {
     if (options.chooses_quantizer || !options.statistics.empty())
       throw UsageError(fmt::format(
           "{} is quantized already: a quantizer or statistics can be given for a float program", options.model));

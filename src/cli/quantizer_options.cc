@@ -10,6 +10,7 @@
 
 #include "cli/known_values.h"
 #include "cli/usage.h"
+#include "qdq/explain.h"
 
 namespace qdq::cli {
 namespace {
@@ -130,8 +131,15 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
       ->allow_extra_args(false);
 }
 
+bool is_quantized(const Program& program) {
+  return std::ranges::any_of(explain(program),
+                             [](const ExplainedOp& op) { return !op.inputs.empty() || !op.outputs.empty(); });
+}
+
 std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const Program& program,
                                           const std::string& model) {
+  if (is_quantized(program))
+    throw UsageError(fmt::format("{} is quantized already: give the float program that it was made from", model));
   for (const std::string& pattern : options.exclude) {
     const NodeFilter filter = pattern_filter(pattern);
     bool found = false;

@@ -22,7 +22,10 @@ struct QuantizerOptions : qdq::QuantizerOptions {
 
 void add_quantizer_options(CLI::App& command, QuantizerOptions& options);
 
-// Throws UsageError for a pattern of --exclude that fits no node of `program`, which is the file `model`.
+// Whether an op of `program` reads or makes quantized values.
+bool is_quantized(const Program& program);
+
+// Throws UsageError if `program`, which is the file `model`, is quantized already, and for a pattern of --exclude that fits none of its nodes.
 std::unique_ptr<Quantizer> make_quantizer(const QuantizerOptions& options, const Program& program,
                                           const std::string& model);
 

@@ -135,6 +135,15 @@ def test_titles_are_bold_on_a_terminal(qdq, quantized):
     assert b"\x1b[1m  linear (aten.linear.default): quantized by xnnpack.linear" in text
 
 
+@pytest.mark.parametrize("command", ["quantize", "calibrate", "diagnose"])
+def test_a_quantized_file_is_not_quantized_again(run, tmp_path, quantized, command):
+    data = ["--data" if command == "calibrate" else "--calibrate", IMAGES]
+    output = [] if command == "diagnose" else ["-o", "again.pt2" if command == "quantize" else "again.safetensors"]
+    done = run(command, quantized["fmnist_mbv2"], *data, *output, code=2)
+    assert "is quantized already: give the float program that it was made from" in done.stderr
+    assert not list(tmp_path.glob("again*"))
+
+
 def test_a_quantizer_for_a_quantized_file_is_refused(run, quantized):
     file = quantized["fmnist_mbv2"]
     assert "is quantized already" in run("explain", file, "--quantizer", "x86", code=2).stderr
