@@ -36,11 +36,10 @@ struct Constants {
   std::unordered_map<const Node*, Value> folded;  // values of nodes that depend on weights alone
   // A weight and a bias with a batch norm folded in, by the batch norm's node.
   std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
-  // Weights of the integer engine, by the node that reads them and whether depthwise kernels may.
-  std::map<std::pair<const Node*, bool>, std::shared_ptr<const runtime::int8::PackedWeights>> packed_weights;
-  std::map<std::pair<const Node*, bool>, std::vector<runtime::int8::Phase>>
-      phases;                                                      // of transposed convolutions, alike
-  std::unordered_map<const Node*, GroupedWeight> grouped_weights;  // by the node that reads them
+  // Weights of the integer engine, by the node that reads them.
+  std::unordered_map<const Node*, std::shared_ptr<const runtime::int8::PackedWeights>> packed_weights;
+  std::unordered_map<const Node*, std::vector<runtime::int8::Phase>> phases;  // of transposed convolutions
+  std::unordered_map<const Node*, GroupedWeight> grouped_weights;
 };
 
 // What all plans of one executor share.

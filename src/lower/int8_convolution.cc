@@ -156,7 +156,8 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   if (!is_usable_bias(bias, channels, emitter_)) return refuse(call, "its bias is not a constant");
   const std::int64_t products = weight->values.numel() / channels;
   if (products > integer::kMaxDepth) return refuse(call, "its sums may exceed int32");
-  const auto chain = find_int8_chain(call.node(), shared, {true, true});
+  const bool adds = !runtime::int8::is_depthwise(channels, params.groups, input->bytes.size(1) / params.groups);
+  const auto chain = find_int8_chain(call.node(), shared, {.residual = adds, .activation = true});
   const auto rescale = rescale_of(input->grid, *weight, bias, products, chain ? &*chain : nullptr);
   if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
 
@@ -168,12 +169,11 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
   convolution.rescale = *rescale;
   convolution.activation = activation_of(chain);
-  const bool plain = chain && !chain->residual;
   std::vector<runtime::int8::Phase> phases;
   if (params.transposed)
-    phases = packed_phases(call.node(), weight->values, params.groups, convolution.window, plain, shared);
+    phases = packed_phases(call.node(), weight->values, params.groups, convolution.window, shared);
   else
-    convolution.weights = packed_weights(call.node(), weight->values, params.groups, plain, shared);
+    convolution.weights = packed_weights(call.node(), weight->values, params.groups, shared);
   return finish(std::move(convolution), chain, sizes, phases);
 }
 
@@ -203,7 +203,7 @@ std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
   const Tensor bytes = usable ? input->bytes : emitter_.contiguous(input->bytes);
   convolution.src = bytes.as_strided(rows, usable ? *strides : contiguous_strides(rows), bytes.storage_offset());
   convolution.dst = emitter_.allocate(chain ? DType::uint8 : DType::float32, {rows[0], channels});
-  convolution.weights = packed_weights(call.node(), weight->values, 1, chain && !chain->residual, emitter_.shared());
+  convolution.weights = packed_weights(call.node(), weight->values, 1, emitter_.shared());
   convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
   convolution.rescale = *rescale;
   convolution.activation = activation_of(chain);

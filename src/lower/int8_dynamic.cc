@@ -114,7 +114,7 @@ Value Int8Lowering::lower_dynamic_linear(const Call& call, const DynamicValue& i
   linear.src = input.bytes.as_strided(rows, contiguous_strides(rows), input.bytes.storage_offset());
   linear.source_params = input.params;
   linear.dst = emitter_.allocate(DType::float32, {rows[0], channels});
-  linear.weights = packed_weights(call.node(), weight.values, 1, false, emitter_.shared());
+  linear.weights = packed_weights(call.node(), weight.values, 1, emitter_.shared());
   for (std::int64_t c = 0; c < channels; ++c) {
     linear.rescale.multiplier.push_back(static_cast<float>(weight.scales[static_cast<std::size_t>(c)]));
     linear.rescale.offset.push_back(bias.defined() ? bias.data<float>()[c * bias.strides()[0]] : 0.0f);

@@ -89,20 +89,18 @@ std::optional<Int8Weight> transposed_int8_weight(const Node* dequantize, std::in
 }
 
 std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
-                                                                   std::int64_t groups, bool plain,
-                                                                   const Shared& shared) {
-  auto& known = shared.constants->packed_weights[{&node, plain}];
+                                                                   std::int64_t groups, const Shared& shared) {
+  auto& known = shared.constants->packed_weights[&node];
   if (!known)
     known = std::make_shared<runtime::int8::PackedWeights>(runtime::int8::kernels(),
-                                                           runtime::int8::filters_of(weight, groups), plain);
+                                                           runtime::int8::filters_of(weight, groups));
   return known;
 }
 
 const std::vector<runtime::int8::Phase>& packed_phases(const Node& node, const Tensor& weight, std::int64_t groups,
-                                                       const runtime::int8::Window& window, bool plain,
-                                                       const Shared& shared) {
-  auto& known = shared.constants->phases[{&node, plain}];
-  if (known.empty()) known = runtime::int8::phases_of(runtime::int8::kernels(), weight, groups, window, plain);
+                                                       const runtime::int8::Window& window, const Shared& shared) {
+  auto& known = shared.constants->phases[&node];
+  if (known.empty()) known = runtime::int8::phases_of(runtime::int8::kernels(), weight, groups, window);
   return known;
 }
 

@@ -24,15 +24,13 @@ std::optional<Int8Weight> transposed_int8_weight(const Node* dequantize, std::in
 // The constant that the node reads, or null.
 const Attribute* attribute_behind(const Node* node, const Shared& shared);
 
-// Packed once for all plans. `plain`: results are bytes without a residual (PackedWeights).
+// Packed once for all plans.
 std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
-                                                                   std::int64_t groups, bool plain,
-                                                                   const Shared& shared);
+                                                                   std::int64_t groups, const Shared& shared);
 
 // The same for the phases of a transposed convolution with this window.
 const std::vector<runtime::int8::Phase>& packed_phases(const Node& node, const Tensor& weight, std::int64_t groups,
-                                                       const runtime::int8::Window& window, bool plain,
-                                                       const Shared& shared);
+                                                       const runtime::int8::Window& window, const Shared& shared);
 
 // Undefined, or one constant float32 for each channel.
 bool is_usable_bias(const Tensor& bias, std::int64_t channels, const Emitter& emitter);

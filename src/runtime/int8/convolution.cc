@@ -110,24 +110,24 @@ class Bound {
   void run_depthwise() const {
     const std::int64_t length = geometry_.row_length();
     const auto [inside_begin, inside_end] = geometry_.inside_columns();
-    parallel_for(geometry_.pixels() / length, 1,
-                 [&, begin = inside_begin, end = inside_end](std::int64_t first, std::int64_t last) {
-                   for (std::int64_t row = first; row < last; ++row) {
-                     for (std::int64_t x = 0; x < begin; ++x) run_depthwise_pixels(row * length + x, 1);
-                     if (begin < end) run_depthwise_pixels(row * length + begin, end - begin);
-                     for (std::int64_t x = std::max(begin, end); x < length; ++x)
-                       run_depthwise_pixels(row * length + x, 1);
-                   }
-                 });
+    for_each_depthwise_part(*weights_, geometry_.pixels() / length,
+                            [&, begin = inside_begin, end = inside_end](std::int64_t row, Channels range) {
+                              const std::int64_t first = row * length;
+                              for (std::int64_t x = 0; x < begin; ++x) run_depthwise_pixels(first + x, 1, range);
+                              if (begin < end) run_depthwise_pixels(first + begin, end - begin, range);
+                              for (std::int64_t x = std::max(begin, end); x < length; ++x)
+                                run_depthwise_pixels(first + x, 1, range);
+                            });
   }
 
-  void run_depthwise_pixels(std::int64_t first, std::int64_t count) const {
+  void run_depthwise_pixels(std::int64_t first, std::int64_t count, Channels range) const {
     static thread_local std::vector<const std::uint8_t*> taps;
     const std::int64_t width = weights_->quad_taps();
     const std::int64_t quads = divided(geometry_.taps(), width);
-    const std::int64_t channels = weights_->channels();
+    const std::int64_t channels = range.end - range.begin;
+    const std::int64_t at = pixels_.offset(first) + range.begin;
     taps.assign(static_cast<std::size_t>(quads * width), tap_rows_.outside());
-    geometry_.find(src_, tap_rows_.outside(), first, 1, taps.data(), quads * width);
+    geometry_.find(src_ + range.begin, tap_rows_.outside(), first, 1, taps.data(), quads * width);
     DepthwiseRun run = {};
     run.taps = taps.data();
     run.step = geometry_.column_step();
@@ -136,18 +136,22 @@ class Bound {
     run.width = width;
     run.slides = slides_;
     run.channels = channels;
-    run.weights = weights_->bytes();
-    run.start = start_.data();
-    run.rescale = rescale(0);
-    run.out = bytes_at(pixels_.offset(first));
+    run.weights = weights_->bytes() + range.begin * quads * 4;
+    run.start = start_.data() + range.begin;
+    run.rescale = rescale(range.begin);
+    run.out = bytes_at(at);
     run.out_stride = pixels_.step();
-    if (activation_) {
+    if (activation_ || to_float_) {  // whole blocks of floats, of which the last may have lanes too many
       run.out_stride = static_cast<std::int64_t>(start_.size());
       run.floats = scratch(count * run.out_stride);
     }
     weights_->kernels().depthwise->run(run);
     if (activation_)
       weights_->kernels().activate(run.out, pixels_.step(), run.floats, run.out_stride, count, channels, *activation_);
+    if (to_float_)
+      for (std::int64_t pixel = 0; pixel < count; ++pixel)
+        std::memcpy(bytes_at(4 * (at + pixel * pixels_.step())), run.floats + pixel * run.out_stride,
+                    static_cast<std::size_t>(4 * channels));
   }
 
   // Memory of this thread until the next call.
@@ -157,7 +161,7 @@ class Bound {
     return memory.data();
   }
 
-  std::uint8_t* bytes_at(std::int64_t element) const { return reinterpret_cast<std::uint8_t*>(out_) + element; }
+  std::uint8_t* bytes_at(std::int64_t offset) const { return reinterpret_cast<std::uint8_t*>(out_) + offset; }
 
   // Tiles [tile_begin, tile_end) of the pixels [first, first + count).
   void run_block(std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) const {

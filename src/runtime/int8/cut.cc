@@ -31,4 +31,9 @@ Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t work
   return {divided(pixels, rows) >= kManyCalls * blocks ? rows : 1, blocks, parts};
 }
 
+std::int64_t depthwise_parts(const PackedWeights& weights, std::int64_t rows, std::int64_t workers) {
+  if (workers <= 1 || rows == 0) return 1;
+  return std::min(divided(weights.channels(), weights.kernels().depthwise->block), divided(workers * kTasks, rows));
+}
+
 }  // namespace qdq::runtime::int8

@@ -31,4 +31,25 @@ void for_each_part(const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
   });
 }
 
+// Depthwise: rows of pixels; few of them are cut along their channels, between blocks of the kernel.
+std::int64_t depthwise_parts(const PackedWeights& weights, std::int64_t rows, std::int64_t workers);
+
+struct Channels {
+  std::int64_t begin, end;
+};
+
+// Calls fn(row, channels) on the workers until every row has had every channel.
+template <typename Fn>
+void for_each_depthwise_part(const PackedWeights& weights, std::int64_t rows, Fn&& fn) {
+  const std::int64_t block = weights.kernels().depthwise->block, blocks = (weights.channels() + block - 1) / block;
+  const std::int64_t parts = depthwise_parts(weights, rows, worker_count());
+  parallel_for(rows * parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t part = task % parts;
+      fn(task / parts,
+         Channels{blocks * part / parts * block, std::min(weights.channels(), blocks * (part + 1) / parts * block)});
+    }
+  });
+}
+
 }  // namespace qdq::runtime::int8

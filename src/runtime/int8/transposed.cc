@@ -58,8 +58,7 @@ Tensor weight_of(const Tensor& weight, std::int64_t groups, const std::vector<Li
 
 }  // namespace
 
-std::vector<Phase> phases_of(const Kernels& kernels, const Tensor& weight, std::int64_t groups, const Window& window,
-                             bool plain) {
+std::vector<Phase> phases_of(const Kernels& kernels, const Tensor& weight, std::int64_t groups, const Window& window) {
   const std::size_t rank = window.stride.size();
   std::vector<Phase> phases;
   for (std::int64_t number = 0; number < numel(window.stride); ++number) {
@@ -80,7 +79,7 @@ std::vector<Phase> phases_of(const Kernels& kernels, const Tensor& weight, std::
       phase.window.padding.push_back(lines[d].padding);
       phase.window.dilation.push_back(lines[d].dilation);
     }
-    phase.weights = std::make_shared<PackedWeights>(kernels, filters_of(taps, groups), plain);
+    phase.weights = std::make_shared<PackedWeights>(kernels, filters_of(taps, groups));
     phases.push_back(std::move(phase));
   }
   return phases;

@@ -20,10 +20,9 @@ struct Phase {
   std::shared_ptr<const PackedWeights> weights;
 };
 
-// weight: int8 [C, O / groups, k...]; `window` is that of the transposed convolution; `plain` as for PackedWeights. In two dimensions with
+// weight: int8 [C, O / groups, k...]; `window` is that of the transposed convolution. In two dimensions with
 // stride 2 these are four phases.
-std::vector<Phase> phases_of(const Kernels& kernels, const Tensor& weight, std::int64_t groups, const Window& window,
-                             bool plain);
+std::vector<Phase> phases_of(const Kernels& kernels, const Tensor& weight, std::int64_t groups, const Window& window);
 
 // `whole` says how all outputs are computed, but for its weights and window. The result of a phase that no output belongs to is empty.
 Convolution part_of(const Convolution& whole, const Phase& phase);

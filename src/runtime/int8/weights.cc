@@ -13,7 +13,7 @@ Filters filters_of(const Tensor& weight, std::int64_t groups) {
   return {view.contiguous(), groups, weight.dim() > 2 ? weight.size(-1) : 1};
 }
 
-PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, bool plain)
+PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters)
     : kernels_(kernels),
       groups_(filters.groups),
       taps_(filters.values.size(1)),
@@ -29,7 +29,7 @@ PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters, boo
     sums_.push_back(std::accumulate(row_sums_.end() - rows, row_sums_.end(), std::int32_t{0}));
   }
   if (filters.columns == 3) quad_taps_ = 3;
-  if (plain && depth_ == 1 && groups_ == channels() && groups_ > 1)
+  if (is_depthwise(channels(), groups_, depth_))
     pack_depthwise(values);
   else
     pack_gemm(values);

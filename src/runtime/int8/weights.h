@@ -18,6 +18,11 @@ struct Filters {
 // Weights [O, C / groups, k...] in the order of Filters.
 Filters filters_of(const Tensor& weight, std::int64_t groups);
 
+// One filter per channel: such kernels add no residual. `depth`: input channels of a group.
+constexpr bool is_depthwise(std::int64_t channels, std::int64_t groups, std::int64_t depth) {
+  return depth == 1 && groups == channels && groups > 1;
+}
+
 // The kernel for the next columns when `left` are left: as wide as possible, but no narrow one should be left for the end.
 const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t left);
 
@@ -41,8 +46,7 @@ class PackedWeights {
     std::int64_t offset;   // of its weights in bytes
   };
 
-  // The kernels for depthwise convolutions make bytes and add no residual; `plain` says that no more is wanted.
-  PackedWeights(const Kernels& kernels, const Filters& filters, bool plain);
+  PackedWeights(const Kernels& kernels, const Filters& filters);
 
   const Kernels& kernels() const { return kernels_; }
   Method method() const { return method_; }

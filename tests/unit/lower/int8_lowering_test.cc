@@ -325,6 +325,30 @@ TEST_P(Int8Lowering, HardswishIsPartOfADepthwiseConvolution) {
   expect_one_step(input);
 }
 
+// Its kernels write floats too; the addition is a step of its own.
+TEST_P(Int8Lowering, ADepthwiseConvolutionThatIsAddedStaysDepthwise) {
+  Node& x = t.input("x", kSizes);
+  const Weight w = weight({8, 1, 3, 3}, 1);
+  Node& before = with_sizes(through(x, kIn), x);
+  Node& conv = with_sizes(t.g.call_function("aten.conv2d.default", {before, *w.node, *w.bias_node, P::ints({1, 1}),
+                                                                    P::ints({1, 1}), P::ints({1, 1}), 8}),
+                          x);
+  t.output({&quantize(t.g.call_function("aten.add.Tensor", {conv, before}), kOut), &conv});
+  const Tensor input = random_tensor(kSizes, 5);
+  const auto executor = make_fast_executor(t.program, {.threads = 1});
+  executor->set_profiling(true);
+  const Tensor found = executor->run({input}).at(1);
+  const std::vector<StepTime> steps = executor->step_times();
+  EXPECT_EQ(std::count_if(steps.begin(), steps.end(), [](const StepTime& s) { return s.kind == "int8:depthwise"; }), 1);
+  integer::Result to_float;
+  to_float.dtype = DType::float32;
+  ConvParams params = kConv;
+  params.groups = 8;
+  const Tensor wanted = integer::convolution(quantized(input, kIn), w.value, w.bias, params, kSizes, to_float);
+  EXPECT_TRUE(bit_equal(found, wanted));
+  expect_one_step(input);
+}
+
 TEST_P(Int8Lowering, WhatLiesBetweenALinearLayerAndItsQuantizeMovesBytes) {
   Node& x = t.input("x", {2, 3, 8});
   const Weight w = weight({12, 8}, 1);

@@ -140,7 +140,8 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   if (!result.activation && random.between(0, 1))
     result.bounds = {0.0, random.between(0, 1) ? 6.0 : std::numeric_limits<double>::infinity()};
   std::optional<integer::Quantized> residual;
-  if (result.dtype == DType::uint8 && !result.activation && random.between(0, 1))
+  const bool adds = !is_depthwise(sizes[1], c.params.groups, c.input[1] / c.params.groups);
+  if (adds && result.dtype == DType::uint8 && !result.activation && random.between(0, 1))
     residual = {random.bytes(sizes), random.grid(0.02)};
 
   Convolution convolution;
@@ -172,13 +173,12 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
   if (residual) rescale.residual_multiplier = integer::summand_multiplier(residual->grid, result.grid);
   HelperThreads threads(static_cast<int>(random.between(1, 3)));  // among which it is cut in other ways
   const ThreadScope scope(1, &threads);
-  const bool plain = result.dtype == DType::uint8 && !residual;
   if (c.params.transposed) {
-    for (const Phase& phase : phases_of(kernels, weight.values, c.params.groups, convolution.window, plain))
+    for (const Phase& phase : phases_of(kernels, weight.values, c.params.groups, convolution.window))
       if (const Convolution part = part_of(convolution, phase); part.dst.numel() > 0)
         run(convolution_step("conv", part));
   } else {
-    convolution.weights = std::make_shared<PackedWeights>(kernels, filters_of(weight.values, c.params.groups), plain);
+    convolution.weights = std::make_shared<PackedWeights>(kernels, filters_of(weight.values, c.params.groups));
     run(convolution_step("conv", convolution));
   }
   const Tensor wanted = integer::convolution(input, weight, bias, c.params, sizes, result, residual);
@@ -199,7 +199,7 @@ TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   Convolution c;
   c.src = channels_last(input);
   c.dst = channels_last(Tensor::empty(DType::float32, {1, 16, 1, 1}));
-  c.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(weight, 1), true);
+  c.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(weight, 1));
   c.window = {{1, 1}, {1, 1}, {0, 0}, {1, 1}};
   const float infinity = std::numeric_limits<float>::infinity();
   c.rescale = {std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f), -infinity, infinity, 0.0f};
@@ -450,7 +450,7 @@ INSTANTIATE_TEST_SUITE_P(All, Int8Kernels, ::testing::ValuesIn(all_kernels().beg
 TEST(Int8Weights, CoversTheChannelsWithoutANarrowLastTile) {
   const Kernels& widest = *all_kernels().back();
   if (widest.gemm.size() < 4) GTEST_SKIP() << "this machine's tiles have one width";
-  const PackedWeights weights(widest, {Tensor::empty(DType::int8, {144, 1, 8}), 1}, true);
+  const PackedWeights weights(widest, {Tensor::empty(DType::int8, {144, 1, 8}), 1});
   std::vector<std::int64_t> columns;
   for (const PackedWeights::Tile& tile : weights.tiles()) columns.push_back(tile.kernel->columns);
   EXPECT_EQ(columns, (std::vector<std::int64_t>{64, 48, 32}));
