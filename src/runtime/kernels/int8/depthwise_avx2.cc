@@ -37,12 +37,9 @@ void run(const DepthwiseRun& d) {
       for (std::int64_t q = 0; q < d.quads; ++q, taps += d.width)
         add_quad(sums, load(taps[0] + at, used), load(taps[1] + at, used), load(taps[2] + at, used),
                  load(taps[d.width - 1] + at, used), weights + 4 * kBlock * q);
-      std::int32_t totals[kBlock];
-      store_sums(totals, d.start + c, sums);
-      if (d.floats)
-        rescale_to_floats(d.floats + pixel * d.out_stride + c, totals, rescale, nullptr, used);
-      else
-        rescale_to_bytes(d.out + pixel * d.out_stride + c, totals, rescale, nullptr, used);
+      const std::int64_t to = pixel * d.out_stride + c;
+      void* out = d.floats ? static_cast<void*>(d.floats + to) : d.out + to;
+      store_row(out, d.floats != nullptr, sums_of(d.start + c, sums), rescale, nullptr, used);
     }
   }
 }

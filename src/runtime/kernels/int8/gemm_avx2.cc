@@ -1,5 +1,5 @@
 // Tiles of 16 columns in AVX2: bytes and weights are widened to 16 bits, so that a multiply-add of pairs cannot saturate. A register
-// holds two partial sums of each of 4 columns, which are added at the end.
+// holds two partial sums of each of 4 columns, which are added at the end. Three rows fill the sixteen registers.
 #include <immintrin.h>
 
 #include "runtime/kernels/int8/avx2.h"
@@ -25,21 +25,17 @@ void tile(const GemmTile& t) {
       }
     }
   for (std::size_t r = 0; r < R; ++r) {
-    std::int32_t totals[16];
-    store_sums(totals, t.start, sums[r]);
+    Sums totals = sums_of(t.start, sums[r]);
     if (t.row_start)
-      for (std::int32_t& total : totals) total += t.row_start[r];
+      for (__m256i& total : totals.at) total = _mm256_add_epi32(total, _mm256_set1_epi32(t.row_start[r]));
     const std::int64_t at = static_cast<std::int64_t>(r) * t.out_stride;
-    const std::uint8_t* residual = t.residual ? t.residual + at : nullptr;
-    if (t.to_float)
-      rescale_to_floats(static_cast<float*>(t.out) + at, totals, t.rescale, residual, t.used_columns);
-    else
-      rescale_to_bytes(static_cast<std::uint8_t*>(t.out) + at, totals, t.rescale, residual, t.used_columns);
+    store_row(static_cast<std::byte*>(t.out) + at * (t.to_float ? 4 : 1), t.to_float, totals, t.rescale,
+              t.residual ? t.residual + at : nullptr, t.used_columns);
   }
 }
 
 using Tile = void (*)(const GemmTile&);
-constexpr Tile kBy16[] = {tile<1>, tile<2>};
+constexpr Tile kBy16[] = {tile<1>, tile<2>, tile<3>};
 
 }  // namespace
 
