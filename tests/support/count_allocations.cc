@@ -10,9 +10,13 @@ std::atomic<std::int64_t> calls_of_new = 0;
 
 }  // namespace
 
-void* operator new(std::size_t bytes) {
+// std::stable_sort calls it; what it gives must fit the operators delete below.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   ++calls_of_new;
-  if (void* memory = std::malloc(bytes ? bytes : 1)) return memory;
+  return std::malloc(bytes ? bytes : 1);
+}
+void* operator new(std::size_t bytes) {
+  if (void* memory = operator new(bytes, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
