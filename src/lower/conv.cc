@@ -18,11 +18,13 @@ Tensor with_channels_last_strides(const Tensor& tensor) {
   return tensor.as_strided(tensor.sizes(), wanted, tensor.storage_offset());
 }
 
-// oneDNN's convolutions count with 32 bits.
+// oneDNN's convolutions count with 32 bits, and their results end within a stride of the last tap.
 bool fits_onednn(const ConvParams& params) {
   const auto is_small = [](std::int64_t x) { return x <= std::numeric_limits<std::int32_t>::max(); };
   for (const Shape* of : {&params.stride, &params.padding, &params.padding_after, &params.dilation})
     if (!std::all_of(of->begin(), of->end(), is_small)) return false;
+  for (std::size_t d = 0; params.transposed && d < params.stride.size(); ++d)
+    if (params.output_padding[d] - params.padding_after[d] >= params.stride[d]) return false;
   return true;
 }
 

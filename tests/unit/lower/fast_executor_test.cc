@@ -280,5 +280,16 @@ TEST(FastExecutor, RefusesInputsOfTheWrongSize) {
   EXPECT_THROW(executor->run({}), InvalidArgumentError);
 }
 
+// torch lets the output padding reach the dilation where that is more than the stride; oneDNN does not.
+TEST(FastExecutor, TransposedConvolutionsWhoseOutputPaddingReachesTheirStride) {
+  TestProgram t;
+  Node& x = t.input("x", {2, 6, 3});
+  Node& w = t.weight("w", random_tensor({6, 3, 3}, 1));
+  t.output({&t.g.call_function("aten.conv_transpose1d.default",
+                               {x, w, Argument(), TestProgram::ints({1}), TestProgram::ints({0}),
+                                TestProgram::ints({1}), 2, TestProgram::ints({2})})});
+  expect_like_reference(t.program, {random_tensor({2, 6, 3}, 5)});
+}
+
 }  // namespace
 }  // namespace qdq::lower::testing
