@@ -1,16 +1,32 @@
 #include <oneapi/dnnl/dnnl.h>
 
+#include <algorithm>
+
 #include "qdq/error.h"
 #include "runtime/onednn/onednn.h"
 
 namespace qdq::runtime::onednn {
 
+namespace {
+
+struct Layout {
+  char transposed;
+  std::int64_t stride;
+};
+
+// A dimension of one element has any stride: it must not pass for the rows that sgemm wants apart.
+Layout layout_of(const Matrix& x, std::int64_t rows, std::int64_t columns) {
+  const bool row_major = columns == 1 || (x.column_stride == 1 && (rows == 1 || x.row_stride >= columns));
+  return row_major ? Layout{'N', std::max(x.row_stride, columns)} : Layout{'T', std::max(x.column_stride, rows)};
+}
+
+}  // namespace
+
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix a, Matrix b, float beta, float* c,
           std::int64_t c_row_stride) {
-  const auto row_major = [](const Matrix& x) { return x.column_stride == 1; };
-  const auto status = dnnl_sgemm(row_major(a) ? 'N' : 'T', row_major(b) ? 'N' : 'T', m, n, k, alpha, a.data,
-                                 row_major(a) ? a.row_stride : a.column_stride, b.data,
-                                 row_major(b) ? b.row_stride : b.column_stride, beta, c, c_row_stride);
+  const Layout left = layout_of(a, m, k), right = layout_of(b, k, n);
+  const auto status = dnnl_sgemm(left.transposed, right.transposed, m, n, k, alpha, a.data, left.stride, b.data,
+                                 right.stride, beta, c, c_row_stride);
   if (status != dnnl_success) throw InternalError("dnnl_sgemm: status " + std::to_string(status));
 }
 

@@ -102,6 +102,23 @@ TEST(FastExecutor, LinearMatmulAndAttention) {
   expect_like_reference(t.program, {random_tensor({2, 9, 24}, 5)});
 }
 
+// Strides of dimensions of one element say nothing of how a matrix lies in memory.
+TEST(FastExecutor, AttentionWithHeadsOfWidthOne) {
+  for (const std::int64_t heads : {1, 3}) {
+    P t;
+    Node& x = t.input("x", {2, 9, heads});
+    Node& split = t.g.call_function("aten.view.default", {x, P::ints({2, 9, heads, 1})});
+    Node& q = t.g.call_function("aten.transpose.int", {split, 1, 2});
+    Node& attended = t.g.call_function("aten.scaled_dot_product_attention.default", {q, q, q});
+    Node& scores = t.g.call_function("aten.matmul.default", {q, t.g.call_function("aten.transpose.int", {q, -2, -1})});
+    Node& sums = t.g.call_function("aten.matmul.default", {t.g.call_function("aten.softmax.int", {scores, -1}), q});
+    Node& outer = t.g.call_function("aten.matmul.default", {q, t.g.call_function("aten.transpose.int", {q, -2, -1})});
+    Node& inner = t.g.call_function("aten.matmul.default", {t.g.call_function("aten.transpose.int", {q, -2, -1}), q});
+    t.output({&attended, &sums, &outer, &inner});
+    expect_like_reference(t.program, {random_tensor({2, 9, heads}, 5)});
+  }
+}
+
 TEST(FastExecutor, GroupedDilatedStridedAndOneDimensionalConvolutions) {
   P t;
   Node& x = t.input("x", {2, 6, 13, 11});
