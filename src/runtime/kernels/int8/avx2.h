@@ -35,6 +35,13 @@ QDQ_INT8_INLINE Sums sums_of(const std::int32_t* start, const __m256i (&halves)[
   return sums;
 }
 
+// 16 floats from 0 to 255, rounded to the nearest byte, ties to even.
+QDQ_INT8_INLINE __m128i rounded_bytes(__m256 first, __m256 second) {
+  const __m256i mixed = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
+  const __m256i words = _mm256_permute4x64_epi64(mixed, 0b11011000);
+  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+
 QDQ_INT8_INLINE __m256 load_bytes_as_floats(const std::uint8_t* from) {
   return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
 }
@@ -54,11 +61,7 @@ QDQ_INT8_INLINE void store_sixteen(void* out, bool to_float, const Sums& sums, c
     values[v] = _mm256_min_ps(high, _mm256_max_ps(low, values[v]));
     if (to_float) _mm256_storeu_ps(static_cast<float*>(out) + 8 * v, values[v]);
   }
-  if (to_float) return;
-  const __m256i mixed = _mm256_packs_epi32(_mm256_cvtps_epi32(values[0]), _mm256_cvtps_epi32(values[1]));
-  const __m256i words = _mm256_permute4x64_epi64(mixed, 0b11011000);
-  _mm_storeu_si128(static_cast<__m128i*>(out),
-                   _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  if (!to_float) _mm_storeu_si128(static_cast<__m128i*>(out), rounded_bytes(values[0], values[1]));
 }
 
 // The same for the first `used` columns.

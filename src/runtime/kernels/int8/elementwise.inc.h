@@ -1,10 +1,10 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
-// included the header of its set. It may define QDQ_HAS_OWN_FUNCTIONS and
-// functions add, multiply, gelu, softmax, weigh and sum of its own, QDQ_HAS_OWN_LOOK_UP and a function look_up.
+// included the header of its set. It may define functions of its own: QDQ_HAS_OWN_BINARY for add and multiply, QDQ_HAS_OWN_FUNCTIONS
+// for gelu, softmax, weigh and sum, QDQ_HAS_OWN_LOOK_UP for look_up.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
-#ifndef QDQ_HAS_OWN_FUNCTIONS
+#ifndef QDQ_HAS_OWN_BINARY
 void add(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n, const Addition& addition) {
   const Addition p = addition;
   for (std::int64_t i = 0; i < n; ++i) {

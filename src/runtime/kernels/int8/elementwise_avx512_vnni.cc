@@ -256,6 +256,7 @@ void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std
 }  // namespace
 }  // namespace qdq::runtime::int8::avx512_vnni
 
+#define QDQ_HAS_OWN_BINARY
 #define QDQ_HAS_OWN_FUNCTIONS
 #define QDQ_HAS_OWN_LOOK_UP
 #define QDQ_ISA avx512_vnni
