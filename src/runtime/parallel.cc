@@ -6,6 +6,8 @@
 
 #include <array>
 #include <atomic>
+#include <exception>
+#include <mutex>
 
 #include "qdq/thread_pool.h"
 
@@ -56,6 +58,30 @@ class Stretches {
   std::array<Stretch, kMost> memory_;
 };
 
+// An exception must not leave the thread that it was thrown on. All chunks run, so that the first one's is the same on any threads.
+class FirstFailure {
+ public:
+  template <typename Fn>
+  void watch(std::int64_t chunk, Fn&& fn) noexcept {
+    try {
+      fn();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (exception_ && chunk_ < chunk) return;
+      chunk_ = chunk;
+      exception_ = std::current_exception();
+    }
+  }
+  void throw_again() const {
+    if (exception_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::int64_t chunk_ = 0;
+  std::exception_ptr exception_;
+};
+
 }  // namespace
 
 ThreadScope::ThreadScope(int threads, ThreadPool* pool)
@@ -78,12 +104,19 @@ void run_chunks(std::int64_t count, void (*run_chunk)(const void* context, std::
     return;
   }
   Stretches stretches(count, workers);
-  const auto work = [&](int worker) { stretches.work(worker, [&](std::int64_t chunk) { run_chunk(context, chunk); }); };
-  if (pool_of_thread) return pool_of_thread->run(workers, std::ref(work));  // a reference: nothing is allocated
+  FirstFailure failure;
+  const auto work = [&](int worker) {
+    stretches.work(worker, [&](std::int64_t chunk) { failure.watch(chunk, [&] { run_chunk(context, chunk); }); });
+  };
+  if (pool_of_thread) {
+    pool_of_thread->run(workers, std::ref(work));  // a reference: nothing is allocated
+  } else {
 #ifdef _OPENMP
 #pragma omp parallel num_threads(workers)
-  work(omp_get_thread_num());
+    work(omp_get_thread_num());
 #endif
+  }
+  failure.throw_again();
 }
 
 }  // namespace qdq::runtime

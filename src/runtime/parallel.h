@@ -30,7 +30,8 @@ void run_chunks(std::int64_t count, void (*run_chunk)(const void* context, std::
 
 // Calls fn(begin, end) for ranges that cover [0, count), each a multiple of `grain` long but the last. Ranges run on the
 // threads of the current run; which thread gets which never changes what fn is called with, so that results do not depend
-// on the number of threads. fn must not throw, nor call parallel_for.
+// on the number of threads: nor does what is thrown, which is the exception of the first range that throws. fn must not call
+// parallel_for.
 template <typename Fn>
 void parallel_for(std::int64_t count, std::int64_t grain, Fn&& fn) {
   const std::int64_t chunks = (count + grain - 1) / grain;

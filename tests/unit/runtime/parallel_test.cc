@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <set>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -129,6 +131,29 @@ TEST(ParallelFor, CallsTheSameRangesOnAnyThreads) {
       EXPECT_EQ(ranges(count, grain, 0, &helpers), wanted);
       EXPECT_EQ(ranges(count, grain, 0, &backward), wanted);
     }
+}
+
+TEST(ParallelFor, ThrowsTheExceptionOfTheFirstRangeOnAnyThreads) {
+  HelperThreads helpers(kMostThreads);
+  Backward backward;
+  const auto thrown = [](int threads, ThreadPool* pool) {
+    const ThreadScope scope(threads, pool);
+    try {
+      parallel_for(100, 3, [](std::int64_t begin, std::int64_t) {
+        if (begin >= 30) throw std::runtime_error(std::to_string(begin));
+      });
+    } catch (const std::runtime_error& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  EXPECT_EQ(thrown(1, nullptr), "30");
+#ifndef __SANITIZE_THREAD__
+  EXPECT_EQ(thrown(kMostThreads, nullptr), "30");
+#endif
+  EXPECT_EQ(thrown(0, &helpers), "30");
+  EXPECT_EQ(thrown(0, &backward), "30");
+  EXPECT_EQ(ranges(100, 3, 0, &helpers).size(), 34u);  // the threads live on
 }
 
 TEST(ParallelFor, RunsOnSeveralThreadsAtTheSameTime) {
