@@ -64,7 +64,7 @@ class Tensor {
   std::int64_t storage_offset() const { return offset_; }
   std::int64_t dim() const { return static_cast<std::int64_t>(sizes_.size()); }
   std::int64_t size(std::int64_t d) const;  // negative d counts from the end
-  std::int64_t numel() const;
+  std::int64_t numel() const { return numel_; }
   std::size_t nbytes() const { return static_cast<std::size_t>(numel()) * element_size(dtype_); }
   bool is_contiguous() const;
   // True when the elements fill a gap-free run of memory in some order of the dimensions (channels-last, transposed).
@@ -99,6 +99,7 @@ class Tensor {
   Shape sizes_;
   Shape strides_;
   std::int64_t offset_ = 0;
+  std::int64_t numel_ = 1;  // of sizes_, for loops that ask each time
 };
 
 Shape contiguous_strides(std::span<const std::int64_t> sizes);

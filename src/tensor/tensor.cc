@@ -56,20 +56,23 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, DType dtype, Shape sizes, Shape
       dtype_(dtype),
       sizes_(std::move(sizes)),
       strides_(std::move(strides)),
-      offset_(storage_offset) {
-  const std::string what = "tensor of sizes " + to_string(sizes_) + ", strides " + to_string(strides_) + ", offset " +
-                           std::to_string(offset_);
-  if (sizes_.size() != strides_.size()) throw InvalidArgumentError(what + ": as many strides as sizes expected");
-  const bool empty = qdq::numel(sizes_) == 0;
+      offset_(storage_offset),
+      numel_(qdq::numel(sizes_)) {
+  const auto refuse = [this](const std::string& why) {
+    throw InvalidArgumentError("tensor of sizes " + to_string(sizes_) + ", strides " + to_string(strides_) +
+                               ", offset " + std::to_string(offset_) + why);
+  };
+  if (sizes_.size() != strides_.size()) refuse(": as many strides as sizes expected");
+  const bool empty = numel_ == 0;
   std::optional<std::int64_t> last = offset_;
   for (std::size_t d = 0; d < sizes_.size() && last && !empty; ++d) {
-    if (strides_[d] < 0) throw InvalidArgumentError(what + ": negative stride");
+    if (strides_[d] < 0) refuse(": negative stride");
     const auto reach = checked_mul(sizes_[d] - 1, strides_[d]);
     last = reach ? checked_add(*last, *reach) : std::nullopt;
   }
   const auto available = static_cast<std::int64_t>(storage_->size() / element_size(dtype_));
   if (offset_ < 0 || !last || (!empty && *last >= available))
-    throw InvalidArgumentError(what + " reaches beyond its storage of " + std::to_string(storage_->size()) + " bytes");
+    refuse(" reaches beyond its storage of " + std::to_string(storage_->size()) + " bytes");
 }
 
 Tensor Tensor::empty(DType dtype, Shape sizes) {
@@ -80,9 +83,9 @@ Tensor Tensor::empty(DType dtype, Shape sizes) {
 }
 
 Tensor Tensor::meta(DType dtype, Shape sizes, Shape strides) {
-  qdq::numel(sizes);
   if (sizes.size() != strides.size()) throw InvalidArgumentError("Tensor::meta: as many strides as sizes expected");
   Tensor result;
+  result.numel_ = qdq::numel(sizes);
   result.dtype_ = dtype;
   result.meta_ = true;
   result.sizes_ = std::move(sizes);
@@ -109,8 +112,6 @@ std::int64_t Tensor::size(std::int64_t d) const {
     throw InvalidArgumentError("dimension " + std::to_string(d) + " of a tensor of sizes " + to_string(sizes_));
   return sizes_[static_cast<std::size_t>(at)];
 }
-
-std::int64_t Tensor::numel() const { return qdq::numel(sizes_); }
 
 bool Tensor::is_contiguous() const {
   std::int64_t expected = 1;
