@@ -6,12 +6,11 @@
 #include "ops/schema.h"
 #include "runtime/elementwise.h"
 #include "runtime/int8/binary.h"
+#include "runtime/int8/elementwise.h"
 
 namespace qdq::lower {
 namespace {
 
-// Steps of the result that one step of an operand may be worth: far from where floats end.
-constexpr float kLargestMultiplier = 1 << 20;
 constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
 // int8 values as bytes that are 128 larger.
@@ -23,9 +22,57 @@ Tensor flipped(const Tensor& values) {
   return bytes;
 }
 
-bool is_number(const Value& value) {
-  return std::holds_alternative<std::int64_t>(value.v) || std::holds_alternative<double>(value.v);
-}
+// A sum or a product of bytes, to the bytes of the chain's grid.
+class Binary {
+ public:
+  Binary(bool adds, const integer::Grid& a, const integer::Grid& b, const Int8Chain& chain) : adds_(adds) {
+    const integer::Grid& grid = chain.grid;
+    const float low = integer::low_level(chain.bounds, grid), high = integer::high_level(chain.bounds, grid);
+    addition_ = {integer::summand_multiplier(a, grid), integer::summand_multiplier(b, grid),
+                 integer::addition_offset(a, b, grid), low, high};
+    multiplication_ = {a.zero_point,
+                       b.zero_point,
+                       integer::product_multiplier(a.scale, b.scale, grid),
+                       integer::bias_offset(0.0, grid),
+                       low,
+                       high};
+  }
+
+  bool stays_in_range() const {
+    constexpr float kMost =
+        1 << 20;  // steps of the result that one step of an operand may be worth: far from where floats end
+    return adds_ ? addition_.a_multiplier + addition_.b_multiplier < kMost : multiplication_.multiplier < kMost;
+  }
+
+  runtime::Step step(const std::string& name, const Tensor& a, const Tensor& b, const Tensor& out) const {
+    const runtime::int8::Kernels& kernels = runtime::int8::kernels();
+    return adds_ ? addition_step(name, kernels, a, b, out, addition_)
+                 : multiplication_step(name, kernels, a, b, out, multiplication_);
+  }
+
+  // The results for all bytes of one side, given the other's.
+  runtime::int8::Table table(std::int32_t given, bool is_left) const {
+    runtime::int8::Table table;
+    for (std::int32_t byte = 0; byte < 256; ++byte)
+      table[static_cast<std::size_t>(byte)] = is_left ? byte_of(given, byte) : byte_of(byte, given);
+    return table;
+  }
+
+ private:
+  std::uint8_t byte_of(std::int32_t a, std::int32_t b) const {
+    if (adds_)
+      return integer::to_byte(
+          integer::rescale(a, addition_.a_multiplier, integer::rescale(b, addition_.b_multiplier, addition_.offset)),
+          addition_.low, addition_.high);
+    return integer::to_byte(integer::rescale((a - multiplication_.a_zero) * (b - multiplication_.b_zero),
+                                             multiplication_.multiplier, multiplication_.offset),
+                            multiplication_.low, multiplication_.high);
+  }
+
+  bool adds_;
+  runtime::int8::Addition addition_;
+  runtime::int8::Multiplication multiplication_;
+};
 
 // In the order of dimensions of the operand that has the result's sizes.
 Tensor allocate_result(const Tensor& a, const Tensor& b, const Shape& sizes, Emitter& emitter) {
@@ -62,7 +109,6 @@ std::optional<OnGrid> Int8Lowering::operand_on_grid(const Call& call, std::size_
 std::optional<Value> Int8Lowering::lower_binary(const Call& call) {
   const bool adds = call.schema().target.starts_with("aten.add");
   const auto a = operand_on_grid(call, 0), b = operand_on_grid(call, 1);
-  if (a && is_number(call.arg("other")) && !call.schema().mutates()) return lower_unary(call);
   const auto chain = a && b ? find_int8_chain(call.node(), emitter_.shared()) : std::nullopt;
   if (adds && !chain)
     if (auto sum = begin_sum(call)) return sum;
@@ -73,25 +119,25 @@ std::optional<Value> Int8Lowering::lower_binary(const Call& call) {
   const Shape sizes = broadcast(call, a->bytes.sizes(), b->bytes.sizes());
   if (numel(sizes) == 0) return refuse(call, "its result is empty");
 
-  const integer::Grid& grid = chain->grid;
-  const float low = integer::low_level(chain->bounds, grid), high = integer::high_level(chain->bounds, grid);
-  const runtime::int8::Addition addition = {integer::summand_multiplier(a->grid, grid),
-                                            integer::summand_multiplier(b->grid, grid),
-                                            integer::addition_offset(a->grid, b->grid, grid), low, high};
-  const runtime::int8::Multiplication multiplication = {a->grid.zero_point,
-                                                        b->grid.zero_point,
-                                                        integer::product_multiplier(a->grid.scale, b->grid.scale, grid),
-                                                        integer::bias_offset(0.0, grid),
-                                                        low,
-                                                        high};
-  const float largest = adds ? addition.a_multiplier + addition.b_multiplier : multiplication.multiplier;
-  if (!(largest < kLargestMultiplier)) return refuse(call, "its results are far beyond the range of their grid");
-  return postpone(*chain, sizes, [=, this, a = a->bytes, b = b->bytes, chain = *chain] {
+  const Binary binary(adds, a->grid, b->grid, *chain);
+  if (!binary.stays_in_range()) return refuse(call, "its results are far beyond the range of their grid");
+  // What a constant of one element does to the other side fits a table.
+  for (const OnGrid* number : {&*a, &*b}) {
+    const Tensor& bytes = number == &*a ? b->bytes : a->bytes;
+    if (number->bytes.numel() != 1 || !emitter_.is_constant(number->bytes) || bytes.sizes() != sizes ||
+        !bytes.is_dense())
+      continue;
+    const std::int32_t byte = *number->bytes.data<std::uint8_t>();
+    return postpone(*chain, sizes, [this, bytes, table = binary.table(byte, number == &*a), chain = *chain] {
+      const Tensor out = emitter_.allocate(DType::uint8, bytes.sizes(), bytes.strides());
+      emitter_.emit(runtime::int8::table_step(emitter_.name(), runtime::int8::kernels(), bytes, out, table));
+      return chain_value(chain, out);
+    });
+  }
+  return postpone(*chain, sizes, [this, sizes, binary, a = a->bytes, b = b->bytes, chain = *chain] {
     const Tensor out = allocate_result(a, b, sizes, emitter_);
     const Tensor left = aligned(a, out, emitter_), right = aligned(b, out, emitter_);
-    const runtime::int8::Kernels& kernels = runtime::int8::kernels();
-    emitter_.emit(adds ? addition_step(emitter_.name(), kernels, left, right, out, addition)
-                       : multiplication_step(emitter_.name(), kernels, left, right, out, multiplication));
+    emitter_.emit(binary.step(emitter_.name(), left, right, out));
     return chain_value(chain, out);
   });
 }

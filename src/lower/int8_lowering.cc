@@ -22,7 +22,6 @@ constexpr std::array kUnary = {
     "aten.relu.default",       "aten.relu6.default",     "aten.hardtanh.default",    "aten.clamp.default",
     "aten.leaky_relu.default", "aten.hardswish.default", "aten.hardsigmoid.default", "aten.sigmoid.default",
     "aten.silu.default",       "aten.tanh.default",      "aten.gelu.default",        "aten.elu.default",
-    "aten.add.Scalar",         "aten.mul.Scalar",
 };
 
 // The bytes for all 256 bytes of the input: dequantized, the function applied, clamped and quantized, in float as the graph says.
@@ -94,6 +93,23 @@ Value Int8Lowering::chain_value(const Int8Chain& chain, Tensor bytes) {
 
 namespace {
 
+// Sums and products with a number are functions of one value.
+bool has_number(const Call& call) {
+  constexpr std::array kBinary = {
+      "aten.add.Tensor", "aten.add.Scalar", "aten.sub.Tensor", "aten.sub.Scalar", "aten.rsub.Scalar",
+      "aten.mul.Tensor", "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar",
+  };
+  if (std::find(kBinary.begin(), kBinary.end(), call.schema().target) == kBinary.end()) return false;
+  const Value& other = call.arg("other");
+  return std::holds_alternative<std::int64_t>(other.v) || std::holds_alternative<double>(other.v);
+}
+
+// Its value is another view of its input's, or that itself.
+bool only_passes(const Call& call) {
+  return is_move(call.node()) || call.schema().traits.is_view ||
+         (call.schema().target == "aten.dropout.default" && !call.boolean("train"));
+}
+
 bool reads_grid(const Call& call, const Emitter& emitter) {
   return std::any_of(call.schema().args.begin(), call.schema().args.end(), [&](const ArgSchema& arg) {
     const Tensor* tensor = call.arg(arg.name).tensor();
@@ -106,7 +122,7 @@ bool reads_grid(const Call& call, const Emitter& emitter) {
 std::optional<Value> Int8Lowering::lower(const Call& call) {
   const std::size_t notes = emitter_.notes().size();
   std::optional<Value> value = lower_known(call);
-  const bool computes = !call.schema().target.starts_with("quantized_decomposed.") && !is_move(call.node());
+  const bool computes = !call.schema().target.starts_with("quantized_decomposed.") && !only_passes(call);
   if (!value && computes && emitter_.notes().size() == notes && reads_grid(call, emitter_))
     refuse(call, "the engine has no kernel for it");
   return value;
@@ -129,16 +145,19 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   if (target == "aten.matmul.default" || target == "aten.bmm.default" || target == "aten.mm.default")
     return lower_matmul(call);
   if (target == "aten.scaled_dot_product_attention.default") return lower_scaled_dot_product_attention(call);
-  if (target == "aten.add.Tensor" || target == "aten.add_.Tensor" || target == "aten.mul.Tensor" ||
-      target == "aten.mul_.Tensor")
-    return lower_binary(call);
+  const bool is_binary = target == "aten.add.Tensor" || target == "aten.add_.Tensor" || target == "aten.mul.Tensor" ||
+                         target == "aten.mul_.Tensor";
+  if (is_binary && !has_number(call)) return lower_binary(call);
   if (target.starts_with("aten.max_pool")) return lower_max_pool(call);
   if (target.starts_with("aten.avg_pool") || target.starts_with("aten.adaptive_avg_pool") || target == "aten.mean.dim")
     return lower_average(call);
   if (target == "aten.cat.default") return lower_cat(call);
+  if (target == "aten.pad.default" || target == "aten.constant_pad_nd.default" ||
+      target == "aten.upsample_nearest2d.vec")
+    return lower_movement(call);
   if (target == "aten.layer_norm.default") return lower_layer_norm(call);
   if (target == "aten.softmax.int" || target == "aten._softmax.default") return lower_softmax(call);
-  if (std::find(kUnary.begin(), kUnary.end(), target) != kUnary.end()) return lower_unary(call);
+  if (has_number(call) || std::find(kUnary.begin(), kUnary.end(), target) != kUnary.end()) return lower_unary(call);
   return std::nullopt;
 }
 
@@ -281,29 +300,6 @@ std::optional<Value> Int8Lowering::lower_average(const Call& call) {
         result == out.sizes() ? out : out.as_strided(result, contiguous_strides(result), out.storage_offset());
     return chain_value(chain, shaped);
   });
-}
-
-std::optional<Value> Int8Lowering::lower_cat(const Call& call) {
-  std::vector<Tensor> parts = call.tensors("tensors");
-  std::optional<OnGrid> first;
-  for (Tensor& part : parts) {
-    const auto value = emitter_.on_grid(part);
-    if (!value) return std::nullopt;
-    if (!first) first = value;
-    if (!(value->grid == first->grid) || value->dtype != first->dtype || value->bytes.dim() != first->bytes.dim())
-      return refuse(call, "its parts stand on different grids");
-    part = value->bytes;
-  }
-  if (!first || first->bytes.dim() == 0) return std::nullopt;
-  const std::int64_t dim = call.dim("dim", first->bytes.dim());
-  Shape sizes = call.schema().infer(call).at(0).tensor()->sizes();
-  const Tensor out = emitter_.allocate(DType::uint8, sizes, strides_in_order_of(parts[0], sizes));
-  std::int64_t start = 0;
-  for (const Tensor& part : parts) {
-    emitter_.emit(runtime::copy_step(emitter_.name(), part, out.narrow(dim, start, part.size(dim))));
-    start += part.size(dim);
-  }
-  return Value(emitter_.dequantized({out, first->grid, first->dtype}));
 }
 
 std::optional<Value> Int8Lowering::lower_unary(const Call& call) {

@@ -24,9 +24,10 @@ namespace qdq::lower {
 //     dequantize -> matmul -> softmax -> quantize -> dequantize -> matmul -> quantize      int8:attention
 //     dequantize (query, key, value) -> scaled_dot_product_attention -> quantize          int8:attention, its softmax in 16 bits
 //     dequantize -> max_pool                                      int8:max_pool, still dequantized
+//     dequantize -> pad | upsample_nearest | cat                  copies of bytes, still dequantized
 //     dequantize -> add(dequantize) -> quantize                   int8:add; either side may be broadcast, or a constant
 //     dequantize -> mul(dequantize) -> quantize                   int8:mul, alike
-//     dequantize -> sigmoid | mul(number) -> quantize             int8:table
+//     dequantize -> sigmoid | div(number) -> quantize             int8:table
 //     dequantize -> layer_norm | softmax -> quantize              int8:layer_norm, int8:softmax; either edge may be float
 //     add -> layer_norm -> quantize                               int8:add_layer_norm; others may read the sum and the norm
 //
@@ -58,6 +59,7 @@ class Int8Lowering {
   std::optional<Value> lower_max_pool(const Call& call);
   std::optional<Value> lower_average(const Call& call);
   std::optional<Value> lower_cat(const Call& call);
+  std::optional<Value> lower_movement(const Call& call);
   std::optional<Value> lower_unary(const Call& call);
   std::optional<Value> lower_layer_norm(const Call& call);
   std::optional<Value> lower_softmax(const Call& call);

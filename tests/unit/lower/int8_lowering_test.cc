@@ -711,6 +711,28 @@ TEST_P(Int8Lowering, SumsAndProductsWithQuantizedConstants) {
   EXPECT_TRUE(bit_equal(run(input), integer::multiply(summed, f, sizes, result({0.05, 110}))));
 }
 
+TEST_P(Int8Lowering, SumsAndProductsWithAConstantOfOneElementAreTables) {
+  Node& x = t.input("x", kSizes);
+  const integer::Quantized factor = quantized(random_tensor({1}, 1), {0.03, 100}),
+                           summand = quantized(random_tensor({1, 1}, 2), {0.04, 120});
+  Node& product = t.g.call_function("aten.mul.Tensor",
+                                    {dequantize(t.weight("factor", factor.values), {0.03, 100}), through(x, kIn)});
+  Node& sum = t.g.call_function("aten.add.Tensor",
+                                {through(product, kOut), dequantize(t.weight("summand", summand.values), {0.04, 120})});
+  t.output({&quantize(t.g.call_function("aten.relu.default", {sum}), {0.05, 110})});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Tensor> inputs = {input};
+  Shared shared(t.program);
+  prepare_state(shared);
+  const Specialisation made = specialise(shared, bind_inputs(t.program, inputs));
+  const auto& steps = made.plan->steps();
+  EXPECT_EQ(std::count_if(steps.begin(), steps.end(), [](const auto& step) { return step.kind == "int8:table"; }), 2);
+  const integer::Quantized scaled = {integer::multiply(factor, quantized(input, kIn), kSizes, result(kOut)),
+                                     grid(kOut)};
+  EXPECT_TRUE(bit_equal(run(input), integer::add(scaled, summand, kSizes,
+                                                 result({0.05, 110}, {0.0, std::numeric_limits<double>::infinity()}))));
+}
+
 TEST_P(Int8Lowering, SumsWithBothSidesBroadcast) {
   Node &x = t.input("x", {2, 1, 7}), &y = t.input("y", {5, 1});
   t.output({&quantize(t.g.call_function("aten.add.Tensor", {through(x, kIn), through(y, kOut)}), {0.05, 110})});
@@ -736,12 +758,13 @@ TEST_P(Int8Lowering, SumsAndProductsWithANumberAreTables) {
   Node& x = t.input("x", kSizes);
   Node& sum = through(t.g.call_function("aten.add.Tensor", {through(x, kIn), 0.3}), kOut);
   Node& product = through(t.g.call_function("aten.mul.Tensor", {sum, -2}), {0.05, 128});
-  t.output({&quantize(t.g.call_function("aten.mul.Scalar", {product, 0.5}), {0.03, 120})});
+  Node& quotient = through(t.g.call_function("aten.div.Tensor", {product, 6}), {0.004, 110});
+  t.output({&quantize(t.g.call_function("aten.sub.Scalar", {quotient, 0.5}), {0.03, 120})});
   const Tensor input = random_tensor(kSizes, 5);
   std::vector<Graph::Note> notes;
   step_kinds(t.program, {input}, &notes);
   EXPECT_TRUE(notes.empty());
-  EXPECT_EQ(steps_between(input, 1), 3);
+  EXPECT_EQ(steps_between(input, 1), 4);
   expect_like_reference(t.program, {input}, 0.0);
 }
 
@@ -804,6 +827,45 @@ TEST_P(Int8Lowering, ViewsAndConcatenationsMoveBytes) {
   const Tensor input = random_tensor(kSizes, 5);
   const Kinds kinds = step_kinds(t.program, {input});
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  expect_like_reference(t.program, {input}, 0.0);
+}
+
+TEST_P(Int8Lowering, PaddingAndEnlargingMoveBytes) {
+  Node& x = t.input("x", kSizes);
+  Node& padded = t.g.call_function("aten.pad.default", {through(x, kIn), P::ints({0, 0, 1, 0, 2, 1})});
+  Node& ones = t.g.call_function("aten.constant_pad_nd.default", {through(padded, kIn), P::ints({1, 2}), kIn.scale});
+  Node& larger = t.g.call_function("aten.upsample_nearest2d.vec",
+                                   {through(ones, kIn), Argument(), Argument(Argument::List{2.0, 4.0})});
+  t.output({&quantize(larger, kIn)});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  const Kinds kinds = step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  EXPECT_TRUE(notes.empty());
+  expect_like_reference(t.program, {input}, 0.0);
+}
+
+TEST_P(Int8Lowering, PaddingWithWhatIsNotOnTheGridStaysInFloat) {
+  Node& x = t.input("x", kSizes);
+  Node& padded = t.g.call_function("aten.pad.default", {through(x, kIn), P::ints({1, 1}), "constant", 0.0137});
+  t.output({&padded});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(only_reason(notes), "what it pads with is not on the grid");
+  expect_like_reference(t.program, {input}, 0.0);
+}
+
+TEST_P(Int8Lowering, PartsAndIdleDropoutAreNotReportedAsFloat) {
+  Node& x = t.input("x", kSizes);
+  Node& part = t.g.call_function("aten.slice.Tensor", {through(x, kIn), 1, 2, 7});
+  Node& dropped = t.g.call_function("aten.dropout.default", {through(part, kIn), 0.5, false});
+  t.output({&quantize(dropped, kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  const Kinds kinds = step_kinds(t.program, {input}, &notes);
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+  EXPECT_TRUE(notes.empty());
   expect_like_reference(t.program, {input}, 0.0);
 }
 
