@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "lower/batch_norm.h"
 #include "lower/int8_lowering.h"
 #include "lower/int8_weight.h"
 #include "lower/kernel_list.h"
@@ -209,6 +210,40 @@ std::optional<Value> Int8Lowering::lower_linear(const Call& call) {
   convolution.activation = activation_of(chain);
   Shape sizes = input->bytes.sizes();
   sizes.back() = channels;
+  return finish(std::move(convolution), chain, sizes);
+}
+
+// One that no convolution took: a depthwise convolution of one tap, whose weights are 1 and whose scales are the norm's.
+std::optional<Value> Int8Lowering::lower_batch_norm(const Call& call) {
+  const auto input = emitter_.on_grid(call.tensor("input"));
+  if (!input) return std::nullopt;
+  if (input->bytes.dim() < 3 || input->bytes.dim() > 5 || input->bytes.numel() == 0)
+    return refuse(call, "the engine takes inputs [N, C, spatial...] with 1 to 3 spatial dimensions");
+  for (const char* name : {"weight", "bias", "running_mean", "running_var"})
+    if (const Tensor t = call.optional_tensor(name); t.defined() && !emitter_.is_constant(t))
+      return refuse(call, "its statistics can change");
+  const auto affine = channel_affine_of(call);
+  const Shape& sizes = input->bytes.sizes();
+  const std::int64_t channels = sizes[1];
+  if (!affine || affine->scale.numel() != channels) return refuse(call, "its statistics are not float32");
+  const auto chain = find_int8_chain(call.node(), emitter_.shared(), {.activation = true});
+  if (!chain) return refuse(call, "its result is not quantized");
+  Shape ones(sizes.size(), 1);
+  ones[0] = channels;
+  const float* scales = affine->scale.data<float>();
+  const Int8Weight weight = {Tensor::full(DType::int8, ones, 1), {scales, scales + channels}};
+  const auto rescale = rescale_of(input->grid, weight, affine->shift, 1, &*chain);
+  if (!rescale) return refuse(call, "its results are far beyond the range of their grid");
+
+  Convolution convolution;
+  const std::size_t spatial = sizes.size() - 2;
+  convolution.src = channels_innermost(input->bytes, emitter_);
+  convolution.dst = emitter_.allocate(DType::uint8, sizes, channels_last_strides(sizes));
+  convolution.weights = packed_weights(call.node(), weight.values, channels, emitter_.shared());
+  convolution.window = {Shape(spatial, 1), Shape(spatial, 1), Shape(spatial, 0), Shape(spatial, 1)};
+  convolution.zero_point = static_cast<std::uint8_t>(input->grid.zero_point);
+  convolution.rescale = *rescale;
+  convolution.activation = activation_of(chain);
   return finish(std::move(convolution), chain, sizes);
 }
 

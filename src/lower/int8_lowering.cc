@@ -140,6 +140,7 @@ std::optional<Value> Int8Lowering::lower_known(const Call& call) {
   if (target == "quantized_decomposed.quantize_per_tensor.default") return lower_quantize(call);
   if (target == "quantized_decomposed.dequantize_per_tensor.default") return lower_dequantize(call);
   if (target.starts_with("aten.conv")) return lower_convolution(call);
+  if (target == "aten.batch_norm.default") return lower_batch_norm(call);
   if (target == "aten.linear.default") return lower_linear(call);
   if (target == "aten.embedding.default") return lower_quantized_embedding(call, emitter_);
   if (target == "aten.matmul.default" || target == "aten.bmm.default" || target == "aten.mm.default")

@@ -20,6 +20,7 @@ namespace qdq::lower {
 //     dequantize -> conv -> add(dequantize) -> quantize           int8:convolution with a residual
 //     dequantize -> linear -> gelu -> quantize                    int8:linear with a function of its results
 //     dequantize -> conv                                          int8:convolution with float results
+//     dequantize -> batch_norm -> relu -> quantize                int8:depthwise with weights of 1
 //     dequantize -> matmul(dequantize) -> quantize                int8:matmul
 //     dequantize -> matmul -> softmax -> quantize -> dequantize -> matmul -> quantize      int8:attention
 //     dequantize (query, key, value) -> scaled_dot_product_attention -> quantize          int8:attention, its softmax in 16 bits
@@ -52,6 +53,7 @@ class Int8Lowering {
   std::optional<Value> lower_quantize(const Call& call);
   std::optional<Value> lower_dequantize(const Call& call);
   std::optional<Value> lower_convolution(const Call& call);
+  std::optional<Value> lower_batch_norm(const Call& call);
   std::optional<Value> lower_linear(const Call& call);
   std::optional<Value> lower_matmul(const Call& call);
   std::optional<OnGrid> operand_on_grid(const Call& call, std::size_t index);

@@ -349,6 +349,45 @@ TEST_P(Int8Lowering, ADepthwiseConvolutionThatIsAddedStaysDepthwise) {
   expect_one_step(input);
 }
 
+// As DenseNets have it in front of their convolutions.
+TEST_P(Int8Lowering, ABatchNormOfAQuantizedValueIsADepthwiseConvolution) {
+  for (const Shape& sizes : {kSizes, Shape{2, 1, 9}}) {
+    TestProgram program;
+    const std::int64_t channels = sizes[1];
+    Node& x = program.input("x", sizes);
+    const Tensor gamma = random_tensor({channels}, 1), beta = random_tensor({channels}, 2),
+                 mean = random_tensor({channels}, 3), variance = random_tensor({channels}, 4, 0.2f, 3.0f);
+    Node& q = program.g.call_function("quantized_decomposed.quantize_per_tensor.default", arguments(x, kIn));
+    Node& norm = program.g.call_function(
+        "aten.batch_norm.default",
+        {program.g.call_function("quantized_decomposed.dequantize_per_tensor.default", arguments(q, kIn)),
+         program.weight("gamma", gamma), program.weight("beta", beta), program.weight("mean", mean),
+         program.weight("variance", variance), false, 0.1, 1e-5, false});
+    Node& relu = program.g.call_function("aten.relu.default", {norm});
+    program.output(
+        {&program.g.call_function("quantized_decomposed.quantize_per_tensor.default", arguments(relu, kOut))});
+    const Tensor input = random_tensor(sizes, 5);
+    std::vector<Graph::Note> notes;
+    const Kinds kinds = step_kinds(program.program, {input}, &notes);
+    EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "dequantize"), 0);
+    EXPECT_TRUE(notes.empty());
+    const Tensor got = make_fast_executor(program.program, {.threads = 1})->run({input})[0];
+    EXPECT_LE(largest_difference(got, make_reference_executor(program.program)->run({input})[0]), 1);
+    Shape ones(sizes.size(), 1);
+    ones[0] = channels;
+    const Tensor scales = Tensor::empty(DType::float32, {channels}), shifts = Tensor::empty(DType::float32, {channels});
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const double scale = gamma.data<float>()[c] / std::sqrt(variance.data<float>()[c] + 1e-5);
+      scales.data<float>()[c] = static_cast<float>(scale);
+      shifts.data<float>()[c] = static_cast<float>(beta.data<float>()[c] - mean.data<float>()[c] * scale);
+    }
+    const Shape each(sizes.size() - 2, 1), none(sizes.size() - 2, 0);
+    EXPECT_TRUE(bit_equal(got, integer::convolution(quantized(input, kIn), {Tensor::full(DType::int8, ones, 1), scales},
+                                                    shifts, {each, none, none, each, none, channels, false}, sizes,
+                                                    result(kOut, {0.0, std::numeric_limits<double>::infinity()}))));
+  }
+}
+
 TEST_P(Int8Lowering, WhatLiesBetweenALinearLayerAndItsQuantizeMovesBytes) {
   Node& x = t.input("x", {2, 3, 8});
   const Weight w = weight({12, 8}, 1);
