@@ -93,6 +93,23 @@ class Attention(nn.Module):
         return self.out(result.transpose(1, 2).reshape(batch, length, -1))
 
 
+class Moved(nn.Module):
+    """Padded and enlarged, normalised behind a quantized value, scaled by numbers."""
+
+    def __init__(self, random):
+        super().__init__()
+        channels = int(random.integers(1, 40))
+        self.first, self.last = nn.Conv2d(3, channels, 3), nn.Conv2d(channels, 4, 1)
+        self.norm = nn.BatchNorm2d(channels)
+        nn.init.normal_(self.norm.weight)
+        self.pad = [int(n) for n in random.integers(0, 3, 4)]
+        self.sizes = (3, *(int(n) for n in random.integers(3, 12, 2)))
+
+    def forward(self, x):
+        x = F.interpolate(F.pad(torch.relu(self.first(x)), self.pad), scale_factor=2, mode="nearest")
+        return self.last(F.relu(self.norm(x)) * 0.75 / 6)
+
+
 def run(folder, isa):
     environment = dict(os.environ, QDQ_ISA=isa)
     output = folder / f"{isa}.npy"
@@ -128,6 +145,7 @@ def kernels(folder):
         (Gated, {"int8:mul", "int8:add"}),
         (Embedded, {"int8:mul", "int8:add"}),
         (Attention, {"int8:attention"}),
+        (Moved, {"int8:table"}),
     ],
 )
 def test_odd_sizes_run_in_int8_with_the_same_bytes_everywhere(network, wanted, seed, tmp_path):
