@@ -14,11 +14,13 @@ namespace qdq {
 std::shared_ptr<Storage> Storage::allocate(std::size_t bytes) {
   constexpr std::size_t kAlignment = 64;
   const std::size_t rounded = std::max((bytes + kAlignment - 1) / kAlignment, std::size_t{1}) * kAlignment;
-  std::shared_ptr<void> memory(std::aligned_alloc(kAlignment, rounded), std::free);
+  std::size_t room = rounded + kAlignment;
+  // calloc: what the system has just given is zero already, and touched by nobody yet.
+  std::shared_ptr<void> memory(std::calloc(1, room), std::free);
   if (!memory) throw std::bad_alloc();
-  std::memset(memory.get(), 0, rounded);
-  auto* data = static_cast<std::byte*>(memory.get());
-  return std::shared_ptr<Storage>(new Storage(data, bytes, std::move(memory)));
+  void* data = memory.get();
+  std::align(kAlignment, rounded, data, room);
+  return std::shared_ptr<Storage>(new Storage(static_cast<std::byte*>(data), bytes, std::move(memory)));
 }
 
 std::shared_ptr<Storage> Storage::wrap(std::byte* data, std::size_t bytes, std::shared_ptr<void> owner) {
