@@ -1,5 +1,5 @@
-"""Small networks of odd sizes, drawn at random, on the int8 engine: the same bytes on every instruction set, each op a step
-from the float graph at most, and in int8 what the engine takes."""
+"""Small networks of odd sizes, drawn at random, on the int8 engine: the same bytes on every instruction set, each op
+a step from the float graph at most, and in int8 what the engine takes."""
 
 import os
 import subprocess
