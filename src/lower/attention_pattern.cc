@@ -3,12 +3,10 @@
 #include "lower/int8_chain.h"
 #include "lower/int8_weight.h"
 #include "ops/schema.h"
+#include "passes/qdq_ops.h"
 
 namespace qdq::lower {
 namespace {
-
-constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
-constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
 // The number that a node's second operand is: a literal, or a constant of one element.
 std::optional<double> number_behind(const Node& node, const Shared& shared) {
@@ -49,7 +47,7 @@ bool is_idle_dropout(const Node& node) {
 }
 
 bool have_same_grid(const Node& dequantize, const Node& quantize) {
-  const auto to = literal_grid(quantize, kQuantize), from = literal_grid(dequantize, kDequantize);
+  const auto to = literal_grid(quantize, kQuantizePerTensor), from = literal_grid(dequantize, kDequantizePerTensor);
   return to && from && to->grid == from->grid && to->dtype == from->dtype;
 }
 
@@ -75,7 +73,7 @@ std::optional<AttentionPattern> find_attention(const Node& scores, const Shared&
       pattern.mask = mask;
     } else if (is_softmax_of_rows(user) && !has_softmax) {
       has_softmax = true;
-    } else if (literal_grid(user, kQuantize) && has_softmax && !pattern.probabilities) {
+    } else if (literal_grid(user, kQuantizePerTensor) && has_softmax && !pattern.probabilities) {
       pattern.probabilities = &user;
     } else if (pattern.probabilities == node && have_same_grid(user, *node)) {
       // dequantizes what was quantized

@@ -8,13 +8,11 @@
 #include "lower/int8_matmul.h"
 #include "lower/kernel_list.h"
 #include "ops/schema.h"
+#include "passes/qdq_ops.h"
 #include "runtime/elementwise.h"
 
 namespace qdq::lower {
 namespace {
-
-constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
-constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
 // [B, H, M, F] with the heads of one position side by side: the transpose and reshape behind attention then cost nothing.
 Shape strides_by_position(const Shape& sizes) {
@@ -32,10 +30,10 @@ std::optional<Value> Int8Lowering::begin_attention(const Call& call, const OnGri
   const TensorMeta* mask = pattern->mask ? pattern->mask->type.tensor() : nullptr;
   if (pattern->mask && (!mask || mask->dtype != DType::float32)) return std::nullopt;
   const Node* value = pattern->result->input(1);
-  const auto value_grid = value ? literal_grid(*value, kDequantize) : std::nullopt;
+  const auto value_grid = value ? literal_grid(*value, kDequantizePerTensor) : std::nullopt;
   if (!value_grid) return std::nullopt;
   const auto chain = find_int8_chain(*pattern->result, emitter_.shared());
-  const integer::Grid probabilities = literal_grid(*pattern->probabilities, kQuantize)->grid;
+  const integer::Grid probabilities = literal_grid(*pattern->probabilities, kQuantizePerTensor)->grid;
   const runtime::int8::TensorRescale rescale = product_rescale(probabilities.scale, value_grid->grid.scale, chain);
   if (chain && !stays_in_range(key.bytes.size(-1), rescale)) return std::nullopt;
   absorbed_.insert(pattern->between.begin(), pattern->between.end());

@@ -4,6 +4,7 @@
 #include "lower/kernel_list.h"
 #include "ops/promotion.h"
 #include "ops/schema.h"
+#include "passes/qdq_ops.h"
 #include "runtime/elementwise.h"
 #include "runtime/int8/binary.h"
 #include "runtime/int8/elementwise.h"
@@ -11,14 +12,12 @@
 namespace qdq::lower {
 namespace {
 
-constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
-
 // int8 values as bytes that are 128 larger.
 Tensor flipped(const Tensor& values) {
   const Tensor bytes = Tensor::empty(DType::uint8, values.sizes());
   const Tensor plain = values.contiguous();
-  for (std::int64_t i = 0; i < bytes.numel(); ++i)
-    bytes.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(plain.data<std::int8_t>()[i] ^ 0x80);
+  runtime::int8::kernels().flip(bytes.data<std::uint8_t>(), reinterpret_cast<const std::uint8_t*>(plain.raw_data()),
+                                plain.numel());
   return bytes;
 }
 
@@ -39,8 +38,8 @@ class Binary {
   }
 
   bool stays_in_range() const {
-    constexpr float kMost =
-        1 << 20;  // steps of the result that one step of an operand may be worth: far from where floats end
+    // Steps of the result that one step of an operand may be worth: far from where floats end.
+    constexpr float kMost = 1 << 20;
     return adds_ ? addition_.a_multiplier + addition_.b_multiplier < kMost : multiplication_.multiplier < kMost;
   }
 
@@ -98,7 +97,7 @@ std::optional<OnGrid> Int8Lowering::operand_on_grid(const Call& call, std::size_
   if (!value || !value->defined()) return std::nullopt;
   if (auto on_grid = emitter_.on_grid(*value)) return on_grid;
   const Node* dequantize = call.node().input(index);
-  const auto grid = dequantize && is_float(*value) ? literal_grid(*dequantize, kDequantize) : std::nullopt;
+  const auto grid = dequantize && is_float(*value) ? literal_grid(*dequantize, kDequantizePerTensor) : std::nullopt;
   if (!grid || emitter_.shared().aliases.is_mutated(*dequantize)) return std::nullopt;
   const Tensor* constant = value_of_(*dequantize->input(0)).tensor();
   if (!constant || !emitter_.is_constant(*constant) || plain_dtype(constant->dtype()) != grid->dtype)

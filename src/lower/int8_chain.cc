@@ -6,12 +6,10 @@
 #include "lower/fuse_post_ops.h"
 #include "ops/clamp.h"
 #include "ops/schema.h"
+#include "passes/qdq_ops.h"
 
 namespace qdq::lower {
 namespace {
-
-constexpr std::string_view kQuantize = "quantized_decomposed.quantize_per_tensor.default";
-constexpr std::string_view kDequantize = "quantized_decomposed.dequantize_per_tensor.default";
 
 bool have_same_sizes(const Node& a, const Node& b) {
   const TensorMeta* left = a.type.tensor();
@@ -26,7 +24,7 @@ bool take_residual(const Node& add, const Node& summand, const AliasAnalysis& al
   const Node* other = add.input(0) == &summand ? add.input(1) : add.input(0);
   if (!other || other == &summand) return false;
   if (aliases.is_mutated(*other) && !is_only_updated(*other)) return false;
-  const auto grid = literal_grid(*other, kDequantize);
+  const auto grid = literal_grid(*other, kDequantizePerTensor);
   if (!grid || !have_same_sizes(*other, summand)) return false;
   chain.residual = other;
   chain.residual_grid = grid->grid;
@@ -49,13 +47,13 @@ void take_clamps(Int8Chain& chain, const Shared& shared) {
   };
   for (;;) {
     const Node* dequantize = sole_reader(*chain.quantize, shared);
-    if (!dequantize || !stands_on_grid(*dequantize, kDequantize)) return;
+    if (!dequantize || !stands_on_grid(*dequantize, kDequantizePerTensor)) return;
     const Node* clamp = sole_reader(*dequantize, shared);
     if (clamp && clamp->meta.find(kRunInFloat)) return;
     const auto call = clamp ? literals_of(*clamp) : std::nullopt;
     const auto bounds = call && clamp->input(0) == dequantize ? clamp_bounds(*call) : std::nullopt;
     const Node* quantize = bounds ? sole_reader(*clamp, shared) : nullptr;
-    if (!quantize || !stands_on_grid(*quantize, kQuantize) || shared.aliases.is_mutated(*quantize)) return;
+    if (!quantize || !stands_on_grid(*quantize, kQuantizePerTensor) || shared.aliases.is_mutated(*quantize)) return;
     const auto low = static_cast<std::int32_t>(integer::low_level({bounds->low, bounds->high}, chain.grid));
     const auto high = static_cast<std::int32_t>(integer::high_level({bounds->low, bounds->high}, chain.grid));
     chain.grid.low = low;
@@ -110,7 +108,7 @@ std::optional<Int8Chain> find_int8_chain(const Node& op, const Shared& shared, C
     if (node->num_users() != 1 || shared.kept.contains(node->name())) return std::nullopt;
     chain.between.push_back(node);
     const Node& user = *node->users()[0];
-    if (const auto grid = literal_grid(user, kQuantize)) {
+    if (const auto grid = literal_grid(user, kQuantizePerTensor)) {
       if (shared.aliases.is_mutated(user) || user.input(0) != node) return std::nullopt;
       chain.quantize = &user;
       chain.grid = grid->grid;

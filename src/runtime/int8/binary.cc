@@ -9,8 +9,8 @@
 namespace qdq::runtime::int8 {
 namespace {
 
-constexpr std::int64_t kStretch =
-    4096;                           // elements computed at a time: with spread operands they fit the first-level cache
+// Elements computed at a time: with spread operands they fit the first-level cache.
+constexpr std::int64_t kStretch = 4096;
 constexpr std::int64_t kGrain = 8;  // stretches per task
 
 enum : std::size_t { kOut, kA, kB };

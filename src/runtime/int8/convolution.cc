@@ -1,6 +1,7 @@
 #include "runtime/int8/convolution.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/int8/cut.h"
 #include "runtime/int8/geometry.h"
@@ -12,8 +13,6 @@ namespace qdq::runtime::int8 {
 namespace {
 
 constexpr std::int64_t kWideRow = 7;  // pixels that are worth calls of their own where they lack taps
-
-std::int64_t divided(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 // A convolution that is bound to its memory.
 class Bound {

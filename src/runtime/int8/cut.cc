@@ -12,8 +12,6 @@ constexpr std::int64_t kFewPixels = 12;  // two calls of a kernel
 constexpr std::int64_t kTasks = 4;       // for each worker at least, where there are as many tiles
 constexpr std::int64_t kManyCalls = 8;   // of a kernel, in a block
 
-std::int64_t divided(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
-
 }  // namespace
 
 Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t workers) {

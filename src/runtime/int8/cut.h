@@ -6,6 +6,9 @@
 
 namespace qdq::runtime::int8 {
 
+// Rounded up.
+constexpr std::int64_t divided(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
+
 // How a convolution is shared out: as much for every worker, in a few tasks for each.
 struct Cut {
   std::int64_t unit;    // pixels that stay together
@@ -20,7 +23,7 @@ void for_each_part(const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
   if (pixels == 0 || weights.tiles().empty()) return;
   const auto tiles = static_cast<std::int64_t>(weights.tiles().size());
   const Cut cut = cut_for(weights, pixels, worker_count());
-  const std::int64_t units = (pixels + cut.unit - 1) / cut.unit;
+  const std::int64_t units = divided(pixels, cut.unit);
   parallel_for(cut.blocks * cut.parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t block = task / cut.parts, part = task % cut.parts;
@@ -41,7 +44,7 @@ struct Channels {
 // Calls fn(row, channels) on the workers until every row has had every channel.
 template <typename Fn>
 void for_each_depthwise_part(const PackedWeights& weights, std::int64_t rows, Fn&& fn) {
-  const std::int64_t block = weights.kernels().depthwise->block, blocks = (weights.channels() + block - 1) / block;
+  const std::int64_t block = weights.kernels().depthwise->block, blocks = divided(weights.channels(), block);
   const std::int64_t parts = depthwise_parts(weights, rows, worker_count());
   parallel_for(rows * parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
