@@ -19,8 +19,6 @@ bool reads_channels_last(const Node& node) {
     if (user->kind() == NodeKind::call_module && reads_channels_last(*user)) return true;
     if (user->kind() != NodeKind::call_function) continue;
     if (user->target().starts_with("aten.conv")) return true;
-    const bool keeps_order = user->target().starts_with("quantized_decomposed.");
-    if (keeps_order && user->input(0) == &node && reads_channels_last(*user)) return true;
   }
   return false;
 }

@@ -22,6 +22,17 @@ TEST_P(Int8Lowering, ConvolutionAndReluAreOneStepWithTheReferencesBits) {
 }
 
 // The XNNPACK quantizer observes a convolution before its ReLU6 and lets both share a grid.
+// As floats they would take four times the memory traffic, and one thread.
+TEST_P(Int8Lowering, PlanesOfAnInputAreInterleavedAsBytes) {
+  const Scale in{0.01, 128}, out{0.02, 120};
+  Node& x = t.input("x", {1, 3, 6, 5});
+  t.output({&quantize(conv(through(x, in), weight({4, 3, 3, 3}, 1)), out)});
+  const Kinds kinds = step_kinds(t.program, {random_tensor({1, 3, 6, 5}, 2)});
+  const auto quantizes = std::find(kinds.begin(), kinds.end(), "quantize");
+  ASSERT_LT(quantizes, kinds.end());
+  EXPECT_NE(std::find(quantizes, kinds.end(), "copy"), kinds.end()) << "no step interleaves what was quantized";
+}
+
 TEST_P(Int8Lowering, ClampsThatReturnToTheGridOfTheirInputNarrowItsLevels) {
   Node& x = t.input("x", kSizes);
   const Weight w = weight({12, 8, 3, 3}, 1);
