@@ -36,6 +36,14 @@ warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
 
+# By name: what `qdq quantize` is told. "symmetric" is for OpenVINO: int8 with zero points of 0, which the file keeps.
+QUANTIZERS = {
+    "xnnpack": ["--quantizer", "xnnpack"],
+    "x86": ["--quantizer", "x86"],
+    "symmetric": ["--quantizer", "x86", "--symmetric-activations"],
+}
+
+
 class OurFile(InProcess):
     """A file in one of the runtimes."""
 
@@ -51,14 +59,18 @@ def our_file(build, task, quantizer):
     program = recipes.export(task.name, task.module, list(task.first().values()))
     data = recipes.save_npz(f"{task.name}.data", task.inputs)
     quantized = recipes.CACHE / f"{task.name}.{quantizer}.pt2"
-    options = ["--accuracy", "fast", "--observe-behind-clamps", "--bias-correction", "fast"]
+    options = [*QUANTIZERS[quantizer], "--accuracy", "fast", "--observe-behind-clamps", "--bias-correction", "fast"]
     options += ["--per-channel"] if quantizer == "xnnpack" else []
-    options += ["--also", "aten.matmul.default"] if quantizer == "x86" and task.is_transformer else []
-    command = [build / "qdq", "quantize", program, "--calibrate", data, "--quantizer", quantizer, *options, "--batch", "1"]
-    subprocess.run([*command, "-o", quantized], check=True, capture_output=True)
+    options += ["--also", "aten.matmul.default"] if quantizer != "xnnpack" and task.is_transformer else []
+    command = [build / "qdq", "quantize", program, "--calibrate", data, *options, "--batch", "1", "-o", quantized]
+    subprocess.run(command, check=True, capture_output=True)
     path = recipes.CACHE / f"{task.name}.{quantizer}.onnx"
-    subprocess.run([build / "qdq", "export", quantized, path], check=True, capture_output=True)
+    subprocess.run([build / "qdq", "export", quantized, path, *export_options(quantizer)], check=True, capture_output=True)
     return path
+
+
+def export_options(quantizer):
+    return ["--keep-int8", "--opset", "20"] if quantizer == "symmetric" else []  # ONNX Runtime 1.32 needs uint8 from 21 on
 
 
 def compare(label, engines, rounds, runs):
@@ -116,25 +128,18 @@ def on_our_side(path, executor):
     return lambda inputs: accuracy.to_numpy(session.run(inputs))
 
 
-# Of models whose usual data leave a standard error that is larger than what is looked for.
-MORE_SAMPLES = {
-    "mobilenet": lambda: accuracy.MobileNet(crops=10),
-    "minilm": lambda: accuracy.MiniLM(1500),
-}
-
-
 def metrics(options):
     """Prints a line for each model and quantizer; True if the metrics agree."""
     fine = True
-    tasks = accuracy.TASKS | accuracy.SMALL_TASKS | (MORE_SAMPLES if options.more_samples else {})
+    tasks = accuracy.TASKS | accuracy.SMALL_TASKS | (accuracy.MORE_SAMPLES if options.more_samples else {})
     print(f"{'':23} {'metric':10} {'float ops':>9} {'ours':>9} {'ONNX RT':>9} {'ONNX RT - ours':>20}   the same predictions; right in one only")
     for name in options.models.split(","):
         task = tasks[name]()
         for quantizer in options.quantizers.split(","):
-            accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, "--quantizer", quantizer])
+            accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, *QUANTIZERS[quantizer]])
             quantized = recipes.CACHE / f"accuracy_{name}.int8.pt2"
             path = quantized.with_suffix(".onnx")
-            more = ["--round-biases"] if options.round_biases else []
+            more = export_options(quantizer) + (["--round-biases"] if options.round_biases else [])
             subprocess.run([accuracy.QDQ, "export", quantized, path, *more], check=True, capture_output=True)
             engine, runtime = task.evaluate(on_our_side(path, "fast")), task.evaluate(in_onnxruntime(path))
             float_ops = None if options.more_samples else task.evaluate(on_our_side(path, "simulated"))
@@ -169,9 +174,9 @@ def steps(options):
         task = (accuracy.TASKS | accuracy.SMALL_TASKS)[name]()
         samples = [x[:8].numpy() for x in task.calibration]
         for quantizer in options.quantizers.split(","):
-            accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, "--quantizer", quantizer])
+            accuracy.quantize_ours(task, name, ["--accuracy", options.accuracy, *QUANTIZERS[quantizer]])
             path = recipes.CACHE / f"accuracy_{name}.int8.onnx"
-            qdq.save(qdq.load(path.with_suffix(".pt2")), path, round_biases=options.round_biases)
+            qdq.save(qdq.load(path.with_suffix(".pt2")), path, opset=20 if quantizer == "symmetric" else 21, keep_int8=quantizer == "symmetric", round_biases=options.round_biases)
             model = onnx.load(path)
             cut, names = onnx_runs.with_given_integers(model)
             executor = qdq.Executor(qdq.load(path), executor="reference")

@@ -19,6 +19,7 @@ struct QuantizerOptions {
   std::optional<bool> per_channel = {};             // weights; empty: what the backend does by default
   bool is_dynamic = false;                          // activations get their range at run time
   bool reduce_range = false;                        // x86: activations of 7 bits
+  bool symmetric_activations = false;               // static ones: int8 around a zero point of 0
   std::optional<std::string> observer = {};         // of static activations: "HistogramObserver", "MinMaxObserver" ...
   std::optional<std::string> weight_observer = {};  // one that knows the weights' scheme: "MSEObserver" ...
   std::int64_t weight_bits = 8;                     // 2 to 8

@@ -148,12 +148,14 @@ void bind_quantizers(nb::module_& m) {
   m.def(
       "quantizer_by_name",
       [](std::string_view name, std::optional<bool> per_channel, bool is_dynamic, bool reduce_range,
-         std::optional<std::string> observer, std::optional<std::string> weight_observer, std::int64_t weight_bits,
-         std::optional<std::int64_t> group_size, std::optional<double> least_scale, bool observe_masks,
-         std::vector<std::string> also, std::vector<std::string> exclude) -> std::shared_ptr<Quantizer> {
+         bool symmetric_activations, std::optional<std::string> observer, std::optional<std::string> weight_observer,
+         std::int64_t weight_bits, std::optional<std::int64_t> group_size, std::optional<double> least_scale,
+         bool observe_masks, std::vector<std::string> also,
+         std::vector<std::string> exclude) -> std::shared_ptr<Quantizer> {
         return quantizer_by_name(name, {.per_channel = per_channel,
                                         .is_dynamic = is_dynamic,
                                         .reduce_range = reduce_range,
+                                        .symmetric_activations = symmetric_activations,
                                         .observer = std::move(observer),
                                         .weight_observer = std::move(weight_observer),
                                         .weight_bits = weight_bits,
@@ -164,9 +166,9 @@ void bind_quantizers(nb::module_& m) {
                                         .exclude = std::move(exclude)});
       },
       "name"_a, nb::kw_only(), "per_channel"_a = nb::none(), "is_dynamic"_a = false, "reduce_range"_a = false,
-      "observer"_a = nb::none(), "weight_observer"_a = nb::none(), "weight_bits"_a = 8, "group_size"_a = nb::none(),
-      "least_scale"_a = nb::none(), "observe_masks"_a = false, "also"_a = std::vector<std::string>{},
-      "exclude"_a = std::vector<std::string>{},
+      "symmetric_activations"_a = false, "observer"_a = nb::none(), "weight_observer"_a = nb::none(),
+      "weight_bits"_a = 8, "group_size"_a = nb::none(), "least_scale"_a = nb::none(), "observe_masks"_a = false,
+      "also"_a = std::vector<std::string>{}, "exclude"_a = std::vector<std::string>{},
       R"('xnnpack', 'x86', 'arm', 'xpu', 'embedding', 'weight_only', or several as 'embedding,x86'.
 
 Raises InvalidArgumentError for an unknown name and for an option that the quantizer does not have.)");

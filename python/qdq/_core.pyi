@@ -1324,7 +1324,7 @@ class WeightOnlyQuantizer(Quantizer):
 
     def __init__(self, bits: int = 8, group_size: int | None = None) -> None: ...
 
-def quantizer_by_name(name: str, *, per_channel: bool | None = None, is_dynamic: bool = False, reduce_range: bool = False, observer: str | None = None, weight_observer: str | None = None, weight_bits: int = 8, group_size: int | None = None, least_scale: float | None = None, observe_masks: bool = False, also: Sequence[str] = [], exclude: Sequence[str] = []) -> Quantizer:
+def quantizer_by_name(name: str, *, per_channel: bool | None = None, is_dynamic: bool = False, reduce_range: bool = False, symmetric_activations: bool = False, observer: str | None = None, weight_observer: str | None = None, weight_bits: int = 8, group_size: int | None = None, least_scale: float | None = None, observe_masks: bool = False, also: Sequence[str] = [], exclude: Sequence[str] = []) -> Quantizer:
     """
     'xnnpack', 'x86', 'arm', 'xpu', 'embedding', 'weight_only', or several as 'embedding,x86'.
 

@@ -21,6 +21,22 @@ void set_observer(QuantizationConfig& config, const QuantizerOptions& options, s
           observer_by_name(*options.observer).with_args((*role)->observer_or_fake_quant_ctr.defaults());
 }
 
+// Ranges around 0, so that the zero point is 0 in int8: products then need no correction for it, and OpenVINO's kernels want it so.
+void set_symmetric_activations(QuantizationConfig& config, const QuantizerOptions& options,
+                               std::string_view quantizer) {
+  if (!options.symmetric_activations) return;
+  if (options.is_dynamic) refuse(quantizer, "dynamic activations choose their zero point when they run");
+  for (auto* role : {&config.input_activation, &config.output_activation}) {
+    if (!*role) continue;
+    QuantizationSpec& spec = **role;
+    const std::int64_t half = (spec.quant_max.value() - spec.quant_min.value() + 1) / 2;
+    spec.dtype = DType::int8;
+    spec.quant_min = -half;
+    spec.quant_max = half - 1;
+    spec.qscheme = QScheme::per_tensor_symmetric;
+  }
+}
+
 // For all roles. After their observers are settled.
 void set_least_scale(QuantizationConfig& config, const QuantizerOptions& options, std::string_view quantizer) {
   if (!options.least_scale) return;
@@ -68,6 +84,7 @@ std::unique_ptr<Quantizer> make_xnnpack(const QuantizerOptions& options) {
   QuantizationConfig config =
       symmetric_config({.per_channel = options.per_channel.value_or(false), .is_dynamic = options.is_dynamic});
   set_observer(config, options, "xnnpack");
+  set_symmetric_activations(config, options, "xnnpack");
   set_weight_bits(config, options, "xnnpack");
   set_weight_observer(config, options, "xnnpack");
   set_least_scale(config, options, "xnnpack");
@@ -91,6 +108,7 @@ template <typename AQuantizer>
 std::unique_ptr<Quantizer> make_inductor(QuantizationConfig config, const QuantizerOptions& options) {
   auto quantizer = std::make_unique<AQuantizer>();
   set_observer(config, options, quantizer->name());
+  set_symmetric_activations(config, options, quantizer->name());
   set_per_channel(config, options);
   set_weight_bits(config, options, quantizer->name());
   set_weight_observer(config, options, quantizer->name());
@@ -128,6 +146,7 @@ std::unique_ptr<Quantizer> make_weight_only(const QuantizerOptions& options) {
   if (options.per_channel == false) refuse("weight_only", "weights have a scale for each channel or group");
   if (options.weight_observer) refuse("weight_only", "its weights have an observer of their own");
   if (options.least_scale) refuse("weight_only", "its scales have no bound to speak of");
+  if (options.symmetric_activations) refuse("weight_only", "its activations stay in float");
   auto quantizer = std::make_unique<WeightOnlyQuantizer>(
       WeightOnlyOptions{.bits = options.weight_bits, .group_size = options.group_size});
   set_excluded(*quantizer, options);

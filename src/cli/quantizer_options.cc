@@ -16,8 +16,8 @@ namespace qdq::cli {
 namespace {
 
 // Options that statistics files of earlier versions do not have; there they have their default.
-constexpr std::array<std::string_view, 5> kLaterKeys = {"weight_observer", "weight_bits", "group_size", "least_scale",
-                                                        "also"};
+constexpr std::array<std::string_view, 6> kLaterKeys = {
+    "symmetric_activations", "weight_observer", "weight_bits", "group_size", "least_scale", "also"};
 
 // Calls visit(key, field) for every option.
 template <typename Options, typename Visit>
@@ -26,6 +26,7 @@ void for_each_option(Options& options, Visit&& visit) {
   visit("per_channel", options.per_channel);
   visit("dynamic", options.is_dynamic);
   visit("reduce_range", options.reduce_range);
+  visit("symmetric_activations", options.symmetric_activations);
   visit("observer", options.observer);
   visit("weight_observer", options.weight_observer);
   visit("weight_bits", options.weight_bits);
@@ -86,6 +87,9 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
   command.add_flag("--dynamic", options.is_dynamic, "Activations of linear layers get their range at run time");
   command.add_flag("--reduce-range", options.reduce_range,
                    "x86: activations of 7 bits, for processors without VNNI instructions");
+  command.add_flag("--symmetric-activations", options.symmetric_activations,
+                   "Ranges of activations lie around 0, in int8 with zero point 0: what OpenVINO's transformers are "
+                   "fastest with");
   command
       .add_option_function<std::string>(
           "--weight-only",

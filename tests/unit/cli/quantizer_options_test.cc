@@ -29,7 +29,9 @@ TEST(Recipe, ReadsBackWhatItWrote) {
 TEST(Recipe, OptionsThatAnEarlierVersionDidNotHaveHaveTheirDefault) {
   const Json now = recipe_json({});
   Json earlier = now;
-  for (const char* key : {"weight_observer", "weight_bits", "group_size", "least_scale", "also"}) earlier.erase(key);
+  for (const char* key :
+       {"symmetric_activations", "weight_observer", "weight_bits", "group_size", "least_scale", "also"})
+    earlier.erase(key);
   EXPECT_EQ(recipe_json(recipe_from_json(earlier, "")), now);
 }
 
