@@ -47,8 +47,13 @@ Shape channels_last_strides(const Shape& sizes) {
 Shape strides_in_order_of(const Tensor& like, const Shape& sizes) {
   std::vector<std::size_t> order(sizes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return like.strides()[a] > like.strides()[b]; });
+  Shape strides = like.strides();
+  std::int64_t inside = 0;  // how far the dimensions to the right reach
+  for (std::size_t d = strides.size(); d-- > 0;) {
+    if (strides[d] == 0) strides[d] = inside;  // broadcast: in no order of its own
+    inside = std::max(inside, strides[d] * like.sizes()[d]);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return strides[a] > strides[b]; });
   return dense_strides(sizes, order);
 }
 

@@ -61,6 +61,18 @@ TEST(FastExecutor, ViewsOfAChannelsLastValue) {
   expect_like_reference(t.program, {random_tensor({2, 3, 5, 4}, 5)});
 }
 
+// As vision transformers do with their class token.
+TEST(FastExecutor, ATokenInFrontOfEachSampleLeavesTheSamplesInOrder) {
+  P t;
+  Node& token = t.weight("token", random_tensor({1, 1, 6}, 1));
+  Node& expanded = t.g.call_function("aten.expand.default", {token, P::ints({3, -1, -1})});
+  Node& cat = t.g.call_function("aten.cat.default", {Argument(Argument::List{expanded, t.input("x", {3, 4, 6})}), 1});
+  t.output({&t.g.call_function("aten.layer_norm.default", {cat, P::ints({6})})});
+  const Tensor x = random_tensor({3, 4, 6}, 2);
+  EXPECT_EQ(step_kinds(t.program, {x}), (std::vector<std::string>{"copy", "copy", "layer_norm"}));
+  expect_like_reference(t.program, {x});
+}
+
 TEST(FastExecutor, SkipTakenBeforeAnInPlaceReluSeesItsResult) {
   P t;
   Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 3, 1);
@@ -303,8 +315,8 @@ TEST(FastExecutor, TransposedConvolutionsWhoseOutputPaddingReachesTheirStride) {
   Node& x = t.input("x", {2, 6, 3});
   Node& w = t.weight("w", random_tensor({6, 3, 3}, 1));
   t.output({&t.g.call_function("aten.conv_transpose1d.default",
-                               {x, w, Argument(), TestProgram::ints({1}), TestProgram::ints({0}),
-                                TestProgram::ints({1}), 2, TestProgram::ints({2})})});
+                               {x, w, Argument(), P::ints({1}), P::ints({0}),
+                                P::ints({1}), 2, P::ints({2})})});
   expect_like_reference(t.program, {random_tensor({2, 6, 3}, 5)});
 }
 
