@@ -19,7 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 QDQ = ROOT / "build" / "release" / "qdq"
 CACHE = ROOT / "build" / "benchmarks"
-MODELS = ["mobilenet", "resnet18", "resnet50", "minilm"]
+MODELS = ["mobilenet", "resnet18", "resnet50", "resnet56", "minilm"]
 # torch and the recipes are imported by the workers only: a child's peak memory counts what its parent held at the fork.
 
 
@@ -28,6 +28,9 @@ def load(model):
 
     if model == "minilm":
         module, *inputs = recipes.minilm()
+    elif model == "resnet56":
+        recipe = recipes.recipe("resnet_cifar")
+        module, inputs = recipe.load(56)[0], [next(iter(recipe.data(64, batch=64)))[0]]
     else:
         makers = {"mobilenet": recipes.mobilenet, "resnet18": recipes.resnet18, "resnet50": recipes.resnet50}
         module, *inputs = makers[model](images=64)[:2]
