@@ -148,10 +148,12 @@ AccuracyReport correct_biases(PreparedProgram& prepared, const CalibrationBatche
                               const BiasCorrectionOptions& options = {});
 
 // How the two below choose the integers of a weight. Both go layer by layer: each layer keeps its results as well as the grid
-// allows on what the quantized layers before it make, and its bias takes the shift of the mean that is left. Either ends
-// with a few sweeps of coordinate descent. The rounded weights take the place of the float ones; convert finds their
-// integers again. `prepared` must be calibrated. Layers that rounding to nearest fits better keep it. Throw as
-// correct_biases with `full`.
+// allows on what the quantized layers before it make, and its bias takes the shift of the mean that is left. Where a program has
+// weights of fewer than 8 bits, each layer aims at the float program's results instead, and so makes up for errors of those
+// before it; in front of a residual sum for those of the other summand as well. Such weights have their scales chosen
+// for the least error of the results too, where output channels have one each or all the same. Either ends with a few sweeps of coordinate descent. The rounded weights take the place of the float ones;
+// convert finds their integers again. `prepared` must be calibrated. Output channels that rounding to nearest fits better keep it.
+// Throw as correct_biases with `full`.
 struct AdaRoundOptions {
   int iterations = 1000;
   double learning_rate = 0.01;
@@ -159,7 +161,8 @@ struct AdaRoundOptions {
   double damping = 0.01;   // added to the diagonal of the inputs' second moments, relative to its mean
   ExecutorOptions executor = {};
 };
-// Adaptive rounding. Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020.
+// Adaptive rounding. Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020. Output channels
+// that gptq fits better take its integers.
 AccuracyReport adaround(PreparedProgram& prepared, const CalibrationBatches& batches,
                         const AdaRoundOptions& options = {});
 // About how many seconds the learning will take on this machine: measured on a few steps, in less than half a second.

@@ -1,6 +1,7 @@
 #include "accuracy/patches.h"
 
 #include <numeric>
+#include <span>
 #include <string>
 
 #include "accuracy/weighted_layers.h"
@@ -90,6 +91,25 @@ Tensor patches(const Node& layer, const Shape& weight_sizes, const Tensor& input
       const float* from = plain.data<float>() + (sample * all_channels + group * channels) * image;
       for (std::int64_t c = 0; c < channels; ++c, from += image, out += taps) read_window(w, at, from, out);
     }
+  return result;
+}
+
+Tensor result_rows(const Node& layer, const Tensor& output, std::int64_t group, std::int64_t most) {
+  const Tensor plain = output.to(DType::float32).contiguous();
+  const std::int64_t dim = channel_dim(layer, plain.dim());
+  const std::int64_t all_channels = plain.size(dim);
+  if (is_linear_op(layer)) return plain.reshape({-1, all_channels});
+  const std::int64_t channels = all_channels / groups_of(layer);
+  const std::int64_t positions = numel(std::span(plain.sizes()).subspan(static_cast<std::size_t>(dim) + 1));
+  const std::int64_t samples = plain.numel() / (all_channels * positions);
+  const std::int64_t step = step_over(positions, most);
+  Tensor result = Tensor::empty(DType::float32, {samples * ((positions + step - 1) / step), channels});
+  float* out = result.data<float>();
+  for (std::int64_t sample = 0; sample < samples; ++sample) {
+    const float* from = plain.data<float>() + (sample * all_channels + group * channels) * positions;
+    for (std::int64_t position = 0; position < positions; position += step)
+      for (std::int64_t c = 0; c < channels; ++c) *out++ = from[c * positions + position];
+  }
   return result;
 }
 

@@ -12,4 +12,8 @@ namespace qdq {
 Tensor patches(const Node& layer, const Shape& weight_sizes, const Tensor& input, std::int64_t group,
                std::int64_t most);
 
+// The results that belong to those rows: Y of `output`, what the layer made of `input`.
+//   output: [N, C, spatial...] or [..., C]      result: [rows, output channels of the group]
+Tensor result_rows(const Node& layer, const Tensor& output, std::int64_t group, std::int64_t most);
+
 }  // namespace qdq

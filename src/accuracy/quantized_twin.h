@@ -22,7 +22,14 @@ class QuantizedTwin {
   const std::vector<Tensor>& float_outputs(const ObservedLayer& layer);
   std::vector<Tensor>& quantized_outputs(const ObservedLayer& layer);
 
+  // What it should make of what it reads, on the float run's word. Where nothing but an addition reads that, what the other summand
+  // lacks in the quantized run is wanted too: the sum y + x of a residual block keeps to the float one when y makes up for
+  // the errors of x. Li et al., "BRECQ: Pushing the Limit of Post-Training Quantization by Block Reconstruction",
+  // ICLR 2021, fit the results of such blocks too, by gradient descent through them.
+  std::vector<Tensor> wanted_outputs(const ObservedLayer& layer);
+
   // Each changes the prepared program and the quantized run.
+  // `weight` is on its grid: the quantized run reads it as it is.
   void set_weight(const ObservedLayer& layer, const Tensor& weight);
   // Before the layer has run.
   void add_to_bias(const ObservedLayer& layer, const std::vector<double>& difference);

@@ -6,6 +6,7 @@
 #include "accuracy/quantized_twin.h"
 #include "accuracy/refine_rounding.h"
 #include "accuracy/round_with_feedback.h"
+#include "accuracy/search_scales.h"
 #include "qdq/accuracy.h"
 
 namespace qdq {
@@ -13,7 +14,8 @@ namespace {
 
 constexpr int kSweeps = 8;  // of coordinate descent, after either way of rounding
 
-using Round = std::function<Tensor(const LayerProblem&, Matmul&)>;
+// Ways to round a weight, of which each output channel takes the best.
+using Round = std::function<std::vector<Tensor>(const LayerProblem&, Matmul&)>;
 
 std::string why_not(const Program& program, const ObservedLayer& layer) {
   const Tensor& weight = program.tensor_of(*layer.weight);
@@ -23,6 +25,36 @@ std::string why_not(const Program& program, const ObservedLayer& layer) {
   return "";
 }
 
+// Whether no other value has the scales of this one.
+bool is_own(const PreparedProgram& prepared, const Observer* observer) {
+  return std::ranges::count_if(prepared.observers(),
+                               [&](const auto& entry) { return entry.second.get() == observer; }) == 1;
+}
+
+// Puts those output channels of the candidates into `chosen` that have less loss there. Returns whether there were any.
+bool choose_best(const LayerProblem& problem, const std::vector<Tensor>& candidates, const Tensor& chosen,
+                 Matmul& matmul) {
+  std::vector<double> least = problem.losses(chosen, matmul);
+  bool found = false;
+  for (const Tensor& candidate : candidates) {
+    refine_rounding(problem, candidate, kSweeps, matmul);
+    const std::vector<double> losses = problem.losses(candidate, matmul);
+    for (std::size_t row = 0; row < losses.size(); ++row) {
+      if (losses[row] >= least[row]) continue;
+      least[row] = losses[row];
+      std::copy_n(candidate.data<float>() + static_cast<std::int64_t>(row) * problem.columns, problem.columns,
+                  chosen.data<float>() + static_cast<std::int64_t>(row) * problem.columns);
+      found = true;
+    }
+  }
+  return found;
+}
+
+bool is_coarse(const ObservedLayer& layer) {
+  constexpr std::int64_t kMostSteps = 127;  // of 7 bits
+  return layer.observer->quant_max() - layer.observer->quant_min() <= kMostSteps;
+}
+
 AccuracyReport round_weights(PreparedProgram& prepared, const CalibrationBatches& batches, double damping,
                              const ExecutorOptions& executor, const Round& round) {
   AccuracyReport report;
@@ -30,23 +62,27 @@ AccuracyReport round_weights(PreparedProgram& prepared, const CalibrationBatches
   Program& program = prepared.program();
   Matmul matmul(executor);
   QuantizedTwin twin(prepared, batches, executor);
-  for (const ObservedLayer& layer : observed_layers(program, prepared.observers())) {
+  const std::vector<ObservedLayer> layers = observed_layers(program, prepared.observers());
+  // What weights of 8 bits do is little beside the noise of 8-bit values, which no layer can make up for.
+  const bool makes_up = std::ranges::any_of(layers, is_coarse);
+  for (const ObservedLayer& layer : layers) {
     std::string why = why_not(program, layer);
     const Tensor weight = program.tensor_of(*layer.weight);
-    const auto grid = why.empty() ? WeightGrid::of(*layer.observer, weight, &why) : std::nullopt;
+    auto grid = why.empty() ? WeightGrid::of(*layer.observer, weight, &why) : std::nullopt;
     if (!grid) {
       report.skipped.push_back({layer.node->name(), why});
       continue;
     }
-    const LayerProblem problem =
-        layer_problem(*layer.node, weight, *grid, twin.quantized_inputs(layer), damping, matmul);
-    Tensor chosen = grid->nearest(weight).reshape(problem.target.sizes());
-    const Tensor rounded = round(problem, matmul);
-    refine_rounding(problem, rounded, kSweeps, matmul);
-    if (problem.loss(rounded, matmul) < problem.loss(chosen, matmul)) {
-      chosen = rounded;
-      ++report.changed;
-    }
+    const std::vector<Tensor>& inputs = twin.quantized_inputs(layer);
+    LayerProblem problem = layer_problem(*layer.node, weight, *grid, inputs, damping, matmul);
+    if (makes_up)
+      aim_at(problem, *layer.node, weight.sizes(), bias_values(program, *layer.node), inputs,
+             twin.wanted_outputs(layer), matmul);
+    if (is_coarse(layer) && is_own(prepared, layer.observer) && has_scale_of_rows(problem) &&
+        stretch_range(*layer.observer, search_scales(problem, matmul)))
+      grid = WeightGrid::of(*layer.observer, weight);  // where `problem` looks for it
+    const Tensor chosen = grid->nearest(problem.target);
+    if (choose_best(problem, round(problem, matmul), chosen, matmul)) ++report.changed;
     twin.set_weight(layer, chosen.reshape(weight.sizes()).to(weight.dtype()));
     twin.add_to_bias(layer, mean_shift(problem, chosen));
   }
@@ -58,9 +94,10 @@ AccuracyReport round_weights(PreparedProgram& prepared, const CalibrationBatches
 AccuracyReport adaround(PreparedProgram& prepared, const CalibrationBatches& batches, const AdaRoundOptions& options) {
   if (options.iterations < 1)
     throw InvalidArgumentError("[adaround] 1 or more iterations expected, found " + std::to_string(options.iterations));
-  return round_weights(
-      prepared, batches, options.damping, options.executor,
-      [&](const LayerProblem& problem, Matmul& matmul) { return round_adaptively(problem, options, matmul); });
+  return round_weights(prepared, batches, options.damping, options.executor,
+                       [&](const LayerProblem& problem, Matmul& matmul) {
+                         return std::vector{round_adaptively(problem, options, matmul), round_with_feedback(problem)};
+                       });
 }
 
 double estimate_adaround_seconds(PreparedProgram& prepared, const AdaRoundOptions& options) {
@@ -102,7 +139,7 @@ double estimate_adaround_seconds(PreparedProgram& prepared, const AdaRoundOption
 
 AccuracyReport gptq(PreparedProgram& prepared, const CalibrationBatches& batches, const GptqOptions& options) {
   return round_weights(prepared, batches, options.damping, options.executor,
-                       [](const LayerProblem& problem, Matmul&) { return round_with_feedback(problem); });
+                       [](const LayerProblem& problem, Matmul&) { return std::vector{round_with_feedback(problem)}; });
 }
 
 }  // namespace qdq

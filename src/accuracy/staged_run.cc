@@ -4,6 +4,7 @@
 #include <span>
 
 #include "accuracy/slice_program.h"
+#include "accuracy/weighted_layers.h"
 #include "ops/schema.h"
 #include "qdq/error.h"
 
@@ -59,6 +60,39 @@ std::vector<Tensor>& StagedRun::values(const std::string& node) {
   return found->second;
 }
 
+std::vector<Tensor> StagedRun::values_ahead(const std::string& node) {
+  std::vector<const Node*> nodes;
+  std::vector<const Node*> work = {order_[position(node)]};
+  while (!work.empty()) {
+    const Node* next = work.back();
+    work.pop_back();
+    if (values_.contains(next->name()) || recomputed_.contains(next)) continue;
+    const OpSchema* schema = find_schema(next->target());
+    if (takes_bias(*next) || (schema && schema->mutates()) || position_.at(next) < done_) return {};
+    if (std::ranges::find(nodes, next) != nodes.end()) continue;
+    nodes.push_back(next);
+    for (const Node* input : next->inputs()) work.push_back(input);
+  }
+  if (nodes.empty()) return values(node);
+  std::ranges::sort(nodes, {}, [&](const Node* each) { return position_.at(each); });
+  std::vector<Tensor> result;
+  for (const std::vector<Tensor>& batch : run(nodes, {node})) result.push_back(batch.front());
+  return result;
+}
+
+std::vector<std::vector<Tensor>> StagedRun::run(const std::vector<const Node*>& nodes,
+                                                const std::vector<std::string>& results) {
+  const ProgramSlice slice = slice_program(program_, recomputed_, nodes, results);
+  const auto executor = make_executor(slice.program, options_);
+  std::vector<std::vector<Tensor>> outputs;
+  for (std::size_t batch = 0; batch < batches_; ++batch) {
+    std::vector<Tensor> inputs;
+    for (const std::string& name : slice.inputs) inputs.push_back(values(name).at(batch));
+    outputs.push_back(executor->run(inputs));
+  }
+  return outputs;
+}
+
 void StagedRun::run_to(std::size_t end) {
   std::vector<const Node*> nodes;
   std::vector<std::string> results;
@@ -73,17 +107,11 @@ void StagedRun::run_to(std::size_t end) {
     if (written && !recomputed_.contains(written) && is_needed(*written, end)) add_once(results, written->name());
   }
   if (!nodes.empty()) {
-    const ProgramSlice slice = slice_program(program_, recomputed_, nodes, results);
-    const auto executor = make_executor(slice.program, options_);
-    for (std::size_t batch = 0; batch < batches_; ++batch) {
-      std::vector<Tensor> inputs;
-      for (const std::string& name : slice.inputs) inputs.push_back(values(name).at(batch));
-      const std::vector<Tensor> outputs = executor->run(inputs);
-      for (std::size_t i = 0; i < results.size(); ++i) {
-        std::vector<Tensor>& all = values_[results[i]];
-        all.resize(batches_);
-        all[batch] = outputs[i];
-      }
+    const auto outputs = run(nodes, results);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      std::vector<Tensor>& all = values_[results[i]];
+      all.clear();
+      for (const std::vector<Tensor>& batch : outputs) all.push_back(batch[i]);
     }
   }
   std::erase_if(values_, [&](const auto& entry) {

@@ -30,10 +30,15 @@ class StagedRun {
 
   // A tensor for each batch. Present while a node behind needs it, and for the last node that ran.
   std::vector<Tensor>& values(const std::string& node);
+  // The same of a node that has not run, computed apart from what is kept; nothing counts as run by it. Empty when a layer
+  // or an op that writes in place would have to run for it.
+  std::vector<Tensor> values_ahead(const std::string& node);
 
  private:
   std::size_t position(const std::string& node) const;
   void run_to(std::size_t end);
+  // Runs `nodes` on each batch: the values of `results`, batch by batch.
+  std::vector<std::vector<Tensor>> run(const std::vector<const Node*>& nodes, const std::vector<std::string>& results);
   bool is_needed(const Node& node, std::size_t from) const { return last_use_.at(&node) >= from; }
 
   const Program& program_;

@@ -78,6 +78,12 @@ std::optional<WeightGrid> WeightGrid::of(Observer& observer, const Tensor& weigh
   return grid;
 }
 
+WeightGrid WeightGrid::scaled(float factor) const {
+  WeightGrid grid = *this;
+  for (float& scale : grid.scales_) scale *= factor;
+  return grid;
+}
+
 float WeightGrid::value(std::int64_t element, float q) const {
   return dequantize(clamp_keeping_nan(q, quant_min_, quant_max_), scale(element), zero_point(element));
 }

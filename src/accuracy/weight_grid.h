@@ -26,6 +26,9 @@ class WeightGrid {
   float quant_min() const { return quant_min_; }
   float quant_max() const { return quant_max_; }
 
+  // The same integers with every scale multiplied.
+  WeightGrid scaled(float factor) const;
+
   // clamp(q) as a real number.
   float value(std::int64_t element, float q) const;
   // The nearest value of the grid, as convert will choose it; ties to even.

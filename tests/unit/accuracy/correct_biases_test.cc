@@ -11,7 +11,7 @@ using Kind = BiasCorrectionOptions::Kind;
 const ExecutorOptions kReference = {.kind = ExecutorOptions::Kind::reference};
 
 // Two linears of one number each, with observers. Weights have steps of 1, values steps of 0.5.
-PreparedProgram two_layers() {
+PreparedProgram two_layers(std::int64_t weight_max = 127) {
   Program program = parse_program(R"(graph(x: f32[s0, 1]) {
   %w1: f32[1, 1] = get_attr @w1
   %w2: f32[1, 1] = get_attr @w2
@@ -30,11 +30,12 @@ PreparedProgram two_layers() {
   add("w1", Tensor::from<float>({2.25F}, {1, 1}));
   add("w2", Tensor::from<float>({3.25F}, {1, 1}));
   add("b2", Tensor::from<float>({10}, {1}));
-  const auto fixed = [](double scale) {
+  const auto fixed = [](double scale, std::int64_t max = 127) {
     return fixed_qparams_observer()(
-        {.dtype = DType::int8, .quant_min = -128, .quant_max = 127, .scale = scale, .zero_point = 0});
+        {.dtype = DType::int8, .quant_min = -max - 1, .quant_max = max, .scale = scale, .zero_point = 0});
   };
-  return PreparedProgram(std::move(program), {{"weight", fixed(1)}, {"input", fixed(0.5)}, {"middle", fixed(0.5)}});
+  return PreparedProgram(std::move(program),
+                         {{"weight", fixed(1, weight_max)}, {"input", fixed(0.5)}, {"middle", fixed(0.5)}});
 }
 
 // The mean of x is 3; 3.25 becomes 3 on the grid (ties to even), so that what layers read has the mean 2.75.
@@ -120,6 +121,17 @@ TEST(Gptq, GivesTheShiftOfTheMeanToABiasWhereThereWasNone) {
   EXPECT_NEAR(bias(prepared, "first"), 0.25 * 8.5 / 3, 1e-5);
   // 2 x_q and that bias are 5.71, 6.71, 6.71, on the grid 5.5, 6.5, 6.5: (3.25 - 3) E of them.
   EXPECT_NEAR(bias(prepared, "second"), 10 + 0.25 * 18.5 / 3, 1e-5);
+}
+
+TEST(Gptq, GivesABiasOfCoarseLayersWhatTheResultsLackInTheMean) {
+  PreparedProgram prepared = two_layers(/*weight_max=*/7);
+  const CalibrationBatches batches = {{Tensor::from<float>({2.5F}, {1, 1})}, {Tensor::from<float>({3, 3}, {2, 1})}};
+  EXPECT_EQ(gptq(prepared, batches, {.executor = kReference}).changed, 0);  // one weight each: nearest is best
+  // x is on its grid: (2.25 - 2) E[x].
+  EXPECT_NEAR(bias(prepared, "first"), 0.25 * 8.5 / 3, 1e-5);
+  // 2 x and that bias are 5.71, 6.71, 6.71, on the grid 5.5, 6.5, 6.5. Of them 3.25 2.25 x is wanted, which is 3.66 larger
+  // where they are 1 larger. Half of the way from 3.25 there is 3.45, which is 3 on the grid.
+  EXPECT_NEAR(bias(prepared, "second"), 10 + 3.25 * 2.25 * 8.5 / 3 - 3 * 18.5 / 3, 1e-5);
 }
 
 TEST(CorrectBiases, LearnsFromTheFirstSamples) {

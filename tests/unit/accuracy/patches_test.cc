@@ -31,6 +31,8 @@ void expect_products_of_patches(const std::string& call, const Shape& input_size
   const std::int64_t columns = w.numel() / weight_sizes[0];
   for (std::int64_t g = 0; g < groups; ++g) {
     const Tensor matrix = patches(layer, weight_sizes, x, g, 1 << 20);
+    const Tensor results = result_rows(layer, expected, g, 1 << 20);
+    EXPECT_EQ(results.sizes(), (Shape{matrix.size(0), rows}));
     const std::int64_t positions = matrix.size(0) / samples;
     for (std::int64_t p = 0; p < matrix.size(0); ++p)
       for (std::int64_t r = 0; r < rows; ++r) {
@@ -38,6 +40,7 @@ void expect_products_of_patches(const std::string& call, const Shape& input_size
         for (std::int64_t k = 0; k < columns; ++k)
           sum += matrix.data<float>()[p * columns + k] * w.data<float>()[(g * rows + r) * columns + k];
         const std::int64_t sample = p / positions;
+        EXPECT_EQ(sum, results.data<float>()[p * rows + r]);
         EXPECT_EQ(sum, expected.data<float>()[(sample * weight_sizes[0] + g * rows + r) * positions + p % positions]);
       }
   }
@@ -66,6 +69,19 @@ TEST(Patches, AreAsFewAsWanted) {
   const Tensor matrix = patches(*program.graph().find("layer"), {1, 1, 1, 1}, counting({2, 1, 8, 8}), 0, 10);
   EXPECT_EQ(matrix.sizes(), (Shape{20, 1}));  // every seventh of 64, of each sample
   EXPECT_EQ(matrix.data<float>()[1], 8);
+  const Tensor results = result_rows(*program.graph().find("layer"), counting({2, 1, 8, 8}), 0, 10);
+  EXPECT_EQ(results.sizes(), (Shape{20, 1}));  // of the same places
+  EXPECT_EQ(results.data<float>()[1], 8);
+}
+
+TEST(ResultRows, OfALinearAreItsVectors) {
+  const Program program = parse_program(R"(graph(x: f32[2, 3, 1], w: f32[2, 1]) {
+  %layer = aten.linear.default(%x, %w)
+  return (%layer)
+})");
+  const Tensor results = result_rows(*program.graph().find("layer"), counting({2, 3, 2}), 0, 1);
+  EXPECT_EQ(results.sizes(), (Shape{6, 2}));
+  EXPECT_EQ(results.data<float>()[3], 4);
 }
 
 }  // namespace

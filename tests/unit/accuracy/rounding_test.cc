@@ -4,6 +4,7 @@
 #include "accuracy/cholesky.h"
 #include "accuracy/refine_rounding.h"
 #include "accuracy/round_with_feedback.h"
+#include "accuracy/search_scales.h"
 #include "qdq/error.h"
 #include "qdq/graph_text.h"
 
@@ -40,8 +41,8 @@ TEST(LayerProblem, LossIsTheSquaredErrorOfTheResults) {
   Matmul matmul(kReference);
   const LayerProblem problem = correlated(grid, target);
   // e = (0.4, 0.4): 0.16 + 0.16 + 2 * 0.9 * 0.16. e = (0.4, -0.6): 0.16 + 0.36 - 2 * 0.9 * 0.24.
-  EXPECT_NEAR(problem.loss(Tensor::from<float>({0, 0}, {1, 2}), matmul), 0.608, 1e-6);
-  EXPECT_NEAR(problem.loss(Tensor::from<float>({0, 1}, {1, 2}), matmul), 0.088, 1e-6);
+  EXPECT_NEAR(problem.losses(Tensor::from<float>({0, 0}, {1, 2}), matmul)[0], 0.608, 1e-6);
+  EXPECT_NEAR(problem.losses(Tensor::from<float>({0, 1}, {1, 2}), matmul)[0], 0.088, 1e-6);
 }
 
 TEST(LayerProblem, IsMadeOfTheMomentsOfWhatALayerReads) {
@@ -63,6 +64,97 @@ TEST(LayerProblem, IsMadeOfTheMomentsOfWhatALayerReads) {
   EXPECT_NEAR(h[1], -4.0F / 3, 1e-5);
   EXPECT_NEAR(h[3], 8.0F / 3 + added, 1e-5);
   EXPECT_NEAR(mean_shift(problem, Tensor::from<float>({0, 1}, {1, 2}))[0], 0.4 * 3 - 0.25 * 2, 1e-6);
+}
+
+// One input, which is 1 and 3, with a weight of 1 and a bias of 1; 5 and 9 are wanted.
+TEST(LayerProblem, AimsAtWhatIsWanted) {
+  const Program program = parse_program(R"(graph(x: f32[2, 1], w: f32[1, 1]) {
+  %linear = aten.linear.default(%x, %w)
+  return (%linear)
+})");
+  const Node& layer = *program.graph().find("linear");
+  const Tensor weight = Tensor::from<float>({1}, {1, 1});
+  const WeightGrid grid = whole_numbers(weight);
+  const std::vector<Tensor> inputs = {Tensor::from<float>({1}, {1, 1}), Tensor::from<float>({3}, {1, 1})};
+  const std::vector<Tensor> wanted = {Tensor::from<float>({5}, {1, 1}), Tensor::from<float>({9}, {1, 1})};
+  Matmul matmul(kReference);
+  LayerProblem problem = layer_problem(layer, weight, grid, inputs, /*damping=*/0, matmul);
+  aim_at(problem, layer, weight.sizes(), Tensor::from<float>({1}, {1}), inputs, wanted, matmul);
+  // 3 and 5 are missing: their covariance with the inputs is 1, H is 1 and the ridge 1. Half of what is wanted remains:
+  EXPECT_NEAR(problem.target.data<float>()[0], 1.5, 1e-6);
+  // With 1.5 the mean is 3 + 1 of 7.
+  EXPECT_NEAR(problem.missing[0], 3, 1e-6);
+  EXPECT_NEAR(mean_shift(problem, weight)[0], 7 - (2 + 1), 1e-6);
+  EXPECT_EQ(weight.data<float>()[0], 1);  // in memory of its own
+}
+
+// 2.55 is 3 steps of 0.85, and no multiple of any other step that is tried.
+TEST(SearchScales, FindsTheStepThatFits) {
+  const Tensor target = Tensor::from<float>({2.55F}, {1, 1});
+  const WeightGrid grid = whole_numbers(target);
+  LayerProblem problem{
+      .rows = 1, .columns = 1, .hessians = {Tensor::full(DType::float32, {1, 1}, 1.0)}, .target = target};
+  problem.grid = &grid;
+  Matmul matmul(kReference);
+  EXPECT_EQ(search_scales(problem, matmul), (std::vector<float>{0.85F}));
+}
+
+TEST(SearchScales, KeepsAStepThatFits) {
+  const Tensor target = Tensor::from<float>({3}, {1, 1});
+  const WeightGrid grid = whole_numbers(target);
+  LayerProblem problem{
+      .rows = 1, .columns = 1, .hessians = {Tensor::full(DType::float32, {1, 1}, 1.0)}, .target = target};
+  problem.grid = &grid;
+  Matmul matmul(kReference);
+  EXPECT_EQ(search_scales(problem, matmul), (std::vector<float>{1}));
+}
+
+TEST(SearchScales, ChoosesOneForAllChannelsThatShareIt) {
+  // 9 is beyond 7 steps of 1; 7 of 1.1 come nearest to it, and cost the other channel, whose inputs are small, little.
+  const Tensor target = Tensor::from<float>({9, 3}, {2, 1});
+  const WeightGrid grid = whole_numbers(target);
+  LayerProblem problem{
+      .rows = 1,
+      .columns = 1,
+      .hessians = {Tensor::full(DType::float32, {1, 1}, 1.0), Tensor::full(DType::float32, {1, 1}, 0.01)},
+      .target = target};
+  problem.grid = &grid;
+  Matmul matmul(kReference);
+  EXPECT_EQ(search_scales(problem, matmul), (std::vector<float>{1.1F}));
+}
+
+TEST(SearchScales, ServesScalesOfWholeChannels) {
+  const auto is_served = [](const char* observer, const Granularity& granularity) {
+    const Tensor target = Tensor::from<float>({1, 2, 3, 4}, {2, 2});
+    const auto seen = observer_by_name(observer)({.dtype = DType::int8,
+                                                  .qscheme = QScheme::per_channel_symmetric,
+                                                  .quant_min = -8,
+                                                  .quant_max = 7,
+                                                  .ch_axis = 0,
+                                                  .mapping_type = MappingType::symmetric,
+                                                  .granularity = granularity});
+    const auto grid = WeightGrid::of(*seen, target);
+    return has_scale_of_rows({.rows = 2, .columns = 2, .target = target, .grid = &*grid});
+  };
+  EXPECT_TRUE(is_served("PerChannelMinMaxObserver", PerTensor()));
+  EXPECT_TRUE(is_served("AffineQuantizedMinMaxObserver", PerGroup{2}));
+  EXPECT_FALSE(is_served("AffineQuantizedMinMaxObserver", PerGroup{1}));
+}
+
+TEST(StretchRange, MultipliesTheScales) {
+  const auto observer = observer_by_name("PerChannelMinMaxObserver")(
+      {.dtype = DType::int8, .qscheme = QScheme::per_channel_symmetric, .quant_min = -8, .quant_max = 7, .ch_axis = 0});
+  observer->observe(Tensor::from<float>({1, -15, 30, 2}, {2, 2}));
+  EXPECT_TRUE(stretch_range(*observer, {0.5F, 1}));
+  EXPECT_EQ(values(observer->calculate_qparams().scale), (std::vector<float>{1, 4}));
+}
+
+TEST(StretchRange, LeavesHistogramsAlone) {
+  const auto observer = observer_by_name("HistogramObserver")({.dtype = DType::int8});
+  observer->observe(Tensor::from<float>({1, -15, 30, 2}, {2, 2}));
+  const Tensor before = observer->calculate_qparams().scale;
+  EXPECT_FALSE(stretch_range(*observer, {0.5F}));
+  EXPECT_EQ(values(observer->calculate_qparams().scale), values(before));
 }
 
 TEST(RoundWithFeedback, MakesUpForWhatItRoundedBefore) {

@@ -61,6 +61,48 @@ TEST(StagedRun, TakesSizesAlong) {
   EXPECT_EQ(values(run.values("b")[0]), (std::vector<float>{-1, -2}));
 }
 
+const char* const kBesideALayer = R"(graph(x: f32[1, 2], w: f32[2, 2]) {
+  %layer: f32[1, 2] = aten.linear.default(%x, %w)
+  %minus: f32[1, 2] = aten.neg.default(%x)
+  %twice: f32[1, 2] = aten.mul.Tensor(%minus, 2.0)
+  %behind: f32[1, 2] = aten.neg.default(%layer)
+  %sum: f32[1, 2] = aten.add.Tensor(%behind, %twice)
+  return (%sum)
+})";
+const CalibrationBatches kWithWeights = {
+    {Tensor::from<float>({1, -2}, {1, 2}), Tensor::from<float>({1, 1, 0, 1}, {2, 2})}};
+
+TEST(StagedRun, LooksAheadAtWhatNeedsNoLayer) {
+  const Program program = parse_program(kBesideALayer);
+  StagedRun run(program, kWithWeights, kReference);
+  run.before("layer");
+  EXPECT_EQ(values(run.values_ahead("twice")[0]), (std::vector<float>{-2, 4}));
+  EXPECT_EQ(values(run.values_ahead("x")[0]), (std::vector<float>{1, -2}));
+  run.through("sum");
+  EXPECT_EQ(values(run.values("sum")[0]), (std::vector<float>{-1, 6}));  // it runs as if nobody had looked
+}
+
+TEST(StagedRun, LooksAtNothingBehindALayerThatHasNotRun) {
+  const Program program = parse_program(kBesideALayer);
+  StagedRun run(program, kWithWeights, kReference);
+  run.before("layer");
+  EXPECT_TRUE(run.values_ahead("behind").empty());
+  EXPECT_TRUE(run.values_ahead("sum").empty());
+  run.through("layer");
+  EXPECT_EQ(values(run.values_ahead("behind")[0]), (std::vector<float>{1, 2}));
+}
+
+TEST(StagedRun, DoesNotLookAheadAtWhatIsWrittenInPlace) {
+  const Program program = parse_program(R"(graph(x: f32[2]) {
+  %a: f32[2] = aten.neg.default(%x)
+  %relu: f32[2] = aten.relu_.default(%a)
+  return (%relu)
+})");
+  StagedRun run(program, kBatches, kReference);
+  run.through("a");
+  EXPECT_TRUE(run.values_ahead("relu").empty());
+}
+
 TEST(StagedRun, RefusesBatchesThatDoNotFit) {
   const Program program = parse_program("graph(x: f32[2], y: f32[2]) {\n  return (%x)\n}");
   EXPECT_THROW(StagedRun(program, kBatches, kReference), InvalidArgumentError);
