@@ -47,13 +47,13 @@ PlannedMap lifetimes_of(const PlanSpec& spec) {
 }
 
 // `to` is written where it lies if it has the value's dtype and sizes, else replaced.
-void copy_out(const Tensor& value, Tensor& to) {
+void copy_out(const Tensor& value, ResultPool& pool, Tensor& to) {
   if (!value.defined()) {
     to = value;
     return;
   }
   if (!to.defined() || to.dtype() != value.dtype() || to.sizes() != value.sizes())
-    to = Tensor::empty(value.dtype(), value.sizes());
+    to = pool.empty(value.dtype(), value.sizes());
   copy(value, to);
 }
 
@@ -124,8 +124,8 @@ void Plan::run(std::span<const Tensor> inputs, std::vector<Tensor>& outputs) {
     for (const Kernel& kernel : kernels_) kernel();
   }
   outputs.resize(results_.size());
-  for (std::size_t i = 0; i < results_.size(); ++i) copy_out(results_[i], outputs[i]);
-  for (const auto& [name, tensor] : kept_) copy_out(tensor, kept_values_.emplace_back(name, Tensor()).second);
+  for (std::size_t i = 0; i < results_.size(); ++i) copy_out(results_[i], pool_, outputs[i]);
+  for (const auto& [name, tensor] : kept_) copy_out(tensor, pool_, kept_values_.emplace_back(name, Tensor()).second);
   for (const auto& [to, from] : write_backs_) copy(from, to);
 }
 

@@ -8,6 +8,7 @@
 
 #include "qdq/executor.h"
 #include "qdq/tensor.h"
+#include "runtime/result_pool.h"
 
 namespace qdq::runtime {
 
@@ -71,6 +72,7 @@ class Plan {
   std::vector<StepInfo> infos_;
   std::vector<Tensor> inputs_;
   std::vector<Tensor> results_;
+  ResultPool pool_;
   std::vector<std::pair<std::string, Tensor>> kept_;
   std::vector<std::pair<std::string, Tensor>> kept_values_;
   std::vector<std::pair<Tensor, Tensor>> write_backs_;
