@@ -76,12 +76,23 @@ class Classifier(Task):
 
     batch = 50
 
-    def __init__(self, recipe, arguments, **data):
+    def __init__(self, recipe, arguments, places=1, **data):
         recipe = recipes.recipe(recipe)
         self.module = recipe.load(*arguments)[0]
         batches = list(recipe.data(**data))
-        self.inputs, self.labels = (torch.cat([x for x, _ in batches]),), torch.cat([y for _, y in batches]).numpy()
-        self.calibration = (self.inputs[0][:: len(self.labels) // CALIBRATION][:CALIBRATION],)
+        images, self.labels = torch.cat([x for x, _ in batches]), torch.cat([y for _, y in batches]).numpy()
+        self.calibration = (images[:: len(images) // CALIBRATION][:CALIBRATION],)
+        self.inputs, self.labels = (torch.cat([moved(images, place) for place in range(places)]),), np.tile(self.labels, places)
+
+
+def moved(images, place):
+    """The images as they are for place 0, else moved by up to 4 pixels, as in training, and every second time mirrored."""
+    if place == 0:
+        return images
+    top, left = np.random.default_rng(place).integers(0, 9, 2)
+    height, width = images.shape[2:]
+    padded = torch.nn.functional.pad(images, (4, 4, 4, 4), mode="reflect")[:, :, top : top + height, left : left + width]
+    return (padded.flip(3) if place % 2 else padded).contiguous()
 
 
 class Pitch(Task):
@@ -246,7 +257,11 @@ SMALL_TASKS = {
     "crnn": Words,
 }
 # The same for differences that are smaller than the standard error on the usual data.
-MORE_SAMPLES = {"mobilenet": lambda: MobileNet(crops=10), "minilm": lambda: MiniLM(1500)}
+MORE_SAMPLES = {
+    "mobilenet": lambda: MobileNet(crops=10),
+    "resnet56": lambda: Classifier("resnet_cifar", [56], places=10),
+    "minilm": lambda: MiniLM(1500),
+}
 
 
 def to_numpy(outputs):
