@@ -35,11 +35,15 @@ QDQ_INT8_INLINE Sums sums_of(const std::int32_t* start, const __m256i (&halves)[
   return sums;
 }
 
+// 16 integers from 0 to 255.
+QDQ_INT8_INLINE __m128i as_bytes(__m256i first, __m256i second) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0b11011000);
+  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+
 // 16 floats from 0 to 255, rounded to the nearest byte, ties to even.
 QDQ_INT8_INLINE __m128i rounded_bytes(__m256 first, __m256 second) {
-  const __m256i mixed = _mm256_packs_epi32(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
-  const __m256i words = _mm256_permute4x64_epi64(mixed, 0b11011000);
-  return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  return as_bytes(_mm256_cvtps_epi32(first), _mm256_cvtps_epi32(second));
 }
 
 QDQ_INT8_INLINE __m256 load_bytes_as_floats(const std::uint8_t* from) {

@@ -1,6 +1,6 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
-// included the header of its set. It may define functions of its own: QDQ_HAS_OWN_BINARY for add and multiply, QDQ_HAS_OWN_FUNCTIONS
-// for gelu, softmax, weigh and sum, QDQ_HAS_OWN_LOOK_UP for look_up.
+// included the header of its set. It may define functions of its own: QDQ_HAS_OWN_BINARY for add and multiply, QDQ_HAS_OWN_GELU for
+// gelu, QDQ_HAS_OWN_FUNCTIONS for softmax, weigh and sum, QDQ_HAS_OWN_LOOK_UP for look_up.
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -36,7 +36,7 @@ QDQ_INT8_INLINE void activate_with(std::uint8_t* out, std::int64_t out_stride, c
     }
 }
 
-#ifndef QDQ_HAS_OWN_FUNCTIONS
+#ifndef QDQ_HAS_OWN_GELU
 void gelu(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride, std::int64_t rows,
           std::int64_t columns, const ActivationRescale& rescale, const GeluTable& table) {
   activate_with(out, out_stride, values, value_stride, rows, columns, rescale,

@@ -45,6 +45,56 @@ void multiply(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, s
   });
 }
 
+// elementary::gelu_from: a row of the table fills four registers, in each of which a permutation looks up 8 elements.
+struct Gelu {
+  const GeluTable& table;
+
+  QDQ_INT8_INLINE_MEMBER __m256 coefficient(int power, __m256i i) const {
+    const auto quarter = [&](int q) { return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.c[power] + 8 * q), i); };
+    // A blend looks at the highest bit.
+    const __m256 is_upper = _mm256_castsi256_ps(_mm256_slli_epi32(i, 27)),
+                 is_odd = _mm256_castsi256_ps(_mm256_slli_epi32(i, 28));
+    return _mm256_blendv_ps(_mm256_blendv_ps(quarter(0), quarter(1), is_odd),
+                            _mm256_blendv_ps(quarter(2), quarter(3), is_odd), is_upper);
+  }
+
+  QDQ_INT8_INLINE_MEMBER __m256 operator()(__m256 x) const {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    const __m256 a = _mm256_mul_ps(_mm256_min_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(kGeluEnd)),
+                                   _mm256_set1_ps(kGeluStretches));
+    const __m256i i = _mm256_min_epi32(_mm256_cvttps_epi32(a), _mm256_set1_epi32(kGeluLast));
+    const __m256 t = _mm256_sub_ps(a, _mm256_cvtepi32_ps(i));
+    __m256 g = _mm256_fmadd_ps(coefficient(3, i), t, coefficient(2, i));
+    g = _mm256_fmadd_ps(g, t, coefficient(1, i));
+    g = _mm256_fmadd_ps(g, t, coefficient(0, i));
+    g = _mm256_or_ps(_mm256_andnot_ps(sign, g), _mm256_and_ps(sign, x));
+    return _mm256_mul_ps(x, _mm256_add_ps(_mm256_set1_ps(0.5f), g));
+  }
+};
+
+void gelu(std::uint8_t* out, std::int64_t out_stride, const float* values, std::int64_t value_stride, std::int64_t rows,
+          std::int64_t columns, const ActivationRescale& p, const GeluTable& table) {
+  const Gelu gelu{table};
+  const __m256 inverse_scale = _mm256_set1_ps(p.inverse_scale), low = _mm256_set1_ps(p.low - p.zero_point),
+               high = _mm256_set1_ps(p.high - p.zero_point);
+  const __m256i zero_point = _mm256_set1_epi32(static_cast<int>(p.zero_point));
+  const auto eight = [&](const float* from) {
+    const __m256 level = _mm256_mul_ps(gelu(_mm256_loadu_ps(from)), inverse_scale);
+    return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(high, _mm256_max_ps(level, low))), zero_point);
+  };
+  const auto sixteen = [&](const float* from) { return as_bytes(eight(from), eight(from + 8)); };
+  for (std::int64_t r = 0; r < rows; ++r, out += out_stride, values += value_stride) {
+    std::int64_t i = 0;
+    for (; i + 16 <= columns; i += 16) _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), sixteen(values + i));
+    if (i == columns) continue;
+    float last[16] = {};
+    std::uint8_t bytes[16];
+    for (std::int64_t k = 0; i + k < columns; ++k) last[k] = values[i + k];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), sixteen(last));
+    for (std::int64_t k = 0; i + k < columns; ++k) out[i + k] = bytes[k];
+  }
+}
+
 // The table as 16 rows of 16 bytes, in each of which a shuffle looks up: a byte whose upper half is not the row's number gets its
 // highest bit set, for which the shuffle gives 0.
 void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std::uint8_t* table) {
@@ -69,6 +119,7 @@ void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std
 }  // namespace qdq::runtime::int8::avx2
 
 #define QDQ_HAS_OWN_BINARY
+#define QDQ_HAS_OWN_GELU
 #define QDQ_HAS_OWN_LOOK_UP
 #define QDQ_ISA avx2
 #define QDQ_ISA_NAME "avx2"

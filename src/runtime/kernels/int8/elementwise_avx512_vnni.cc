@@ -258,6 +258,7 @@ void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std
 
 #define QDQ_HAS_OWN_BINARY
 #define QDQ_HAS_OWN_FUNCTIONS
+#define QDQ_HAS_OWN_GELU
 #define QDQ_HAS_OWN_LOOK_UP
 #define QDQ_ISA avx512_vnni
 #define QDQ_ISA_NAME "avx512_vnni"
