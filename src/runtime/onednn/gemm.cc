@@ -4,6 +4,7 @@
 
 #include "qdq/error.h"
 #include "runtime/onednn/onednn.h"
+#include "runtime/parallel.h"
 
 namespace qdq::runtime::onednn {
 
@@ -24,6 +25,7 @@ Layout layout_of(const Matrix& x, std::int64_t rows, std::int64_t columns) {
 
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix a, Matrix b, float beta, float* c,
           std::int64_t c_row_stride) {
+  const ThreadScope one(1, nullptr);  // on more of them sgemm adds up in another order
   const Layout left = layout_of(a, m, k), right = layout_of(b, k, n);
   const auto status = dnnl_sgemm(left.transposed, right.transposed, m, n, k, alpha, a.data, left.stride, b.data,
                                  right.stride, beta, c, c_row_stride);
