@@ -12,23 +12,53 @@
 namespace qdq::json {
 namespace {
 
-// The position of the first character from `from` on that cannot stand for itself in a JSON string, or the size. A word at
-// a time: (w - n) & ~w has a byte's high bit set where the byte is less than n (n up to 128); a borrow can set it wrongly
-// above such a byte, never below, so that the lowest one counts.
-std::size_t find_escape(std::string_view text, std::size_t from) {
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+
+// Has a bit set in the first byte that cannot stand for itself in a JSON string, and none below it. (w - n) & ~w has a
+// byte's high bit set where the byte is less than n (n up to 128); a borrow can set it wrongly above such a byte only.
+std::uint64_t escapes_in(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;
   const auto below = [](std::uint64_t w, std::uint64_t n) { return (w - kOnes * n) & ~w & kHighs; };
-  for (; text.size() - from >= sizeof(std::uint64_t); from += sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + from, sizeof word);
+  return below(word, 0x20) | below(word ^ (kOnes * '"'), 1) | below(word ^ (kOnes * '\\'), 1);
+}
+
+template <typename T>
+std::uint64_t load(const char* from) {
+  T value = 0;
+  std::memcpy(&value, from, sizeof value);
+  if constexpr (std::endian::native == std::endian::big)
+    return sizeof(T) == kWord ? __builtin_bswap64(value) : __builtin_bswap32(static_cast<std::uint32_t>(value));
+  return value;
+}
+
+// The `count` bytes at `from`, at most a word of them, the first one lowest; blanks above.
+std::uint64_t load_word(const char* from, std::size_t count) {
+  constexpr std::uint64_t kBlanks = 0x2020202020202020;
+  constexpr std::size_t kHalf = kWord / 2;
+  if (count == kWord) return load<std::uint64_t>(from);
+  const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(from[i])} << (8 * i); };
+  // Two loads that overlap reach any number of bytes; three single ones, the middle one twice, what is shorter.
+  const std::uint64_t word = count >= kHalf ? load<std::uint32_t>(from) | load<std::uint32_t>(from + count - kHalf)
+                                                                              << (8 * (count - kHalf))
+                                            : byte(0) | byte(count / 2) | byte(count - 1);
+  return word | kBlanks << (8 * count);
+}
+
+// Copies `text` from `from` on to `out`, a word at a time, up to the first character that cannot stand for itself. Returns
+// how many were copied; up to a word more may be overwritten.
+std::size_t copy_plain(std::string_view text, std::size_t from, char* out) {
+  const std::size_t start = from;
+  while (from < text.size()) {
+    const std::size_t count = std::min(kWord, text.size() - from);
+    std::uint64_t word = load_word(text.data() + from, count);
+    const std::uint64_t found = escapes_in(word);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    const std::uint64_t found = below(word, 0x20) | below(word ^ (kOnes * '"'), 1) | below(word ^ (kOnes * '\\'), 1);
-    if (found != 0) return from + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    std::memcpy(out + (from - start), &word, kWord);
+    if (found != 0) return from - start + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    from += count;
   }
-  const auto needs_escape = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
-  while (from < text.size() && !needs_escape(text[from])) ++from;
-  return from;
+  return from - start;
 }
 
 // Writes the escape of `c`, at most six characters, and returns its end.
@@ -125,20 +155,19 @@ Writer& Writer::string(std::string_view value) {
 }
 
 void Writer::quote(std::string_view value, bool as_key) {
-  constexpr std::size_t kAround = 4;  // comma, quotes, colon
-  constexpr std::size_t kEscape = 6;  // the longest
+  constexpr std::size_t kAround = 4 + kWord;  // comma, quotes, colon, and what copy_plain overwrites
+  constexpr std::size_t kEscape = 6;          // the longest
   char* out = text_.room(value.size() + kAround);
   if (needs_comma_) *out++ = ',';
   *out++ = '"';
   // Almost all characters stand for themselves: they are copied in runs.
   for (std::size_t at = 0;; ++at) {
-    const std::size_t end = find_escape(value, at);
-    if (end != at) std::memcpy(out, value.data() + at, end - at);
-    out += end - at;
-    if (end == value.size()) break;
+    const std::size_t plain = copy_plain(value, at, out);
+    out += plain;
+    at += plain;
+    if (at == value.size()) break;
     text_.advance_to(out);
-    out = write_escape(text_.room(value.size() - end + kEscape + kAround), value[end]);
-    at = end;
+    out = write_escape(text_.room(value.size() - at + kEscape + kAround), value[at]);
   }
   *out++ = '"';
   if (as_key) *out++ = ':';

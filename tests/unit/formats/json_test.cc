@@ -81,13 +81,14 @@ TEST(JsonWriter, EscapesWhereverTheCharacterStands) {
   const std::vector<std::pair<char, std::string>> escaped = {
       {'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\x01', "\\u0001"}, {'\x1f', "\\u001f"}};
   for (const auto& [c, text] : escaped)
-    for (std::size_t at = 0; at < 19; ++at) {
-      std::string value(19, 'a');
-      value[at] = c;
-      json::Writer writer;
-      writer.string(value);
-      EXPECT_EQ(writer.text(), "\"" + std::string(at, 'a') + text + std::string(18 - at, 'a') + "\"");
-    }
+    for (std::size_t size = 1; size < 20; ++size)  // words of 8 bytes and what is left over
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string value(size, 'a');
+        value[at] = c;
+        json::Writer writer;
+        writer.string(value);
+        EXPECT_EQ(writer.text(), "\"" + std::string(at, 'a') + text + std::string(size - at - 1, 'a') + "\"");
+      }
 }
 
 TEST(JsonWriter, GrowsByWhatTheEscapesTake) {
