@@ -35,11 +35,15 @@ function(qdq_allocator program)
   endif()
 endfunction()
 
+# Flat hash tables; headers only.
+find_path(QDQ_ROBIN_MAP_INCLUDE tsl/robin_map.h REQUIRED)
+
 # qdq_layer(name SOURCES ... [LINK ...]): an object library of one folder, gathered into libqdq.
 function(qdq_layer name)
   cmake_parse_arguments(LAYER "" "" "SOURCES;LINK" ${ARGN})
   add_library(qdq_${name} OBJECT ${LAYER_SOURCES})
   target_include_directories(qdq_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+  target_include_directories(qdq_${name} SYSTEM PUBLIC "${QDQ_ROBIN_MAP_INCLUDE}")
   target_link_libraries(qdq_${name} PUBLIC qdq_options ${LAYER_LINK})
   set_property(GLOBAL APPEND PROPERTY QDQ_LAYERS qdq_${name})
 endfunction()

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(libgtest-dev libfmt-dev libcli11-dev libsimdjson-dev nlohmann-json3-dev zlib1g-dev libxxhash-dev
-          libjpeg62-turbo-dev libpng-dev libmimalloc-dev libprotozero-dev
+          libjpeg62-turbo-dev libpng-dev libmimalloc-dev libprotozero-dev robin-map-dev
           dataset-fashion-mnist ca-certificates)
 # Tools may also come from elsewhere; the package is only taken where the command is missing.
 declare -A tools=([g++]=g++ [cmake]=cmake [ninja]=ninja-build [ccache]=ccache)

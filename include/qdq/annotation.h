@@ -32,7 +32,10 @@ struct EdgeOrNode {
 struct EdgeOrNodeHash {
   std::size_t operator()(const EdgeOrNode& place) const {
     const std::hash<const void*> hash;
-    return hash(place.producer) * 31 + hash(place.consumer);
+    // Addresses differ in their middle bits; the product carries those up, the shift brings them down to all tables.
+    const std::uint64_t product =
+        (hash(place.producer) * 31 + hash(place.consumer)) * std::uint64_t{0x9E3779B97F4A7C15};
+    return static_cast<std::size_t>(product ^ (product >> 32));
   }
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 #include <complex>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 namespace qdq {
 
 class Graph;
+class NameTable;
 class Node;
 struct QuantizationAnnotation;  // qdq/quantizer.h; the graph carries it and never looks inside
 
@@ -232,7 +232,8 @@ class Node {
 // keeps its graph: shared_from_this().
 class Graph : public std::enable_shared_from_this<Graph> {
  public:
-  Graph() = default;
+  Graph();
+  ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
@@ -315,6 +316,9 @@ class Graph : public std::enable_shared_from_this<Graph> {
   void add_note(Note note) { notes_.push_back(std::move(note)); }
   const std::vector<Note>& notes() const { return notes_; }
 
+  // False: no node ever had a body, and whoever looks for bodies need not look at the nodes.
+  bool may_have_bodies() const { return may_have_bodies_; }
+
   // torch.export keeps this flag for bodies of higher-order ops.
   bool is_single_tensor_return = false;
 
@@ -324,21 +328,14 @@ class Graph : public std::enable_shared_from_this<Graph> {
   void unlink(Node& node);
   void renumber();
   Node& add(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs, std::string name);
-  std::string free_name(std::string_view wanted);
-  std::string name_to_claim(std::string_view wanted);
-  void count_name(const std::string& base, std::int64_t number);
-  void abandon_name(std::string name);
 
   std::vector<std::unique_ptr<Node>> storage_;  // erased nodes too: a dangling reference must find a name to report
   Node* first_ = nullptr;
   Node* last_ = nullptr;
   Node* insert_before_ = nullptr;
   std::size_t size_ = 0;
-  // The names that were ever given; null: no node has it any more. Keys are views of the nodes' names (erased nodes'
-  // too) and of abandoned_names_.
-  std::unordered_map<std::string_view, Node*> by_name_;
-  std::deque<std::string> abandoned_names_;
-  std::unordered_map<std::string, std::int64_t> base_count_;  // the last number given to a base; 0 is not stored
+  std::unique_ptr<NameTable> names_;
+  bool may_have_bodies_ = false;
   std::vector<Note> notes_;
 };
 

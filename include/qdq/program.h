@@ -28,6 +28,10 @@ struct Attribute {
 // The attributes in order of insertion, found by name in O(1).
 class Attributes {
  public:
+  Attributes() = default;
+  Attributes(Attributes&&) = default;
+  Attributes& operator=(Attributes&&) = default;
+
   Attribute& add(Attribute attribute);  // throws InvalidArgumentError when the name is taken
   Attribute* find(std::string_view name);
   const Attribute* find(std::string_view name) const;
@@ -44,7 +48,7 @@ class Attributes {
 
  private:
   std::list<Attribute> items_;
-  std::unordered_map<std::string, std::list<Attribute>::iterator> index_;
+  std::unordered_map<std::string_view, std::list<Attribute>::iterator> index_;  // by the items' own names
   mutable std::unordered_map<std::string, std::int64_t> next_unused_;
 };
 

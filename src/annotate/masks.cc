@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "annotate/patterns.h"
+#include "base/flat_map.h"
 
 namespace qdq {
 namespace {
@@ -72,6 +73,7 @@ class Masks {
 
   std::unordered_map<const Node*, std::string> run() {
     std::unordered_map<const Node*, std::string> reasons;
+    origins_.reserve(program_.graph().size());
     for (const Node& node : program_.graph().nodes()) {
       if (node.kind() == NodeKind::call_function && is_float_tensor(node))
         if (std::string reason = why(node); !reason.empty()) reasons.emplace(&node, std::move(reason));
@@ -155,7 +157,7 @@ class Masks {
   }
 
   const Program& program_;
-  std::unordered_map<const Node*, Origin> origins_;
+  FlatMap<const Node*, Origin> origins_;
   std::unordered_map<const Node*, bool> far_constants_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "graph/module_path.h"
 #include "graph/text_names.h"
+#include "observers/observer_table.h"
 #include "passes/fuse_conv_bn_qat.h"
 #include "passes/qdq_ops.h"
 #include "qdq/annotation.h"
@@ -20,14 +21,17 @@ bool is_static_dtype(DType dtype) {
   return std::find(supported.begin(), supported.end(), dtype) != supported.end();
 }
 
-// For `explain`.
-void record_observer(Node& node, const Node& value, const Observer& observer) {
+// What `explain` wants to know of the nodes that take the place of `call`.
+Metadata record_of(const Node& call, const Node& value, const Observer& observer) {
+  Metadata record;
   const std::string* before = value.meta.find(kQuantizationTensor);  // of an observer before this one
-  node.meta.set(kQuantizationTensor, before ? *before : value.name());
-  node.meta.set(kQuantizationObserver, std::string(observer.kind()));
-  node.meta.set(kQuantizationScheme, scheme_name(observer));
+  record.set(kQuantizationTensor, before ? *before : value.name());
+  record.set(kQuantizationObserver, std::string(observer.kind()));
+  record.set(kQuantizationScheme, scheme_name(observer));
   if (const auto seen = observed_bounds(observer))
-    node.meta.set(kQuantizationObserved, text::bounds(seen->first, seen->second));
+    record.set(kQuantizationObserved, text::bounds(seen->first, seen->second));
+  if (const std::string* source = call.meta.find(kQuantizationSource)) record.set("from_node", *source);
+  return record;
 }
 
 // "classifier" for a node of module "features.classifier": the prefix of per-channel buffers.
@@ -64,10 +68,9 @@ class Inserter {
     int replaced = 0;
     for (Node& node : graph_.nodes()) {
       if (node.kind() != NodeKind::call_module) continue;
-      const auto found = observers_.find(node.target());
-      if (found == observers_.end())
-        throw InvalidArgumentError("[convert] " + node.describe() + ": there is no observer of that name");
-      replace(node, *found->second);
+      const Observer* observer = observers_.find(node.target());
+      if (!observer) throw InvalidArgumentError("[convert] " + node.describe() + ": there is no observer of that name");
+      replace(node, *observer);
       ++replaced;
     }
     return replaced;
@@ -86,9 +89,9 @@ class Inserter {
       replacement = &insert_static(call, value, observer);
     else if (observer.dtype() == DType::float16)
       replacement = &insert_float16(value);
-    for (Node* node = replacement; node != &value; node = node->input(0)) {
-      record_observer(*node, value, observer);
-      if (const std::string* source = call.meta.find(kQuantizationSource)) node->meta.set("from_node", *source);
+    if (replacement != &value) {
+      const Metadata record = record_of(call, value, observer);
+      for (Node* node = replacement; node != &value; node = node->input(0)) node->meta = record;
     }
     call.replace_all_uses_with(*replacement);
     graph_.erase(call);
@@ -246,7 +249,7 @@ class Inserter {
 
   Program& program_;
   Graph& graph_;
-  const std::map<std::string, std::shared_ptr<Observer>>& observers_;
+  const ObserverTable observers_;
 };
 
 }  // namespace

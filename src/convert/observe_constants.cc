@@ -4,25 +4,25 @@
 
 #include "base/mistake.h"
 #include "graph/observed_value.h"
+#include "observers/observer_table.h"
 
 namespace qdq {
 namespace {
 
 using Observers = std::map<std::string, std::shared_ptr<Observer>>;
 
-Observer* observer_of(const Node& node, const Observers& observers) {
-  if (node.kind() != NodeKind::call_module) return nullptr;
-  const auto found = observers.find(node.target());
-  return found == observers.end() ? nullptr : found->second.get();
+Observer* observer_of(const Node& node, const ObserverTable& observers) {
+  return node.kind() == NodeKind::call_module ? observers.find(node.target()) : nullptr;
 }
 
 }  // namespace
 
 int observe_constants(const Program& program, const Observers& observers, const Evaluate& evaluate) {
+  const ObserverTable table(observers);
   std::optional<ConstantValues> constants;  // looks at the whole program: made for the first observer that needs it
   int observed = 0;
   for (Node& node : program.graph().nodes()) {
-    Observer* observer = observer_of(node, observers);
+    Observer* observer = observer_of(node, table);
     if (!observer || observer->has_observed()) continue;
     Node& value = observed_value(node);
     if (!constants) constants.emplace(program, evaluate);
@@ -42,10 +42,11 @@ int observe_constants(const Program& program, const Observers& observers, const 
 }
 
 const Node* find_uncalibrated(const Program& program, const Observers& observers) {
+  const ObserverTable table(observers);
   const Evaluate never;  // asking which nodes are constant computes none
   ConstantValues constants(program, never);
   for (Node& node : program.graph().nodes()) {
-    const Observer* observer = observer_of(node, observers);
+    const Observer* observer = observer_of(node, table);
     if (!observer || observer->has_observed() || observer->is_dynamic()) continue;
     Node& value = observed_value(node);
     if (!constants.is_constant(value)) return &value;

@@ -1,55 +1,16 @@
 #include "qdq/graph.h"
 
 #include <algorithm>
-#include <cctype>
 #include <unordered_set>
 
 #include "graph/copy_node.h"
+#include "graph/name_table.h"
 
 namespace qdq {
 namespace {
 
 // Distance between neighbours when all nodes are numbered anew: room for 2^20 halvings before the next renumbering.
 constexpr std::uint64_t kOrderGap = std::uint64_t{1} << 20;
-
-// torch.fx never gives a node one of these names (Python's keywords and builtins that its generated code could shadow).
-bool is_reserved_name(const std::string& name) {
-  static const std::unordered_set<std::string_view> reserved = {
-      "False",    "None",   "True",     "and",     "as",     "assert",   "async",    "await",  "break",  "class",
-      "continue", "def",    "del",      "elif",    "else",   "except",   "finally",  "for",    "from",   "global",
-      "if",       "import", "in",       "is",      "lambda", "nonlocal", "not",      "or",     "pass",   "raise",
-      "return",   "try",    "while",    "with",    "yield",  "abs",      "all",      "any",    "ascii",  "bin",
-      "bool",     "bytes",  "chr",      "complex", "dict",   "dir",      "divmod",   "filter", "float",  "format",
-      "hash",     "help",   "hex",      "id",      "input",  "int",      "iter",     "len",    "list",   "map",
-      "max",      "min",    "next",     "object",  "oct",    "open",     "ord",      "pow",    "print",  "property",
-      "range",    "repr",   "reversed", "round",   "set",    "slice",    "sorted",   "str",    "sum",    "super",
-      "tuple",    "type",   "vars",     "zip",     "inf",    "nan",      "NoneType", "torch",  "device", "fx_pytree",
-      "pytree"};
-  return reserved.contains(name);
-}
-
-bool is_identifier_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
-
-// "conv2d_12" -> ("conv2d", 12); a suffix that is not a plain number belongs to the base.
-std::pair<std::string, std::optional<std::int64_t>> split_suffix(const std::string& name) {
-  const auto last = name.find_last_not_of("0123456789");
-  const bool has_suffix = last != std::string::npos && last > 0 && name[last] == '_' && last + 1 < name.size() &&
-                          name.size() - last <= 18;  // more digits would not fit an int64
-  if (!has_suffix) return {name, std::nullopt};
-  return {name.substr(0, last), std::stoll(name.substr(last + 1))};
-}
-
-// torch.fx derives names from targets in snake case: "bertModel.LayerNorm" -> "bert_model.layer_norm".
-std::string snake_case(std::string_view target) {
-  std::string result;
-  result.reserve(target.size() + 4);
-  for (std::size_t i = 0; i < target.size(); ++i) {
-    const auto c = static_cast<unsigned char>(target[i]);
-    if (i > 0 && std::isupper(c) && std::islower(static_cast<unsigned char>(target[i - 1]))) result += '_';
-    result += static_cast<char>(std::tolower(c));
-  }
-  return result;
-}
 
 void replace_node(Argument& argument, Node& from, Node& to) {
   if (argument.node() == &from) {
@@ -244,7 +205,21 @@ class Producers {
 
 }  // namespace
 
+namespace {
+
+bool has_body(const Argument& argument) {
+  if (const auto* list = argument.list()) return std::any_of(list->begin(), list->end(), has_body);
+  if (const auto* dict = argument.get_if<Argument::Dict>())
+    return std::any_of(dict->begin(), dict->end(), [](const auto& item) { return has_body(item.second); });
+  return argument.get_if<Argument::Subgraph>() != nullptr;
+}
+
+}  // namespace
+
 void Node::make_edges() {
+  graph_->may_have_bodies_ |=
+      std::any_of(args_.begin(), args_.end(), has_body) ||
+      std::any_of(kwargs_.begin(), kwargs_.end(), [](const auto& item) { return has_body(item.second); });
   Producers producers;
   auto add = [&](Node& producer) { producers.add(producer); };
   for (const Argument& argument : args_) for_each_node(argument, add);
@@ -349,10 +324,11 @@ std::string Node::describe() const {
   return text;
 }
 
-Node* Graph::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
-}
+Graph::Graph() : names_(std::make_unique<NameTable>()) {}
+
+Graph::~Graph() = default;
+
+Node* Graph::find(std::string_view name) const { return names_->find(name); }
 
 std::vector<Node*> Graph::placeholders() const {
   std::vector<Node*> result;
@@ -362,63 +338,14 @@ std::vector<Node*> Graph::placeholders() const {
 }
 
 std::string Graph::unique_name(std::string_view wanted) {
-  std::string name = free_name(wanted);
-  abandon_name(name);
-  return name;
-}
-
-void Graph::count_name(const std::string& base, std::int64_t number) {
-  if (number == 0)
-    base_count_.erase(base);
-  else
-    base_count_[base] = number;
-}
-
-// No node has the name, and none gets it by itself.
-void Graph::abandon_name(std::string name) { by_name_[abandoned_names_.emplace_back(std::move(name))] = nullptr; }
-
-// torch.fx's rule; the caller takes the name.
-std::string Graph::free_name(std::string_view wanted) {
-  std::string candidate;
-  candidate.reserve(wanted.size() + 4);
-  bool in_gap = false;
-  for (char c : wanted) {
-    if (is_identifier_char(c))
-      candidate += c;
-    else if (!in_gap)
-      candidate += '_';  // one for a whole run of illegal characters
-    in_gap = !is_identifier_char(c);
-  }
-  if (candidate.empty()) candidate = "_unnamed";
-  if (std::isdigit(static_cast<unsigned char>(candidate[0]))) candidate.insert(0, "_");
-
-  const auto [base, suffix] = split_suffix(candidate);
-  std::int64_t number = 0;
-  if (!suffix || by_name_.contains(candidate)) {
-    const auto count = base_count_.find(base);
-    number = count == base_count_.end() ? 0 : count->second;
-    if (is_reserved_name(candidate)) candidate = base + "_" + std::to_string(++number);
-  } else {
-    number = *suffix;
-  }
-  while (by_name_.contains(candidate)) candidate = base + "_" + std::to_string(++number);
-  count_name(base, number);
-  return candidate;
-}
-
-// `wanted` when it is free and an identifier, else as free_name has it.
-std::string Graph::name_to_claim(std::string_view wanted) {
-  const bool legal = !wanted.empty() && !std::isdigit(static_cast<unsigned char>(wanted[0])) &&
-                     std::all_of(wanted.begin(), wanted.end(), is_identifier_char);
-  if (!legal || by_name_.contains(wanted)) return free_name(wanted);
-  std::string name(wanted);
-  if (const auto [base, suffix] = split_suffix(name); suffix) count_name(base, *suffix);
+  std::string name = names_->free_name(wanted);
+  names_->abandon(name);
   return name;
 }
 
 Node& Graph::create(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs,
                     std::string_view name) {
-  return add(kind, target, std::move(args), std::move(kwargs), name_to_claim(name));
+  return add(kind, target, std::move(args), std::move(kwargs), names_->name_to_claim(name));
 }
 
 Node& Graph::add(NodeKind kind, std::string_view target, Argument::List args, Argument::Dict kwargs, std::string name) {
@@ -431,7 +358,7 @@ Node& Graph::add(NodeKind kind, std::string_view target, Argument::List args, Ar
   check_own(node, args);
   check_own(node, kwargs);
   storage_.push_back(std::move(made));
-  by_name_.emplace(node.name_, &node);
+  names_->give(node.name_, node);
   link(node, insert_before_);
   node.args_ = std::move(args);
   node.kwargs_ = std::move(kwargs);
@@ -440,22 +367,22 @@ Node& Graph::add(NodeKind kind, std::string_view target, Argument::List args, Ar
 }
 
 Node& Graph::placeholder(std::string_view name) {
-  return add(NodeKind::placeholder, name, {}, {}, free_name(snake_case(name)));
+  return add(NodeKind::placeholder, name, {}, {}, names_->free_name(snake_case(name)));
 }
 
 Node& Graph::get_attr(std::string_view target) {
-  return add(NodeKind::get_attr, target, {}, {}, free_name(snake_case(target)));
+  return add(NodeKind::get_attr, target, {}, {}, names_->free_name(snake_case(target)));
 }
 
 Node& Graph::call_function(std::string_view target, Argument::List args, Argument::Dict kwargs) {
   // The namespace is no part of the name: "aten.conv2d.default" becomes "conv2d_default".
   const auto dot = target.find('.');
   const std::string_view base = dot == std::string_view::npos ? target : target.substr(dot + 1);
-  return add(NodeKind::call_function, target, std::move(args), std::move(kwargs), free_name(snake_case(base)));
+  return add(NodeKind::call_function, target, std::move(args), std::move(kwargs), names_->free_name(snake_case(base)));
 }
 
 Node& Graph::call_module(std::string_view target, Argument::List args) {
-  return add(NodeKind::call_module, target, std::move(args), {}, free_name(snake_case(target)));
+  return add(NodeKind::call_module, target, std::move(args), {}, names_->free_name(snake_case(target)));
 }
 
 Node& Graph::output(Argument::List results) {
@@ -470,7 +397,7 @@ void Graph::erase(Node& node) {
                         "' still uses");
   node.drop_edges();
   unlink(node);
-  by_name_[node.name_] = nullptr;  // like torch.fx, a name once given is not given again by itself
+  names_->orphan(node.name_);
   node.erased_ = true;
 }
 
@@ -482,15 +409,12 @@ void Graph::move_before(Node& node, Node& position) {
 
 void Graph::rename(Node& node, std::string_view wanted) {
   if (node.name_ == wanted) return;
-  const auto taken = by_name_.find(wanted);
-  Node** abandoned = taken != by_name_.end() && !taken->second ? &taken->second : nullptr;
-  std::string name = abandoned ? std::string(wanted) : name_to_claim(wanted);
-  by_name_.erase(node.name_);  // its key is about to change
-  abandon_name(std::exchange(node.name_, std::move(name)));
-  if (abandoned)
-    *abandoned = &node;
-  else
-    by_name_.emplace(node.name_, &node);
+  const bool abandoned = names_->was_given(wanted) && !names_->find(wanted);
+  std::string name = abandoned ? std::string(wanted) : names_->name_to_claim(wanted);
+  names_->forget(node.name_);  // the text is about to move
+  names_->abandon(std::exchange(node.name_, std::move(name)));
+  if (abandoned) names_->forget(node.name_);
+  names_->give(node.name_, node);
 }
 
 void Graph::rename_after_target(Node& node) { rename(node, snake_case(node.target_)); }
@@ -525,7 +449,7 @@ std::unique_ptr<Graph> Graph::clone(std::unordered_map<const Node*, Node*>* map)
   auto& mapping = map ? *map : local;
   const auto mapped = [&](Node& node) { return Argument(mapping.at(&node)); };
   for (Node& node : nodes()) mapping[&node] = &copy_node(*copy, node, mapped);
-  copy->base_count_ = base_count_;
+  copy->names_->copy_counts(*names_);
   copy->is_single_tensor_return = is_single_tensor_return;
   copy->notes_ = notes_;
   return copy;
@@ -533,6 +457,7 @@ std::unique_ptr<Graph> Graph::clone(std::unordered_map<const Node*, Node*>* map)
 
 void walk_subgraphs(Graph& graph, const std::function<void(Graph&)>& fn) {
   fn(graph);
+  if (!graph.may_have_bodies()) return;
   auto visit = [&](const Argument& argument, auto&& self) -> void {
     if (const auto* sub = argument.get_if<Argument::Subgraph>()) walk_subgraphs(*sub->graph, fn);
     if (const auto* list = argument.list())

@@ -11,7 +11,7 @@ Attribute& Attributes::add(Attribute attribute) {
 }
 
 Attribute* Attributes::find(std::string_view name) {
-  const auto found = index_.find(std::string(name));
+  const auto found = index_.find(name);
   return found == index_.end() ? nullptr : &*found->second;
 }
 
@@ -25,10 +25,11 @@ const Tensor& Attributes::tensor(std::string_view name) const {
 }
 
 void Attributes::erase(std::string_view name) {
-  const auto found = index_.find(std::string(name));
+  const auto found = index_.find(name);
   if (found == index_.end()) return;
-  items_.erase(found->second);
-  index_.erase(found);
+  const auto item = found->second;
+  index_.erase(found);  // before the name that it is found by
+  items_.erase(item);
 }
 
 std::string Attributes::unused_name(std::string_view prefix) const {

@@ -60,15 +60,27 @@ void Observer::merge(const Observer& other) {
                              " cannot be merged into it");
 }
 
+namespace {
+
+double least(const Tensor& tensor) {
+  const Tensor values = tensor.to(DType::float64).contiguous();
+  return *std::min_element(values.data<double>(), values.data<double>() + values.numel());
+}
+
+double greatest(const Tensor& tensor) {
+  const Tensor values = tensor.to(DType::float64).contiguous();
+  return *std::max_element(values.data<double>(), values.data<double>() + values.numel());
+}
+
+}  // namespace
+
 std::optional<std::pair<double, double>> observed_bounds(const Observer& observer) {
   const ObserverState state = observer.save_state();
   const Tensor* const min = state.find("min_val");
   const Tensor* const max = state.find("max_val");
   if (!min || !max || min->numel() == 0 || min->numel() != max->numel()) return std::nullopt;
-  const Tensor lows = min->to(DType::float64).contiguous();
-  const Tensor highs = max->to(DType::float64).contiguous();
-  const double low = *std::min_element(lows.data<double>(), lows.data<double>() + lows.numel());
-  const double high = *std::max_element(highs.data<double>(), highs.data<double>() + highs.numel());
+  const double low = min->numel() == 1 ? min->item() : least(*min);
+  const double high = max->numel() == 1 ? max->item() : greatest(*max);
   if (!(low <= high)) return std::nullopt;  // inf and -inf: nothing was observed
   return std::pair(low, high);
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
-#include <unordered_map>
 
+#include "base/flat_map.h"
 #include "ops/family.h"
 
 namespace qdq {
@@ -144,7 +144,7 @@ class SchemaReader {
 
 struct Table {
   std::vector<const OpSchema*> in_order;
-  std::unordered_map<std::string_view, const OpSchema*> by_target;
+  FlatMap<std::string_view, const OpSchema*> by_target;
   std::vector<std::unique_ptr<OpSchema>> storage;
 
   Table() {

@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "ops/call.h"
 #include "qdq/program.h"
 
@@ -33,7 +34,7 @@ class ConstantValues {
   const Program& program_;
   const Evaluate& evaluate_;
   std::unordered_set<const Node*> mutable_state_;
-  std::unordered_map<const Node*, bool> known_;
+  FlatMap<const Node*, bool> known_;
   std::unordered_map<const Node*, std::vector<Value>> values_;
 };
 

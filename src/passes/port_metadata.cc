@@ -4,6 +4,7 @@
 #include <array>
 #include <deque>
 #include <unordered_set>
+#include <vector>
 
 #include "passes/qdq_ops.h"
 #include "qdq/quantizer.h"
@@ -39,11 +40,11 @@ std::vector<Node*> consumers(const Node& node) {
 
 // True when `node` is reached from `dq` going back over quantizes, dequantizes and choose_qparams only.
 bool leads_back_to(const Node& dq, const Node& node) {
-  std::deque<const Node*> work = {&dq};
+  std::vector<const Node*> work = {&dq};
   std::unordered_set<const Node*> seen;
   while (!work.empty()) {
-    const Node* at = work.front();
-    work.pop_front();
+    const Node* at = work.back();
+    work.pop_back();
     if (at == &node) return true;
     const bool passable =
         is_quantize(*at) || is_dequantize(*at) || at->is(kChooseQParams) || at->is("operator.getitem");

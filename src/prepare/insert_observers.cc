@@ -1,8 +1,12 @@
 #include "prepare/insert_observers.h"
 
-#include <unordered_map>
+#include <algorithm>
+#include <iterator>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
+#include "base/flat_map.h"
 #include "graph/observed_value.h"
 #include "ops/schema.h"
 #include "prepare/mistake.h"
@@ -13,6 +17,7 @@ namespace {
 class Inserter {
  public:
   Inserter(Program& program, const ObserverMap& observers) : program_(program) {
+    by_place_.reserve(observers.size());
     for (const auto& [place, observer] : observers) by_place_.emplace(place, observer);
   }
 
@@ -24,7 +29,10 @@ class Inserter {
       observe_inputs(*node);
       observe_output(*node);
     }
-    return std::move(by_name_);
+    std::ranges::sort(
+        named_, {},
+        &std::pair<std::string, std::shared_ptr<Observer>>::first);  // a map of sorted items is made in O(n)
+    return {std::make_move_iterator(named_.begin()), std::make_move_iterator(named_.end())};
   }
 
  private:
@@ -35,7 +43,7 @@ class Inserter {
 
   Node& insert_behind(Node& value, const std::shared_ptr<Observer>& observer) {
     const std::string name = "activation_post_process_" + std::to_string(next_number_++);
-    by_name_.emplace(name, observer);
+    named_.emplace_back(name, observer);
     auto at = program_.graph().inserting_after(value);
     Node& call = program_.graph().call_module(name, {value});
     call.type = value.type;
@@ -67,9 +75,10 @@ class Inserter {
     if (!observer || (position == 0 && is_written_state(value, node))) return argument;
     const auto* of_producer = find(EdgeOrNode(value));
     if (of_producer && *of_producer == *observer) return argument;  // the producer's output observer serves
-    Node*& call = calls_[{current, observer->get()}];
-    if (!call) call = &insert_behind(*current, *observer);
-    return Argument(*call);
+    auto& calls = calls_[current];
+    auto call = std::ranges::find(calls, observer->get(), &Call::first);
+    if (call == calls.end()) call = calls.emplace(call, observer->get(), &insert_behind(*current, *observer));
+    return Argument(*call->second);
   }
 
   // A buffer (or a view of one) that `node` writes to must stay the buffer itself.
@@ -102,9 +111,10 @@ class Inserter {
   }
 
   Program& program_;
-  std::unordered_map<EdgeOrNode, std::shared_ptr<Observer>, EdgeOrNodeHash> by_place_;
-  std::map<std::string, std::shared_ptr<Observer>> by_name_;
-  std::map<std::pair<Node*, Observer*>, Node*> calls_;  // input observers made so far, by observed value
+  using Call = std::pair<Observer*, Node*>;
+  FlatMap<EdgeOrNode, std::shared_ptr<Observer>, EdgeOrNodeHash> by_place_;
+  std::vector<std::pair<std::string, std::shared_ptr<Observer>>> named_;
+  FlatMap<Node*, std::vector<Call>> calls_;  // input observers made so far, by observed value
   std::int64_t next_number_ = 0;
 };
 

@@ -1,8 +1,8 @@
 #pragma once
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "qdq/quantizer.h"
 
 namespace qdq {
@@ -32,7 +32,7 @@ class AnnotatedPlaces {
   void resolve_sharing();
   std::vector<AnnotatedPlace> places_;
   std::vector<const QuantizationSpecBase*> resolved_;
-  std::unordered_map<EdgeOrNode, std::size_t, EdgeOrNodeHash> index_;
+  FlatMap<EdgeOrNode, std::size_t, EdgeOrNodeHash> index_;
 };
 
 }  // namespace qdq

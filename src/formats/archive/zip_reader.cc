@@ -167,6 +167,7 @@ void ZipReader::read_directory(const Directory& directory) {
     at += length;
   }
   if (at != directory.end) fail(at, "expected the end of the directory");
+  by_name_.reserve(entries_.size());
   for (std::size_t i = 0; i < entries_.size(); ++i)
     if (!by_name_.emplace(entries_[i].name, i).second)
       fail(entries_[i].header_offset, "a second entry has the name " + in_quotes(entries_[i].name));

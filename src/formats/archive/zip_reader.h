@@ -4,9 +4,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "formats/archive/mapped_file.h"
 #include "qdq/error.h"
 
@@ -57,7 +57,7 @@ class ZipReader {
 
   std::shared_ptr<MappedFile> file_;
   std::vector<ZipEntry> entries_;
-  std::unordered_map<std::string_view, std::size_t> by_name_;
+  FlatMap<std::string_view, std::size_t> by_name_;
 };
 
 }  // namespace qdq

@@ -18,17 +18,24 @@ std::pair<std::size_t, std::size_t> reach(const Tensor& tensor) {
 
 }  // namespace
 
+// torch reads an entry with one dtype, so two dtypes over one storage cannot share it. Empty tensors share nothing.
+std::size_t PayloadWriter::group_of(const Tensor& tensor) {
+  std::vector<std::size_t>* known = nullptr;
+  if (tensor.numel() != 0) {
+    known = &groups_of_[tensor.storage().get()];
+    for (const std::size_t group : *known)
+      if (plain_dtype(groups_[group].sample.dtype()) == plain_dtype(tensor.dtype())) return group;
+  }
+  if (known) known->push_back(groups_.size());
+  groups_.push_back({tensor, 0, 0, false});
+  return groups_.size() - 1;
+}
+
 void PayloadWriter::add(const Attribute& attribute) {
   const Tensor& tensor = attribute.value;
-  // torch reads an entry with one dtype, so two dtypes over one storage cannot share it.
-  const auto address = reinterpret_cast<std::uintptr_t>(tensor.storage().get());
-  const std::string key = std::to_string(address) + "/" + std::string(name(plain_dtype(tensor.dtype()))) +
-                          (tensor.numel() == 0 ? "/empty" + std::to_string(items_.size()) : "");
-  const auto [found, inserted] = group_of_.emplace(key, groups_.size());
-  if (inserted) groups_.push_back({tensor, 0, 0, false});
-  items_.push_back({&attribute, found->second});
+  items_.push_back({&attribute, group_of(tensor)});
   if (tensor.numel() == 0) return;
-  Group& group = groups_[found->second];
+  Group& group = groups_[items_.back().group];
   const auto [begin, end] = reach(tensor);
   group.begin = group.used ? std::min(group.begin, begin) : begin;
   group.end = std::max(group.end, end);

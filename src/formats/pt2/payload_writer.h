@@ -1,9 +1,9 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "formats/archive/zip_writer.h"
 #include "qdq/program.h"
 
@@ -22,6 +22,8 @@ class PayloadWriter {
   void write(ZipWriter& zip, std::string_view config_name) const;
 
  private:
+  std::size_t group_of(const Tensor& tensor);
+
   // Tensors of one dtype over one storage, and the bytes of it that any of them can reach.
   struct Group {
     Tensor sample;
@@ -44,7 +46,8 @@ class PayloadWriter {
   std::vector<Group> groups_;
   std::vector<Item> items_;
   std::vector<Pickle> pickles_;
-  std::unordered_map<std::string, std::size_t> group_of_;  // by storage address and dtype
+  // Groups by storage: each dtype over it has one of its own.
+  FlatMap<const Storage*, std::vector<std::size_t>> groups_of_;
 };
 
 }  // namespace qdq::pt2

@@ -73,7 +73,7 @@ const ZipEntry& Payloads::entry_of(const std::string& name, const Meta& meta) co
 std::shared_ptr<Storage> Payloads::storage(const ZipEntry& entry) {
   // Of the widest element: names of other dtypes may share the entry.
   constexpr std::size_t alignment = alignof(double);
-  std::shared_ptr<Storage>& storage = storages_[entry.name];
+  std::shared_ptr<Storage>& storage = storages_[&entry];
   if (storage) return storage;
   if (verify_) zip_.verify_checksum(entry);
   const std::span<std::byte> bytes = zip_.stored_bytes(entry);

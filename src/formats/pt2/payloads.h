@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/flat_map.h"
 #include "formats/archive/zip_reader.h"
 #include "formats/json/json.h"
 #include "qdq/program.h"
@@ -44,7 +45,7 @@ class Payloads {
   std::string config_path_;
   bool verify_;
   std::unordered_map<std::string, Meta> config_;
-  std::unordered_map<std::string, std::shared_ptr<Storage>> storages_;
+  FlatMap<const ZipEntry*, std::shared_ptr<Storage>> storages_;
 };
 
 // Parses a stored JSON entry, its checksum compared, and calls fn(root). A json::Error becomes a FormatError that names

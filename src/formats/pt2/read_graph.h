@@ -1,7 +1,7 @@
 #pragma once
 #include <string_view>
-#include <unordered_map>
 
+#include "base/flat_map.h"
 #include "formats/json/json.h"
 #include "formats/pt2/read_values.h"
 #include "qdq/graph.h"
@@ -16,7 +16,7 @@ class Scope {
   Node* find(std::string_view name) const;         // null when absent
 
  private:
-  std::unordered_map<std::string_view, Node*> nodes_;
+  FlatMap<std::string_view, Node*> nodes_;
 };
 
 // One Argument union. Subgraphs are read with their own scope. Throws json::Error.

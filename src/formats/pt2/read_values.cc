@@ -104,7 +104,9 @@ ValueTable::ValueTable(json::Object graph) {
     if (!values) continue;
     json::within([&] { return json::member(section.name); },
                  [&] {
-                   for (const auto& [name, element] : json::object(*values))
+                   const json::Object members = json::object(*values);
+                   entries_.reserve(entries_.size() + members.size());
+                   for (const auto& [name, element] : members)
                      if (!entries_.emplace(name, Entry{section.kind, element}).second)
                        json::fail("a second value has the name '" + std::string(name) + "'");
                  });

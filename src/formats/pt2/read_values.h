@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
+#include "base/flat_map.h"
 #include "formats/json/json.h"
 #include "qdq/value_type.h"
 
@@ -29,7 +29,7 @@ class ValueTable {
     Kind kind;
     json::Element element;
   };
-  std::unordered_map<std::string_view, Entry> entries_;
+  FlatMap<std::string_view, Entry> entries_;
 };
 
 }  // namespace qdq::pt2

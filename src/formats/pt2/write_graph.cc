@@ -18,7 +18,7 @@ void fail_saving(const Node& node, const std::string& what) {
 std::string_view GraphWriter::name_of(const Node& node) const {
   if (node.kind() != NodeKind::get_attr && !is_getitem(node)) return node.name();
   const auto renamed = renamed_.find(&node);
-  return renamed == renamed_.end() ? std::string_view(node.name()) : std::string_view(renamed->second);
+  return renamed == renamed_.end() ? std::string_view(node.name()) : renamed->second;
 }
 
 void GraphWriter::write_reference_to(json::Writer& json, const Node& node) const {

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/flat_map.h"
 #include "formats/json/json_writer.h"
 #include "formats/pt2/write_values.h"
 #include "ops/schema.h"
@@ -16,7 +17,7 @@ class GraphWriter {
  public:
   explicit GraphWriter(const Graph& graph) : graph_(graph) {}
 
-  // The name under which a get_attr node's tensor is an input, for the main graph.
+  // The name under which a get_attr node's tensor is an input, for the main graph. The text must outlive the writer.
   void set_lifted_name(const Node& get_attr, std::string_view name) { renamed_[&get_attr] = name; }
   // An input that is no node: a tensor of the program. `inputs` is where references to the inputs are written.
   void add_lifted_input(json::Writer& inputs, std::string_view name, const ValueType& type);
@@ -43,7 +44,7 @@ class GraphWriter {
 
   const Graph& graph_;
   ValueSections values_;
-  std::unordered_map<const Node*, std::string> renamed_;
+  FlatMap<const Node*, std::string_view> renamed_;
   // For each producer of several results: the first getitem node of each index.
   std::unordered_map<const Node*, std::unordered_map<std::size_t, const Node*>> items_;
 };

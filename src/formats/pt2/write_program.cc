@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_set>
 
+#include "base/flat_map.h"
 #include "formats/pt2/schema.h"
 #include "formats/pt2/write_graph.h"
 
@@ -30,14 +30,14 @@ constexpr std::string_view lifted_prefix(AttributeKind kind) {
 // torch's order of lifted inputs; the program's order within each.
 int rank(AttributeKind kind) { return kind == AttributeKind::parameter ? 0 : kind == AttributeKind::buffer ? 1 : 2; }
 
-std::string lifted_name(const Attribute& attribute, std::unordered_set<std::string>& taken) {
+std::string lifted_name(const Attribute& attribute, const FlatSet<std::string_view>& taken) {
   std::string name = attribute.lifted_name;
   if (name.empty()) {
     name = lifted_prefix(attribute.kind);
     for (char c : attribute.name) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   }
   std::string unique = name;
-  for (std::int64_t i = 1; !taken.insert(unique).second; ++i) unique = name + "_" + std::to_string(i);
+  for (std::int64_t i = 1; taken.contains(unique); ++i) unique = name + "_" + std::to_string(i);
   return unique;
 }
 
@@ -131,8 +131,10 @@ class ProgramWriter {
   }
 
   void collect_lifted() {
-    std::unordered_set<std::string> taken;
-    std::unordered_map<std::string_view, const Node*> readers;
+    FlatSet<std::string_view> taken;
+    taken.reserve(graph_.size());
+    FlatMap<std::string_view, const Node*> readers;
+    readers.reserve(program_.attributes.size());
     for (const Node& node : graph_.nodes()) {
       if (node.kind() != NodeKind::get_attr) {
         taken.insert(node.name());
@@ -141,14 +143,18 @@ class ProgramWriter {
       if (!program_.attributes.contains(node.target())) fail_saving(node, "the program has no tensor of this name");
       readers.emplace(node.target(), &node);
     }
-    for (const Attribute& attribute : program_.attributes) lifted_.push_back({&attribute, "", {}});
-    std::stable_sort(lifted_.begin(), lifted_.end(),
-                     [](auto& a, auto& b) { return rank(a.attribute->kind) < rank(b.attribute->kind); });
-    for (LiftedInput& input : lifted_) {
-      const auto reader = readers.find(input.attribute->name);
-      input.name = lifted_name(*input.attribute, taken);
-      input.type = lifted_type(*input.attribute, reader == readers.end() ? nullptr : reader->second);
-      names_[input.attribute->name] = input.name;
+    std::vector<const Attribute*> attributes;
+    attributes.reserve(program_.attributes.size());
+    for (const Attribute& attribute : program_.attributes) attributes.push_back(&attribute);
+    std::ranges::stable_sort(attributes, {}, [](const Attribute* attribute) { return rank(attribute->kind); });
+    lifted_.reserve(attributes.size());  // the tables below look at the names where they are
+    names_.reserve(attributes.size());
+    for (const Attribute* attribute : attributes) {
+      const auto reader = readers.find(attribute->name);
+      const Node* node = reader == readers.end() ? nullptr : reader->second;
+      lifted_.push_back({attribute, lifted_name(*attribute, taken), lifted_type(*attribute, node)});
+      taken.insert(lifted_.back().name);
+      names_[attribute->name] = lifted_.back().name;
     }
   }
 
@@ -303,7 +309,7 @@ class ProgramWriter {
   GraphWriter writer_;
   json::Writer json_;
   std::vector<LiftedInput> lifted_;
-  std::unordered_map<std::string_view, std::string_view> names_;  // attribute -> lifted name
+  FlatMap<std::string_view, std::string_view> names_;  // attribute -> lifted name
 };
 
 }  // namespace

@@ -97,6 +97,29 @@ TEST_F(Pt2Writer, WritesOnlyTheBytesThatATensorReaches) {
   EXPECT_EQ(load(folder_ / "view.pt2").attributes.tensor("layer.weight").storage_offset(), 0);
 }
 
+TEST_F(Pt2Writer, WritesAStorageOnceForEachDtypeOverIt) {
+  Program program = scaled();
+  const Tensor whole = Tensor::from<float>({1, 2, 3, 4}, {4});
+  const auto add = [&](const char* name, Tensor value) {
+    Attribute attribute;
+    attribute.name = name;
+    attribute.value = std::move(value);
+    program.attributes.add(std::move(attribute));
+  };
+  add("left", whole.narrow(0, 0, 2));
+  add("right", whole.narrow(0, 2, 2));
+  add("bytes", Tensor(whole.storage(), DType::int8, {16}, {1}, 0));
+  add("empty", whole.narrow(0, 0, 0));
+  const Program read = again(program);
+  const auto storage = [&](const char* name) { return read.attributes.tensor(name).storage(); };
+  EXPECT_EQ(storage("left"), storage("right"));
+  EXPECT_EQ(read.attributes.tensor("right").storage_offset(), 2);
+  EXPECT_EQ(read.attributes.tensor("right").data<float>()[1], 4);
+  EXPECT_NE(storage("bytes"), storage("left"));
+  EXPECT_EQ(read.attributes.tensor("bytes").data<std::int8_t>()[3], 0x3f);  // 1.0f is 0x3f800000
+  EXPECT_EQ(read.attributes.tensor("empty").numel(), 0);
+}
+
 TEST_F(Pt2Writer, KeepsAttributesThatNoNodeReads) {
   Program program = scaled();
   Attribute unused;

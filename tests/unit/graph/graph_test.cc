@@ -99,6 +99,24 @@ TEST(Graph, RefusesToEraseANodeThatIsUsed) {
   EXPECT_THROW(g.erase(relu), InternalError);
 }
 
+TEST(Graph, KnowsWhetherANodeEverHadABody) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  Node& relu = g.call_function("aten.relu.default", {x});
+  EXPECT_FALSE(g.may_have_bodies());
+  const auto body = std::make_shared<Graph>();
+  const Argument branch{Argument::Variant(Argument::Subgraph{"true_graph_0", body})};
+  int visited = 0;
+  const auto count = [&](Graph&) { ++visited; };
+  walk_subgraphs(g, count);
+  EXPECT_EQ(visited, 1);
+  relu.set_args({x, Argument(Argument::List{branch})});  // at any depth
+  EXPECT_TRUE(g.may_have_bodies());
+  walk_subgraphs(g, count);
+  EXPECT_EQ(visited, 3);
+  EXPECT_TRUE(g.clone()->may_have_bodies());
+}
+
 TEST(Graph, IsSafeToEraseAndInsertWhileWalking) {
   Graph g;
   Node& x = g.placeholder("x");

@@ -166,6 +166,17 @@ TEST(PerChannel, KeepsABoundForEveryChannel) {
                  Tensor::from<std::int64_t>({0, 0, 0}, {3}));
 }
 
+TEST(ObservedBounds, AreThoseOfAllChannels) {
+  const auto observer = per_channel_min_max_observer()();
+  EXPECT_FALSE(observed_bounds(*observer));
+  observer->observe(Tensor::from<float>({-1, 2, /**/ 3, 4, /**/ -5, -6}, {3, 2}));
+  EXPECT_EQ(observed_bounds(*observer), std::pair(-6.0, 4.0));
+  const auto whole = min_max_observer()();
+  EXPECT_FALSE(observed_bounds(*whole)) << "infinities the wrong way round";
+  whole->observe(Tensor::from<float>({0.25f, 7}, {2}));
+  EXPECT_EQ(observed_bounds(*whole), std::pair(0.25, 7.0));
+}
+
 TEST(PerChannel, CountsChannelsAlongItsAxis) {
   const Tensor value = Tensor::from<float>({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {2, 3, 2});
   const std::int64_t last_first[] = {2, 0, 1};

@@ -1,0 +1,123 @@
+#include "graph/name_table.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+namespace qdq {
+namespace {
+
+// torch.fx never gives a node one of these names (Python's keywords and builtins that its generated code could shadow).
+bool is_reserved_name(std::string_view name) {
+  static const std::unordered_set<std::string_view> reserved = {
+      "False",    "None",   "True",     "and",     "as",     "assert",   "async",    "await",  "break",  "class",
+      "continue", "def",    "del",      "elif",    "else",   "except",   "finally",  "for",    "from",   "global",
+      "if",       "import", "in",       "is",      "lambda", "nonlocal", "not",      "or",     "pass",   "raise",
+      "return",   "try",    "while",    "with",    "yield",  "abs",      "all",      "any",    "ascii",  "bin",
+      "bool",     "bytes",  "chr",      "complex", "dict",   "dir",      "divmod",   "filter", "float",  "format",
+      "hash",     "help",   "hex",      "id",      "input",  "int",      "iter",     "len",    "list",   "map",
+      "max",      "min",    "next",     "object",  "oct",    "open",     "ord",      "pow",    "print",  "property",
+      "range",    "repr",   "reversed", "round",   "set",    "slice",    "sorted",   "str",    "sum",    "super",
+      "tuple",    "type",   "vars",     "zip",     "inf",    "nan",      "NoneType", "torch",  "device", "fx_pytree",
+      "pytree"};
+  return reserved.contains(name);
+}
+
+// As in the "C" locale; <cctype> would ask for the current one at each character.
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_identifier_char(char c) { return is_lower(c) || is_upper(c) || is_digit(c) || c == '_'; }
+
+// "conv2d_12" -> ("conv2d", 12); a suffix that is not a plain number belongs to the base.
+std::pair<std::string_view, std::optional<std::int64_t>> split_suffix(std::string_view name) {
+  const auto last = name.find_last_not_of("0123456789");
+  const bool has_suffix = last != std::string_view::npos && last > 0 && name[last] == '_' && last + 1 < name.size() &&
+                          name.size() - last <= 18;  // more digits would not fit an int64
+  if (!has_suffix) return {name, std::nullopt};
+  std::int64_t number = 0;
+  std::from_chars(name.data() + last + 1, name.data() + name.size(), number);
+  return {name.substr(0, last), number};
+}
+
+std::string numbered(std::string_view base, std::int64_t number) {
+  std::string name;
+  name.reserve(base.size() + 8);
+  name += base;
+  name += '_';
+  return name += std::to_string(number);
+}
+
+}  // namespace
+
+std::string snake_case(std::string_view target) {
+  std::string result;
+  result.reserve(target.size() + 4);
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (i > 0 && is_upper(target[i]) && is_lower(target[i - 1])) result += '_';
+    result += is_upper(target[i]) ? static_cast<char>(target[i] - 'A' + 'a') : target[i];
+  }
+  return result;
+}
+
+Node* NameTable::find(std::string_view name) const {
+  const auto found = owners_.find(name);
+  return found == owners_.end() ? nullptr : found->second;
+}
+
+void NameTable::abandon(std::string name) {
+  owners_.insert_or_assign(abandoned_.emplace_back(std::move(name)), nullptr);
+}
+
+void NameTable::count(std::string_view base, std::int64_t number) {
+  if (const auto found = counts_.find(base); found != counts_.end()) {
+    if (number == 0)
+      counts_.erase(found);
+    else
+      found->second = number;
+  } else if (number != 0) {
+    counts_.emplace(base, number);
+  }
+}
+
+std::string NameTable::free_name(std::string_view wanted) {
+  std::string candidate;
+  candidate.reserve(wanted.size() + 8);
+  bool in_gap = false;
+  for (char c : wanted) {
+    if (is_identifier_char(c))
+      candidate += c;
+    else if (!in_gap)
+      candidate += '_';  // one for a whole run of illegal characters
+    in_gap = !is_identifier_char(c);
+  }
+  if (candidate.empty()) candidate = "_unnamed";
+  if (is_digit(candidate[0])) candidate.insert(0, "_");
+
+  const auto [split, suffix] = split_suffix(candidate);
+  const std::string base(split);  // the candidate is about to change
+  std::int64_t number = 0;
+  if (!suffix || was_given(candidate)) {
+    const auto last = counts_.find(base);
+    number = last == counts_.end() ? 0 : last->second;
+    if (is_reserved_name(candidate)) candidate = numbered(base, ++number);
+  } else {
+    number = *suffix;
+  }
+  while (was_given(candidate)) candidate = numbered(base, ++number);
+  count(base, number);
+  return candidate;
+}
+
+std::string NameTable::name_to_claim(std::string_view wanted) {
+  const bool legal =
+      !wanted.empty() && !is_digit(wanted[0]) && std::all_of(wanted.begin(), wanted.end(), is_identifier_char);
+  if (!legal || was_given(wanted)) return free_name(wanted);
+  if (const auto [base, suffix] = split_suffix(wanted); suffix) count(base, *suffix);
+  return std::string(wanted);
+}
+
+}  // namespace qdq
