@@ -84,13 +84,6 @@ void Emitter::emit(runtime::Step step) {
   pending_.push_back({std::move(step), nullptr});
 }
 
-void Emitter::withdraw(const Tensor& value) {
-  std::erase_if(pending_, [&](const Pending& pending) {
-    const auto& writes = pending.step.writes;
-    return std::any_of(writes.begin(), writes.end(), [&](const Tensor& t) { return t.storage() == value.storage(); });
-  });
-}
-
 namespace {
 
 // `view`, which looks at `base`, as the same view of `other`, which has the sizes and strides of `base`.

@@ -92,8 +92,6 @@ class Emitter {
   Tensor allocate_channels_last(const Shape& sizes);
 
   void emit(runtime::Step step);
-  // Drops the step that writes `value`, which none has read.
-  void withdraw(const Tensor& value);
 
   // Values in two forms, of which the second is written only if some step reads it.
   // The float32 value of a dense uint8 or int8 value; the quantized one must not change.

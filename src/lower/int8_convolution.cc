@@ -108,7 +108,6 @@ Value Int8Lowering::finish(Convolution convolution, const std::optional<Int8Chai
   };
   if (!chain) {
     emit(convolution);
-    if (is_matrix) float_linears_[&emitter_.node()] = convolution;
     return Value(shaped(convolution.dst));
   }
   return postpone(*chain, sizes, [this, convolution, chain = *chain, shaped, emit]() mutable {

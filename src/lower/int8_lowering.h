@@ -31,7 +31,6 @@ namespace qdq::lower {
 //     dequantize -> sigmoid | div(number) -> quantize             int8:table
 //     dequantize -> layer_norm | softmax -> quantize              int8:layer_norm, int8:softmax; either edge may be float
 //     add -> layer_norm -> quantize                               int8:add_layer_norm; others may read the sum and the norm
-//     dequantize -> linear -> add -> layer_norm -> quantize       int8:linear_layer_norm, alike
 //
 // An op that is followed by such a chain is emitted when its quantize node is reached: then all its operands are known. What does
 // not fit runs in float, with a note that says why.
@@ -76,12 +75,9 @@ class Int8Lowering {
 
   struct PendingSum {
     Tensor a, b, sum;
-    bool is_read;                  // by others than the layer norm
-    const Node* linear = nullptr;  // whose float results are a or b and nobody else's
+    bool is_read;  // by others than the layer norm
   };
   std::optional<Value> begin_sum(const Call& call);
-  const Node* linear_behind(const Node* summand, const Tensor& value) const;
-  void emit_layer_norm(runtime::int8::LayerNorm norm, const PendingSum& sum, std::int64_t n);
 
   // Attention between its two products.
   struct PendingAttention {
@@ -120,11 +116,10 @@ class Int8Lowering {
   std::function<const Value&(const Node&)> value_of_;
   std::unordered_set<const Node*> absorbed_;
   std::unordered_map<const Node*, Emit> postponed_;
-  std::unordered_map<const Node*, PendingAttention> attentions_;               // by the second product
-  std::unordered_map<const Node*, PendingSum> sums_;                           // by the layer norm
-  std::unordered_map<const Node*, runtime::int8::Convolution> float_linears_;  // emitted already
-  std::unordered_map<const Node*, DynamicValue> dynamic_;                      // by the quantize node
-  std::unordered_set<const Node*> skipped_;                                    // their scales and zero points
+  std::unordered_map<const Node*, PendingAttention> attentions_;  // by the second product
+  std::unordered_map<const Node*, PendingSum> sums_;              // by the layer norm
+  std::unordered_map<const Node*, DynamicValue> dynamic_;         // by the quantize node
+  std::unordered_set<const Node*> skipped_;                       // their scales and zero points
 };
 
 // `bytes` [N, C, spatial...] with the channels innermost, copied if need be.

@@ -92,41 +92,8 @@ std::optional<Value> Int8Lowering::begin_sum(const Call& call) {
     return std::nullopt;
   const bool is_read = node.num_users() > 1 || emitter_.shared().kept.contains(node.name());
   const Tensor sum = emitter_.allocate(DType::float32, a->sizes());
-  const Node* linear = nullptr;
-  if (a->storage() != b->storage()) {
-    linear = linear_behind(node.input(0), *a);
-    if (!linear) linear = linear_behind(node.input(1), *b);
-  }
-  sums_[norm] = {*a, *b, sum, is_read, linear};
+  sums_[norm] = {*a, *b, sum, is_read};
   return Value(sum);
-}
-
-// The linear layer whose float results are `value` and are read nowhere but in the sum, or null.
-const Node* Int8Lowering::linear_behind(const Node* summand, const Tensor& value) const {
-  for (; summand && summand->num_users() == 1 && !emitter_.shared().kept.contains(summand->name());
-       summand = summand->input(0)) {
-    if (const auto linear = float_linears_.find(summand); linear != float_linears_.end())
-      return value.storage() == linear->second.dst.storage() ? summand : nullptr;
-    if (!is_move(*summand) && !summand->is("aten.dropout.default")) return nullptr;
-  }
-  return nullptr;
-}
-
-// The norm of a sum, which the linear layer in front of it takes along if there is one.
-void Int8Lowering::emit_layer_norm(runtime::int8::LayerNorm norm, const PendingSum& sum, std::int64_t n) {
-  if (sum.is_read) norm.sum = as_rows(sum.sum, n);
-  const auto linear = float_linears_.find(sum.linear);
-  if (linear == float_linears_.end() || linear->second.dst.size(1) != n) {
-    norm.src = {as_rows(sum.a, n)};
-    norm.addend = as_rows(sum.b, n);
-    return emitter_.emit(runtime::int8::layer_norm_step(emitter_.name(), norm));
-  }
-  runtime::int8::Convolution whole = linear->second;
-  emitter_.withdraw(whole.dst);
-  norm.src = {};
-  norm.addend = as_rows(sum.a.storage() == whole.dst.storage() ? sum.b : sum.a, n);
-  whole.norm = std::move(norm);
-  emitter_.emit(runtime::int8::convolution_step(emitter_.name(), whole));
 }
 
 std::optional<Value> Int8Lowering::lower_layer_norm(const Call& call) {
@@ -142,8 +109,12 @@ std::optional<Value> Int8Lowering::lower_layer_norm(const Call& call) {
   }
   const auto eps = static_cast<float>(call.number("eps"));
   return lower_rows(call, call.tensor("input"), n, [&](const Rows& src, const RowResults& results) {
-    const runtime::int8::LayerNorm norm = {src, {}, {}, gamma, beta, eps, results};
-    if (sum != sums_.end()) return emit_layer_norm(norm, sum->second, n);
+    runtime::int8::LayerNorm norm = {src, {}, {}, gamma, beta, eps, results};
+    if (sum != sums_.end()) {
+      norm.src = {as_rows(sum->second.a, n)};
+      norm.addend = as_rows(sum->second.b, n);
+      if (sum->second.is_read) norm.sum = as_rows(sum->second.sum, n);
+    }
     emitter_.emit(runtime::int8::layer_norm_step(emitter_.name(), norm));
   });
 }

@@ -44,17 +44,15 @@ class Bound {
     if (!source_params_) find_ranges(convolution.zero_point);
   }
 
-  // `norm` takes the rows of a linear layer's float results.
-  void run(const RunRows& norm) {
+  void run() {
     if (source_params_) take_source_params();
     if (weights_->method() == PackedWeights::Method::depthwise)
       run_depthwise();
-    else if (norm)
-      run_with_norm(norm);
     else
-      for_each_part(cut(), *weights_, geometry_.pixels(), [&](std::int64_t first, std::int64_t count, Tiles tiles) {
-        run_block(first, count, tiles, {out_, 0});
-      });
+      for_each_part(*weights_, geometry_.pixels(),
+                    [&](std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) {
+                      run_block(first, count, tile_begin, tile_end);
+                    });
   }
 
  private:
@@ -105,29 +103,6 @@ class Bound {
   Rescale rescale(std::int64_t slot) const {
     const std::vector<float>& multiplier = source_params_ ? run_multiplier_ : multiplier_;
     return {multiplier.data() + slot, offset_.data() + slot, low_, high_, residual_multiplier_};
-  }
-
-  Cut cut(std::int64_t most_pixels = kAnyNumber) const {
-    return cut_for(*weights_, geometry_.pixels(), worker_count(), most_pixels);
-  }
-
-  // Block by block, unless each has only some of the channels: then all results lie in memory before the norm.
-  void run_with_norm(const RunRows& norm) const {
-    constexpr std::int64_t kFloats = 1 << 16;  // that stay in the second-level cache with what the block reads
-    constexpr std::int64_t kFewest = 96;
-    const std::int64_t pixels = geometry_.pixels(), channels = weights_->channels();
-    const Cut shared_out = cut(std::max(kFewest, kFloats / channels));
-    const bool is_whole = shared_out.parts == 1;
-    for_each_part(shared_out, *weights_, pixels, [&](std::int64_t first, std::int64_t count, Tiles tiles) {
-      if (!is_whole) return run_block(first, count, tiles, {out_, 0});
-      float* rows = scratch(count * channels);
-      run_block(first, count, tiles, {reinterpret_cast<std::byte*>(rows), pixels_.offset(first)});
-      norm(first, count, rows);
-    });
-    if (is_whole) return;
-    for_each_stretch_of_rows(pixels, channels, [&](std::int64_t first, std::int64_t count) {
-      norm(first, count, reinterpret_cast<const float*>(out_) + first * channels);
-    });
   }
 
   // Row by row: within one, the pixels whose columns all lie inside follow each other at the same distance.
@@ -187,27 +162,21 @@ class Bound {
 
   std::uint8_t* bytes_at(std::int64_t offset) const { return reinterpret_cast<std::uint8_t*>(out_) + offset; }
 
-  // Memory of results, from the one at `offset` elements of all on.
-  struct Place {
-    std::byte* start;
-    std::int64_t offset;
-  };
-
-  // Tiles of the pixels [first, first + count).
-  void run_block(std::int64_t first, std::int64_t count, Tiles range, const Place& place) const {
+  // Tiles [tile_begin, tile_end) of the pixels [first, first + count).
+  void run_block(std::int64_t first, std::int64_t count, std::int64_t tile_begin, std::int64_t tile_end) const {
     static thread_local std::vector<const std::uint8_t*> rows;
     static thread_local std::vector<Segment> segments;
     find_segments(segments, first, count);
     std::int64_t group = -1;
     const std::vector<PackedWeights::Tile>& tiles = weights_->tiles();
-    for (std::int64_t t = range.begin; t < range.end; ++t) {
+    for (std::int64_t t = tile_begin; t < tile_end; ++t) {
       const auto i = static_cast<std::size_t>(t);
       const PackedWeights::Tile& tile = tiles[i];
       if (tile.group != group) {
         group = tile.group;
         tap_rows_.find(src_ + group * weights_->depth(), rows, first, count);
       }
-      run_tile(tile, tiles[(i + 1) % tiles.size()], rows.data(), first, segments, place);
+      run_tile(tile, tiles[(i + 1) % tiles.size()], rows.data(), first, segments);
     }
   }
 
@@ -244,7 +213,7 @@ class Bound {
 
   // The weights of `next`, which runs after it, are fetched in the meantime: the first rows would wait for them.
   void run_tile(const PackedWeights::Tile& tile, const PackedWeights::Tile& next, const std::uint8_t* const* rows,
-                std::int64_t first, const std::vector<Segment>& segments, const Place& place) const {
+                std::int64_t first, const std::vector<Segment>& segments) const {
     const std::int64_t taps = weights_->kernel_taps(), depth = weights_->packed_depth();
     const auto& by_rows = tile.kernel->by_rows;
     const auto most = static_cast<std::int64_t>(by_rows.size());
@@ -275,7 +244,7 @@ class Bound {
         const std::int64_t at = pixels_.offset(first + begin) + tile.channel;
         arguments.rows = rows + begin * taps + segment.first_tap;
         arguments.residual = residual_ ? residual_ + at : nullptr;
-        if (!activation_) arguments.out = place.start + (at - place.offset) * (to_float_ ? 4 : 1);
+        if (!activation_) arguments.out = out_ + at * (to_float_ ? 4 : 1);
         by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
         if (activation_)
           weights_->kernels().activate(bytes_at(at), pixels_.step(), static_cast<const float*>(arguments.out),
@@ -309,26 +278,15 @@ Step convolution_step(std::string name, const Convolution& convolution) {
   Step step;
   step.name = std::move(name);
   const bool is_depthwise = convolution.weights->method() == PackedWeights::Method::depthwise;
-  step.kind = is_depthwise                   ? "int8:depthwise"
-              : convolution.src.dim() != 2   ? "int8:convolution"
-              : convolution.norm.has_value() ? "int8:linear_layer_norm"
-                                             : "int8:linear";
+  step.kind = is_depthwise ? "int8:depthwise" : convolution.src.dim() == 2 ? "int8:linear" : "int8:convolution";
   step.reads = {convolution.src};
   for (const Tensor& operand : {convolution.source_params, convolution.residual})
     if (operand.defined()) step.reads.push_back(operand);
   step.writes = {convolution.dst};
-  const auto own_reads = static_cast<std::ptrdiff_t>(step.reads.size());
-  if (convolution.norm) declare_operands(step, *convolution.norm);
   step.operations = 2 * convolution.dst.numel() * convolution.weights->products();
-  step.bind = [convolution, own_reads,
-               reads = static_cast<std::ptrdiff_t>(step.reads.size())](std::span<const Tensor> operands) -> Kernel {
-    std::vector<Tensor> own(operands.begin(), operands.begin() + own_reads), of_norm;
-    own.push_back(operands[static_cast<std::size_t>(reads)]);
-    of_norm.assign(operands.begin() + own_reads, operands.begin() + reads);
-    of_norm.insert(of_norm.end(), operands.begin() + reads + 1, operands.end());
-    const auto bound = std::make_shared<Bound>(convolution, own);
-    const RunRows norm = convolution.norm ? bind_rows(*convolution.norm, of_norm) : nullptr;
-    return [bound, norm] { bound->run(norm); };
+  step.bind = [convolution](std::span<const Tensor> operands) -> Kernel {
+    const auto bound = std::make_shared<Bound>(convolution, operands);
+    return [bound] { bound->run(); };
   };
   return step;
 }

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "runtime/int8/rows.h"
 #include "runtime/int8/weights.h"
 #include "runtime/plan.h"
 
@@ -38,8 +37,6 @@ struct Convolution {
   ChannelRescale rescale;
   // The float results become bytes through a function; then there is no residual, and `rescale` does not clamp.
   std::optional<ActivationRescale> activation = {};
-  // Of a linear layer: reads its float results row by row, while they are in the cache. Its `src` is undefined; `dst` is scratch memory.
-  std::optional<LayerNorm> norm = {};
 };
 Step convolution_step(std::string name, const Convolution& convolution);
 

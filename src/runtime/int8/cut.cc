@@ -14,10 +14,10 @@ constexpr std::int64_t kManyCalls = 8;   // of a kernel, in a block
 
 }  // namespace
 
-Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t workers, std::int64_t most_pixels) {
+Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t workers) {
   const auto tiles = static_cast<std::int64_t>(weights.tiles().size());
   const bool has_many = weights.channels() * weights.products() > kManyWeights;
-  std::int64_t blocks = divided(pixels, std::min(most_pixels, has_many ? kBlockPixelsOfManyWeights : kBlockPixels));
+  std::int64_t blocks = divided(pixels, has_many ? kBlockPixelsOfManyWeights : kBlockPixels);
   std::int64_t parts = 1;
   if (workers > 1) {
     // Each block reads all weights: those that stay in no cache are not read once more for balance alone.

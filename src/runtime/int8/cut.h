@@ -1,6 +1,5 @@
 #pragma once
 #include <algorithm>
-#include <limits>
 
 #include "runtime/int8/weights.h"
 #include "runtime/parallel.h"
@@ -16,26 +15,21 @@ struct Cut {
   std::int64_t blocks;  // of pixels
   std::int64_t parts;   // of each, along the weights' tiles
 };
-constexpr std::int64_t kAnyNumber = std::numeric_limits<std::int64_t>::max();
-Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t workers,
-            std::int64_t most_pixels = kAnyNumber);  // of a block
+Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t workers);
 
-struct Tiles {
-  std::int64_t begin, end;
-};
-
-// Calls fn(first pixel, number of pixels, tiles) on the workers until every tile has had every pixel.
+// Calls fn(first pixel, number of pixels, first tile, end of the tiles) on the workers until every tile has had every pixel.
 template <typename Fn>
-void for_each_part(const Cut& cut, const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
+void for_each_part(const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
   if (pixels == 0 || weights.tiles().empty()) return;
   const auto tiles = static_cast<std::int64_t>(weights.tiles().size());
+  const Cut cut = cut_for(weights, pixels, worker_count());
   const std::int64_t units = divided(pixels, cut.unit);
   parallel_for(cut.blocks * cut.parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t block = task / cut.parts, part = task % cut.parts;
       const std::int64_t first = units * block / cut.blocks * cut.unit;
       const std::int64_t last = std::min(pixels, units * (block + 1) / cut.blocks * cut.unit);
-      fn(first, last - first, Tiles{tiles * part / cut.parts, tiles * (part + 1) / cut.parts});
+      fn(first, last - first, tiles * part / cut.parts, tiles * (part + 1) / cut.parts);
     }
   });
 }

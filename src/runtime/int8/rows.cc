@@ -35,84 +35,55 @@ void declare(std::vector<Tensor>& operands, std::initializer_list<Tensor> tensor
 
 float* row_of(const Tensor& rows, std::int64_t row) { return rows.data<float>() + row * rows.size(-1); }
 
-const Tensor& any_of(const RowResults& results) {
-  return results.values.defined() ? results.values : results.bytes.tensor;
-}
-
 // Calls fn(row, out, in, scratch, n) with float rows; `in` is `scratch` unless it lies in memory.
 template <typename Fn>
-RunRows run_rows(const Rows& src, const RowResults& results, Fn fn) {
-  return [=, n = any_of(results).size(-1)](std::int64_t first, std::int64_t count, const float* values) {
-    static thread_local std::vector<float> in, out;
-    in.resize(static_cast<std::size_t>(n));
-    out.resize(static_cast<std::size_t>(n));
-    for (std::int64_t row = first; row < first + count; ++row) {
-      const float* from = values + (row - first) * n;
-      if (src.params) {
-        kernels().dequantize_u8(in.data(), src.tensor.data<std::uint8_t>() + row * n, n,
-                                static_cast<float>(src.params->scale), src.params->zero_point);
-        from = in.data();
+Kernel row_kernel(const Rows& src, const RowResults& results, Fn fn) {
+  return [=, n = src.tensor.size(-1), count = src.tensor.size(0)] {
+    parallel_for(count, std::max<std::int64_t>(1, kGrain / n), [&](std::int64_t begin, std::int64_t end) {
+      static thread_local std::vector<float> in, out;
+      in.resize(static_cast<std::size_t>(n));
+      out.resize(static_cast<std::size_t>(n));
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* values = in.data();
+        if (src.params)
+          kernels().dequantize_u8(in.data(), src.tensor.data<std::uint8_t>() + row * n, n,
+                                  static_cast<float>(src.params->scale), src.params->zero_point);
+        else
+          values = row_of(src.tensor, row);
+        float* to = results.values.defined() ? row_of(results.values, row) : out.data();
+        fn(row, to, values, in.data(), n);
+        if (const auto& params = results.bytes.params)
+          kernels().quantize_u8(results.bytes.tensor.data<std::uint8_t>() + row * n, to, n,
+                                inverse_scale(params->scale), params->zero_point, static_cast<float>(params->quant_min),
+                                static_cast<float>(params->quant_max));
       }
-      float* to = results.values.defined() ? row_of(results.values, row) : out.data();
-      fn(row, to, from, in.data(), n);
-      if (const auto& params = results.bytes.params)
-        kernels().quantize_u8(results.bytes.tensor.data<std::uint8_t>() + row * n, to, n, inverse_scale(params->scale),
-                              params->zero_point, static_cast<float>(params->quant_min),
-                              static_cast<float>(params->quant_max));
-    }
-  };
-}
-
-// All rows of a step of its own.
-Kernel row_kernel(const Rows& src, RunRows run) {
-  return [src, run = std::move(run)] {
-    for_each_stretch_of_rows(src.tensor.size(0), src.tensor.size(-1), [&](std::int64_t first, std::int64_t count) {
-      run(first, count, src.params ? nullptr : row_of(src.tensor, first));
     });
   };
 }
 
-RunRows bind_rows(const LayerNorm& norm, const Rows& src, Operands& operands) {
-  const Tensor addend = operands.bound(norm.addend), gamma = operands.bound(norm.gamma),
-               beta = operands.bound(norm.beta), sum = operands.bound(norm.sum);
-  const float* g = gamma.defined() ? gamma.data<float>() : nullptr;
-  const float* b = beta.defined() ? beta.data<float>() : nullptr;
-  return run_rows(src, operands.bound(norm.results),
-                  [=, eps = norm.eps](std::int64_t row, float* out, const float* in, float* scratch, std::int64_t n) {
-                    if (addend.defined()) {
-                      float* to = sum.defined() ? row_of(sum, row) : scratch;
-                      kernels().binary(BinaryOp::add, to, in, 1, row_of(addend, row), 1, n, 1.0f);
-                      in = to;
-                    }
-                    kernels().layer_norm(out, in, g, b, n, eps);
-                  });
-}
-
 }  // namespace
-
-void for_each_stretch_of_rows(std::int64_t rows, std::int64_t n,
-                              const std::function<void(std::int64_t first, std::int64_t count)>& fn) {
-  parallel_for(rows, std::max<std::int64_t>(1, kGrain / n),
-               [&](std::int64_t begin, std::int64_t end) { fn(begin, end - begin); });
-}
-
-void declare_operands(Step& step, const LayerNorm& norm) {
-  declare(step.reads, {norm.src.tensor, norm.addend, norm.gamma, norm.beta});
-  declare(step.writes, {norm.sum, norm.results.values, norm.results.bytes.tensor});
-}
-
-RunRows bind_rows(const LayerNorm& norm, std::span<const Tensor> tensors) {
-  Operands operands(tensors);
-  return bind_rows(norm, {}, operands);
-}
 
 Step layer_norm_step(std::string name, const LayerNorm& norm) {
   Step step{std::move(name), norm.addend.defined() ? "int8:add_layer_norm" : "int8:layer_norm", {}, {}, nullptr};
-  declare_operands(step, norm);
+  declare(step.reads, {norm.src.tensor, norm.addend, norm.gamma, norm.beta});
+  declare(step.writes, {norm.sum, norm.results.values, norm.results.bytes.tensor});
   step.bind = [norm](std::span<const Tensor> tensors) -> Kernel {
     Operands operands(tensors);
     const Rows src = operands.bound(norm.src);
-    return row_kernel(src, bind_rows(norm, src, operands));
+    const Tensor addend = operands.bound(norm.addend), gamma = operands.bound(norm.gamma),
+                 beta = operands.bound(norm.beta), sum = operands.bound(norm.sum);
+    const float* g = gamma.defined() ? gamma.data<float>() : nullptr;
+    const float* b = beta.defined() ? beta.data<float>() : nullptr;
+    return row_kernel(
+        src, operands.bound(norm.results),
+        [=, eps = norm.eps](std::int64_t row, float* out, const float* in, float* scratch, std::int64_t n) {
+          if (addend.defined()) {
+            float* to = sum.defined() ? row_of(sum, row) : scratch;
+            kernels().binary(BinaryOp::add, to, in, 1, row_of(addend, row), 1, n, 1.0f);
+            in = to;
+          }
+          kernels().layer_norm(out, in, g, b, n, eps);
+        });
   };
   return step;
 }
@@ -123,10 +94,9 @@ Step softmax_step(std::string name, const Rows& src, const RowResults& results) 
   step.bind = [=](std::span<const Tensor> tensors) -> Kernel {
     Operands operands(tensors);
     const Rows from = operands.bound(src);
-    return row_kernel(from, run_rows(from, operands.bound(results),
-                                     [](std::int64_t, float* out, const float* in, float*, std::int64_t n) {
-                                       kernels().softmax(out, in, n);
-                                     }));
+    return row_kernel(
+        from, operands.bound(results),
+        [](std::int64_t, float* out, const float* in, float*, std::int64_t n) { kernels().softmax(out, in, n); });
   };
   return step;
 }

@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -31,16 +30,6 @@ struct LayerNorm {
   RowResults results;
 };
 Step layer_norm_step(std::string name, const LayerNorm& norm);
-
-// The same as a part of the step that computes src, whose tensor is undefined here.
-void declare_operands(Step& step, const LayerNorm& norm);
-// Computes rows [first, first + count), whose values in src are `values`.
-using RunRows = std::function<void(std::int64_t first, std::int64_t count, const float* values)>;
-RunRows bind_rows(const LayerNorm& norm, std::span<const Tensor> operands);  // those declared, in their order
-// Calls fn(first, count) for all of `rows` rows of n elements.
-void for_each_stretch_of_rows(std::int64_t rows, std::int64_t n,
-                              const std::function<void(std::int64_t first, std::int64_t count)>& fn);
-
 Step softmax_step(std::string name, const Rows& src, const RowResults& results);
 
 }  // namespace qdq::runtime::int8

@@ -4,14 +4,6 @@
 namespace qdq::lower::testing {
 namespace {
 
-std::int64_t count_steps(const Program& program, const std::vector<Tensor>& inputs, const std::string& kind) {
-  const auto executor = make_fast_executor(program, {.threads = 1});
-  executor->set_profiling(true);
-  executor->run(inputs);
-  const std::vector<StepTime> steps = executor->step_times();
-  return std::count_if(steps.begin(), steps.end(), [&](const StepTime& step) { return step.kind == kind; });
-}
-
 TEST_P(Int8Lowering, LayerNormAndSoftmaxHaveBytesAtTheirEdges) {
   Node& x = t.input("x", {2, 5, 24});
   Node &gamma = t.weight("gamma", random_tensor({24}, 1)), &beta = t.weight("beta", random_tensor({24}, 2));
@@ -45,52 +37,6 @@ TEST_P(Int8Lowering, SumsJoinTheLayerNormThatReadsThemFirst) {
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "quantize"), 0);
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "binary"), 8);
   expect_bits_of_the_float_graph(inputs);
-}
-
-// As in transformers that normalise before or behind their residual additions, on either side of which the linear layer may stand.
-TEST_P(Int8Lowering, LinearLayersTakeTheLayerNormOfTheirSumAlong) {
-  Node &x = t.input("x", {2, 5, 10}), &y = t.input("y", {2, 5, 24});
-  Node &gamma = t.weight("gamma", random_tensor({24}, 1)), &beta = t.weight("beta", random_tensor({24}, 2));
-  Node& rows = through(x, kIn);
-  std::vector<std::string> linears;
-  const auto block = [&](unsigned seed, bool is_first, bool is_read) -> Node& {
-    const Weight w = weight({24, 10}, seed);
-    Node& linear = t.g.call_function("aten.linear.default", {rows, *w.node, *w.bias_node});
-    linears.push_back(linear.name());
-    Node& dropped = t.g.call_function("aten.dropout.default", {linear, 0.1, false});
-    Node& sum = is_first ? t.g.call_function("aten.add.Tensor", {dropped, y})
-                         : t.g.call_function("aten.add.Tensor", {y, dropped});
-    Node& norm = t.g.call_function("aten.layer_norm.default", {sum, P::ints({24}), gamma, beta, 1e-5});
-    Node& bytes = through(norm, kOut);
-    Node& other = t.g.call_function("aten.mul.Tensor", {is_read ? sum : y, is_read ? norm : y});
-    return t.g.call_function("aten.mul.Tensor", {bytes, other});
-  };
-  t.output({&block(11, true, false), &block(21, false, false), &block(31, true, true), &block(41, false, true)});
-  const std::vector<Tensor> inputs = {random_tensor({2, 5, 10}, 5), random_tensor({2, 5, 24}, 6)};
-  const auto executor = make_fast_executor(t.program, {.threads = 1});
-  const std::vector<Tensor> got = executor->run(inputs);
-  executor->keep_values(linears);  // each is a step of its own then
-  const std::vector<Tensor> wanted = executor->run(inputs);
-  for (std::size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(bit_equal(got[i], wanted[i])) << i;
-  EXPECT_EQ(count_steps(t.program, inputs, "int8:linear_layer_norm"), 4);
-}
-
-TEST_P(Int8Lowering, LinearLayersStayStepsWhereOthersReadThemOrTheNormCoversMoreThanARow) {
-  Node &x = t.input("x", {2, 5, 10}), &y = t.input("y", {2, 5, 24});
-  Node& rows = through(x, kIn);
-  const auto linear = [&](unsigned seed) -> Node& {
-    const Weight w = weight({24, 10}, seed);
-    return t.g.call_function("aten.linear.default", {rows, *w.node, *w.bias_node});
-  };
-  const auto norm = [&](Node& a, Node& b, const Argument& sizes) -> Node& {
-    return t.g.call_function("aten.layer_norm.default", {t.g.call_function("aten.add.Tensor", {a, b}), sizes});
-  };
-  Node &read = linear(11), &wide = linear(21), &twice = linear(31);
-  t.output({&quantize(norm(read, y, P::ints({24})), kOut), &quantize(norm(wide, y, P::ints({5, 24})), kOut),
-            &quantize(norm(twice, twice, P::ints({24})), kOut), &read});
-  const std::vector<Tensor> inputs = {random_tensor({2, 5, 10}, 5), random_tensor({2, 5, 24}, 6)};
-  EXPECT_EQ(count_steps(t.program, inputs, "int8:linear_layer_norm"), 0);
-  EXPECT_EQ(count_steps(t.program, inputs, "int8:linear"), 3);
 }
 
 TEST_P(Int8Lowering, SumsStayStepsWhereAnotherReaderComesBeforeTheLayerNormOrTheNormRunsInFloat) {

@@ -192,55 +192,6 @@ TEST_P(Int8Kernels, ConvolutionsOfRandomShapesGiveTheBitsOfTheReference) {
   }
 }
 
-// Whole blocks of rows, or parts of them on several threads, meet the norm.
-TEST_P(Int8Kernels, LinearLayersWithALayerNormGiveTheBitsOfTheTwoSteps) {
-  for (unsigned seed = 0; seed < 30; ++seed) {
-    Random random(seed);
-    const bool has_many_weights = seed % 10 == 0;
-    const std::int64_t rows = random.between(0, 3) ? random.between(1, 40) : random.between(90, 500);
-    const std::int64_t depth = has_many_weights ? 1030 : random.between(1, 40),
-                       n = has_many_weights ? 260 : random.between(1, 150);
-    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + to_string(Shape{rows, depth, n}));
-    Convolution linear;
-    linear.src = random.bytes({rows, depth});
-    linear.dst = Tensor::empty(DType::float32, {rows, n});
-    linear.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(random.weights({n, depth}), 1));
-    linear.zero_point = static_cast<std::uint8_t>(random.between(0, 255));
-    linear.rescale.low = -std::numeric_limits<float>::infinity();
-    linear.rescale.high = std::numeric_limits<float>::infinity();
-    for (std::int64_t o = 0; o < n; ++o) {
-      linear.rescale.multiplier.push_back(static_cast<float>(random.real(0.0001, 0.001)));
-      linear.rescale.offset.push_back(static_cast<float>(random.real(-1, 1)));
-    }
-    LayerNorm norm;
-    norm.src = {linear.dst};
-    norm.addend = random.floats(rows * n, -2, 2).reshape({rows, n});
-    if (random.between(0, 1)) norm.gamma = random.floats(n, -2, 2);
-    if (random.between(0, 1)) norm.beta = random.floats(n, -2, 2);
-    norm.eps = 1e-5f;
-    const AffineParams params = {0.02, static_cast<std::int32_t>(random.between(0, 255)), 0, 255};
-    const auto new_results = [&, has_sum = random.between(0, 1), has_values = random.between(0, 1)] {
-      if (has_sum) norm.sum = Tensor::empty(DType::float32, {rows, n});
-      if (has_values) norm.results.values = Tensor::empty(DType::float32, {rows, n});
-      norm.results.bytes = {Tensor::empty(DType::uint8, {rows, n}), params};
-    };
-    new_results();
-    run(convolution_step("linear", linear));
-    run(layer_norm_step("norm", norm));
-    const LayerNorm wanted = norm;
-    new_results();
-    norm.src = {};
-    linear.dst = Tensor::empty(DType::float32, {rows, n});
-    linear.norm = norm;
-    HelperThreads threads(static_cast<int>(random.between(1, 3)));
-    const ThreadScope scope(1, &threads);
-    run(convolution_step("both", linear));
-    EXPECT_TRUE(bit_equal(norm.results.bytes.tensor, wanted.results.bytes.tensor));
-    EXPECT_TRUE(!norm.sum.defined() || bit_equal(norm.sum, wanted.sum));
-    EXPECT_TRUE(!norm.results.values.defined() || bit_equal(norm.results.values, wanted.results.values));
-  }
-}
-
 TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   // 255 * 127 + 255 * 127 is beyond int16, where saturating multiply-adds of pairs stop.
   const Tensor input = Tensor::full(DType::uint8, {1, 64, 1, 1}, 255);
