@@ -4,11 +4,15 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from tools import has_vnni
 
-def session(model, optimized=False, save_to=None):
-    """`model`: a path or a ModelProto."""
+
+def session(model, optimized=False, save_to=None, saturates=True):
+    """`model`: a path or a ModelProto. saturates=False: not on processors without VNNI either."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    if not saturates and not has_vnni():
+        options.add_session_config_entry("session.x64quantprecision", "1")  # weights as unsigned bytes: nothing saturates
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if save_to:
@@ -17,9 +21,9 @@ def session(model, optimized=False, save_to=None):
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def run(model, inputs, optimized=False):
+def run(model, inputs, optimized=False, saturates=True):
     """The outputs for arrays in the order of the model's inputs."""
-    runner = session(model, optimized)
+    runner = session(model, optimized, saturates=saturates)
     return runner.run(None, {port.name: np.asarray(value) for port, value in zip(runner.get_inputs(), inputs, strict=True)})
 
 

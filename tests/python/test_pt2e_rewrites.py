@@ -16,7 +16,7 @@ from qdq.pt2e.reference_representation_rewrite import (
     _reference_dynamic_quantized_linear_4bit_groupwise,
     reference_representation_rewrite,
 )
-from tools import build_dir
+from tools import build_dir, has_vnni
 
 
 def int4_linear(rows=(3,), features=32, outputs=8, group=8, bias=True):
@@ -208,7 +208,8 @@ def test_lowering_gives_onednns_quantized_kernels_as_torchao_does():
 def test_a_lowered_model_computes_what_the_converted_one_does():
     torch.manual_seed(0)
     inputs = (torch.randn(4, 16),)
-    quantizer = X86InductorQuantizer().set_global(get_default_x86_inductor_quantization_config())
+    config = get_default_x86_inductor_quantization_config(reduce_range=not has_vnni())
+    quantizer = X86InductorQuantizer().set_global(config)
     model = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 5)).eval()
     prepared = prepare_pt2e(torch.export.export(model, inputs).module(), quantizer)
     prepared(*inputs)
