@@ -9,12 +9,6 @@ namespace qdq::runtime::int8::avx2 {
 extern const GemmKernel kGemm[1];
 extern const DepthwiseKernel kDepthwise;
 
-QDQ_INT8_INLINE int load_int(const void* from) {
-  int value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
-}
-
 QDQ_INT8_INLINE __m256i widen(const std::int8_t* from) {
   return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(from)));
 }
