@@ -9,6 +9,15 @@
 namespace qdq::runtime::onednn {
 namespace {
 
+// The weights as [in, out]; the bias as one row, or undefined.
+Tensor transposed_weight(const Linear& linear) { return linear.weight.permute(std::array<std::int64_t, 2>{1, 0}); }
+
+Tensor bias_row(const Linear& linear) {
+  const Tensor& bias = linear.bias;
+  if (!bias.defined()) return bias;
+  return bias.as_strided({1, bias.size(0)}, {bias.size(0), bias.strides()[0]}, bias.storage_offset());
+}
+
 // Where a block of results begins and how large it is.
 struct Block {
   std::int64_t row, column, rows, columns;
@@ -48,12 +57,12 @@ Step linear_in_blocks_step(std::string name, const Linear& linear) {
   step.kind = "linear:blocks";
   step.calls_onednn = true;
   step.operations = 2 * linear.dst.numel() * linear.weight.size(1);
-  step.reads = {linear.src, linear.weight.permute(std::array<std::int64_t, 2>{1, 0})};
-  if (linear.bias.defined())
-    step.reads.push_back(linear.bias.as_strided(
-        {1, linear.bias.size(0)}, {linear.bias.size(0), linear.bias.strides()[0]}, linear.bias.storage_offset()));
+  step.reads = {linear.src, transposed_weight(linear)};
   std::vector<int> arguments = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS};
-  if (linear.bias.defined()) arguments.push_back(DNNL_ARG_BIAS);
+  if (const Tensor bias = bias_row(linear); bias.defined()) {
+    step.reads.push_back(bias);
+    arguments.push_back(DNNL_ARG_BIAS);
+  }
   for (std::size_t i = 0; i < linear.post_ops.size(); ++i)
     if (const Tensor operand = operand_of(linear.post_ops[i]); operand.defined()) {
       step.reads.push_back(operand);
@@ -124,11 +133,10 @@ Step linear_step(std::string name, const Linear& linear, const Context& context)
   return guarded(name, [&] {
     const std::int64_t k = linear.weight.size(1);
     const std::int64_t n = linear.weight.size(0);
-    const Tensor weight = linear.weight.permute(std::array<std::int64_t, 2>{1, 0});
+    const Tensor weight = transposed_weight(linear);
     const auto src = describe(linear.src);
     const auto dst = describe(linear.dst);
-    Tensor bias = linear.bias;
-    if (bias.defined()) bias = bias.as_strided({1, n}, {n, bias.strides()[0]}, bias.storage_offset());
+    const Tensor bias = bias_row(linear);
     const auto bias_desc = bias.defined() ? describe(bias) : dnnl::memory::desc();
     const dnnl::matmul::primitive_desc pd(cpu_engine(), src, any_layout({k, n}), bias_desc, dst,
                                           attributes_with(linear.post_ops));
