@@ -1,7 +1,6 @@
 """What other runtimes make of our quantized files: they recognise the patterns, so that convolutions and products of matrices are in
 integers and no dequantize is left beside them."""
 
-
 import numpy as np
 import pytest
 

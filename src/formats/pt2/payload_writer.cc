@@ -20,15 +20,15 @@ std::pair<std::size_t, std::size_t> reach(const Tensor& tensor) {
 
 // torch reads an entry with one dtype, so two dtypes over one storage cannot share it. Empty tensors share nothing.
 std::size_t PayloadWriter::group_of(const Tensor& tensor) {
-  std::vector<std::size_t>* known = nullptr;
+  const std::size_t next = groups_.size();
   if (tensor.numel() != 0) {
-    known = &groups_of_[tensor.storage().get()];
-    for (const std::size_t group : *known)
+    std::vector<std::size_t>& known = groups_of_[tensor.storage().get()];
+    for (const std::size_t group : known)
       if (plain_dtype(groups_[group].sample.dtype()) == plain_dtype(tensor.dtype())) return group;
+    known.push_back(next);
   }
-  if (known) known->push_back(groups_.size());
   groups_.push_back({tensor, 0, 0, false});
-  return groups_.size() - 1;
+  return next;
 }
 
 void PayloadWriter::add(const Attribute& attribute) {

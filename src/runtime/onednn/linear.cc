@@ -63,11 +63,12 @@ Step linear_in_blocks_step(std::string name, const Linear& linear) {
     step.reads.push_back(bias);
     arguments.push_back(DNNL_ARG_BIAS);
   }
-  for (std::size_t i = 0; i < linear.post_ops.size(); ++i)
-    if (const Tensor operand = operand_of(linear.post_ops[i]); operand.defined()) {
-      step.reads.push_back(operand);
-      arguments.push_back(DNNL_ARG_ATTR_MULTIPLE_POST_OP(static_cast<int>(i)) | DNNL_ARG_SRC_1);
-    }
+  PrimitiveStep whole;
+  add_post_op_operands(whole, linear.post_ops);
+  for (const Argument& operand : whole.reads) {
+    step.reads.push_back(operand.tensor);
+    arguments.push_back(operand.id);
+  }
   step.writes = {linear.dst};
   arguments.push_back(DNNL_ARG_DST);
 
