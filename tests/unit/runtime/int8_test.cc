@@ -108,6 +108,21 @@ Case random_case(Random& random) {
   return c;
 }
 
+// The filter that has kernels of its own in most sets.
+Case random_3x3_case(Random& random) {
+  Case c;
+  c.params.groups = random.between(2, 150);
+  c.input = {random.between(1, 2), c.params.groups, random.between(3, 9), random.between(3, 14)};
+  c.weight = {c.params.groups, 1, 3, 3};
+  c.params.stride = {random.between(1, 2), random.between(1, 2)};
+  c.params.padding = {random.between(0, 2), random.between(0, 2)};
+  c.params.dilation = {random.between(1, 2), 1};
+  c.params.output_padding = {0, 0};
+  if (c.params.dilation[0] == 2) c.input[2] += 2;
+  c.params.padding_after = c.params.padding;
+  return c;
+}
+
 Shape out_sizes(const Case& c) {
   Shape sizes = {c.input[0], c.params.transposed ? c.weight[1] * c.params.groups : c.weight[0]};
   for (std::size_t d = 0; d + 2 < c.input.size(); ++d) {
@@ -120,10 +135,10 @@ Shape out_sizes(const Case& c) {
   return sizes;
 }
 
-void check_convolution(const Kernels& kernels, unsigned seed) {
+void check_convolution(const Kernels& kernels, unsigned seed, Case (*make_case)(Random&)) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  const Case c = random_case(random);
+  const Case c = make_case(random);
   const Shape sizes = out_sizes(c);
   SCOPED_TRACE("input " + to_string(c.input) + " weight " + to_string(c.weight) + " result " + to_string(sizes));
   const integer::Quantized input = {random.bytes(c.input), random.grid(random.real(0.01, 0.1))};
@@ -187,7 +202,14 @@ void check_convolution(const Kernels& kernels, unsigned seed) {
 
 TEST_P(Int8Kernels, ConvolutionsOfRandomShapesGiveTheBitsOfTheReference) {
   for (unsigned seed = 0; seed < 160; ++seed) {
-    check_convolution(*GetParam(), seed);
+    check_convolution(*GetParam(), seed, random_case);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(Int8Kernels, DepthwiseConvolutionsWith3By3TapsGiveTheBitsOfTheReference) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    check_convolution(*GetParam(), seed, random_3x3_case);
     if (HasFailure()) return;
   }
 }
