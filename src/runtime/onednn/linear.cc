@@ -25,7 +25,7 @@ struct Block {
 
 // Blocks of [m, n] that depend on nothing else, at most 64 of them.
 std::vector<Block> blocks_of(std::int64_t m, std::int64_t n) {
-  constexpr std::int64_t kLeastRows = 64, kLeastColumns = 128, kPerSide = 8, kLanes = 16;
+  constexpr std::int64_t kLeastRows = 128, kLeastColumns = 96, kPerSide = 8, kLanes = 16;
   const auto size = [](std::int64_t whole, std::int64_t least) {
     const std::int64_t part = (whole + kPerSide - 1) / kPerSide;
     return std::max(least, (part + kLanes - 1) / kLanes * kLanes);
