@@ -292,7 +292,8 @@ void add_bench(CLI::App& app) {
                   "memory            the most memory that loading and running the program added\n"
                   "GOPS              10^9 multiplications and additions per second, of convolutions and products\n"
                   "of peak           of what the int8 kernels reach on this machine with their operands in the\n"
-                  "                  first-level cache, which is measured\n"
+                  "                  first-level cache, which is measured; above 100 % where 3 x 3 taps need fewer\n"
+                  "                  products than they have (int8:winograd)\n"
                   "\n"
                   "Programs given with --vs run in turn, in one process, on the same inputs: what else the machine\n"
                   "does meets both. Step times of --per-op are medians of up to 20 runs of their own.");

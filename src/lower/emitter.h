@@ -38,6 +38,7 @@ struct Constants {
   std::unordered_map<const Node*, std::pair<Tensor, Tensor>> folded_norms;
   // Weights of the integer engine, by the node that reads them.
   std::unordered_map<const Node*, std::shared_ptr<const runtime::int8::PackedWeights>> packed_weights;
+  std::unordered_map<const Node*, std::shared_ptr<const runtime::int8::WinogradWeights>> winograd_weights;
   std::unordered_map<const Node*, std::vector<runtime::int8::Phase>> phases;  // of transposed convolutions
   std::unordered_map<const Node*, GroupedWeight> grouped_weights;
 };

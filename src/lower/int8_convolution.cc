@@ -9,11 +9,13 @@
 #include "ops/schema.h"
 #include "ops/shapes.h"
 #include "runtime/int8/convolution.h"
+#include "runtime/int8/winograd.h"
 
 namespace qdq::lower {
 namespace {
 
 using runtime::int8::Convolution;
+using runtime::int8::WinogradWeights;
 
 // How the sums of each channel become results; nothing when a value could leave the kernels' range.
 std::optional<runtime::int8::ChannelRescale> rescale_of(const integer::Grid& input, const Int8Weight& weight,
@@ -173,6 +175,8 @@ std::optional<Value> Int8Lowering::lower_convolution(const Call& call) {
   std::vector<runtime::int8::Phase> phases;
   if (params.transposed)
     phases = packed_phases(call.node(), weight->values, params.groups, convolution.window, shared);
+  else if (WinogradWeights::fits(runtime::int8::kernels(), weight->values, params.groups, convolution.window, sizes))
+    convolution.winograd = winograd_weights(call.node(), weight->values, shared);
   else
     convolution.weights = packed_weights(call.node(), weight->values, params.groups, shared);
   return finish(std::move(convolution), chain, sizes, phases);

@@ -5,6 +5,7 @@
 #include "lower/int8_chain.h"
 #include "lower/kernel_list.h"
 #include "ops/schema.h"
+#include "runtime/int8/winograd.h"
 
 namespace qdq::lower {
 namespace {
@@ -91,9 +92,14 @@ std::optional<Int8Weight> transposed_int8_weight(const Node* dequantize, std::in
 std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
                                                                    std::int64_t groups, const Shared& shared) {
   auto& known = shared.constants->packed_weights[&node];
-  if (!known)
-    known = std::make_shared<runtime::int8::PackedWeights>(runtime::int8::kernels(),
-                                                           runtime::int8::filters_of(weight, groups));
+  if (!known) known = std::make_shared<runtime::int8::PackedWeights>(runtime::int8::kernels(), weight, groups);
+  return known;
+}
+
+std::shared_ptr<const runtime::int8::WinogradWeights> winograd_weights(const Node& node, const Tensor& weight,
+                                                                       const Shared& shared) {
+  auto& known = shared.constants->winograd_weights[&node];
+  if (!known) known = std::make_shared<runtime::int8::WinogradWeights>(runtime::int8::kernels(), weight);
   return known;
 }
 

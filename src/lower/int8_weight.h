@@ -28,6 +28,10 @@ const Attribute* attribute_behind(const Node* node, const Shared& shared);
 std::shared_ptr<const runtime::int8::PackedWeights> packed_weights(const Node& node, const Tensor& weight,
                                                                    std::int64_t groups, const Shared& shared);
 
+// The same for a convolution that runtime::int8::WinogradWeights fits.
+std::shared_ptr<const runtime::int8::WinogradWeights> winograd_weights(const Node& node, const Tensor& weight,
+                                                                       const Shared& shared);
+
 // The same for the phases of a transposed convolution with this window.
 const std::vector<runtime::int8::Phase>& packed_phases(const Node& node, const Tensor& weight, std::int64_t groups,
                                                        const runtime::int8::Window& window, const Shared& shared);

@@ -7,6 +7,7 @@
 #include "runtime/int8/geometry.h"
 #include "runtime/int8/pixels.h"
 #include "runtime/int8/tap_rows.h"
+#include "runtime/int8/winograd.h"
 #include "runtime/parallel.h"
 
 namespace qdq::runtime::int8 {
@@ -275,6 +276,7 @@ class Bound {
 }  // namespace
 
 Step convolution_step(std::string name, const Convolution& convolution) {
+  if (convolution.winograd) return winograd_step(std::move(name), convolution);
   Step step;
   step.name = std::move(name);
   const bool is_depthwise = convolution.weights->method() == PackedWeights::Method::depthwise;

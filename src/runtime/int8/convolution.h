@@ -9,6 +9,8 @@
 
 namespace qdq::runtime::int8 {
 
+class WinogradWeights;
+
 // Where the taps of a filter lie. One entry per spatial dimension, up to 3.
 struct Window {
   Shape kernel, stride, padding, dilation;  // a negative padding leaves out the first elements
@@ -29,6 +31,7 @@ struct Convolution {
   Tensor dst;       // uint8 or float32 [N, O, spatial...], channel stride 1
   Tensor residual;  // uint8 with the sizes and strides of dst, or undefined
   std::shared_ptr<const PackedWeights> weights;
+  std::shared_ptr<const WinogradWeights> winograd = nullptr;  // instead of `weights`
   Window window;
   std::uint8_t zero_point = 0;  // what lies beyond the input
   // float64 [2]: the scale of the source, which the multipliers lack then, and its zero point, which stands for zero_point; known at

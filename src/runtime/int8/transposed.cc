@@ -79,7 +79,7 @@ std::vector<Phase> phases_of(const Kernels& kernels, const Tensor& weight, std::
       phase.window.padding.push_back(lines[d].padding);
       phase.window.dilation.push_back(lines[d].dilation);
     }
-    phase.weights = std::make_shared<PackedWeights>(kernels, filters_of(taps, groups));
+    phase.weights = std::make_shared<PackedWeights>(kernels, taps, groups);
     phases.push_back(std::move(phase));
   }
   return phases;

@@ -1,38 +1,44 @@
 #include "runtime/int8/weights.h"
 
-#include <array>
+#include <algorithm>
 #include <numeric>
 
 namespace qdq::runtime::int8 {
 
-Filters filters_of(const Tensor& weight, std::int64_t groups) {
-  const std::int64_t channels = weight.size(0), depth = weight.size(1);
-  const std::int64_t taps = numel(Shape(weight.sizes().begin() + 2, weight.sizes().end()));
+PackedWeights::PackedWeights(const Kernels& kernels, const Tensor& weight, std::int64_t groups)
+    : kernels_(kernels),
+      groups_(groups),
+      taps_(numel(Shape(weight.sizes().begin() + 2, weight.sizes().end()))),
+      depth_(weight.size(1)),
+      columns_(weight.dim() > 2 ? weight.size(-1) : 1),
+      sums_(static_cast<std::size_t>(weight.size(0))) {
   const Tensor plain = weight.contiguous();
-  const Tensor view = plain.as_strided({channels, taps, depth}, {depth * taps, 1, taps}, plain.storage_offset());
-  return {view.contiguous(), groups, weight.dim() > 2 ? weight.size(-1) : 1};
+  const std::int8_t* filters = plain.data<std::int8_t>();
+  add_up(filters);
+  if (columns_ == 3) quad_taps_ = 3;
+  if (is_depthwise(channels(), groups_, depth_))
+    pack_depthwise(filters);
+  else
+    pack_gemm(filters);
 }
 
-PackedWeights::PackedWeights(const Kernels& kernels, const Filters& filters)
-    : kernels_(kernels),
-      groups_(filters.groups),
-      taps_(filters.values.size(1)),
-      depth_(filters.values.size(2)),
-      columns_(filters.columns) {
-  const std::int8_t* values = filters.values.data<std::int8_t>();
-  const std::int64_t rows = taps_ / columns_, row = columns_ * depth_;
-  for (std::int64_t o = 0; o < filters.values.size(0); ++o) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int8_t* first = values + o * products() + r * row;
-      row_sums_.push_back(std::accumulate(first, first + row, std::int32_t{0}));
+// Several input channels side by side, in loops that are long enough for the vectoriser.
+void PackedWeights::add_up(const std::int8_t* filters) {
+  constexpr std::int64_t kTogether = 16;
+  const std::int64_t rows = filter_rows(), length = kTogether * taps_;
+  row_sums_.resize(static_cast<std::size_t>(channels() * rows));
+  std::vector<std::int32_t> totals(static_cast<std::size_t>(length));
+  for (std::int64_t o = 0; o < channels(); ++o, filters += products()) {
+    std::fill(totals.begin(), totals.end(), 0);
+    for (std::int64_t at = 0; at < products(); at += length) {
+      const std::int64_t n = std::min(length, products() - at);
+      for (std::int64_t i = 0; i < n; ++i) totals[static_cast<std::size_t>(i)] += filters[at + i];
     }
-    sums_.push_back(std::accumulate(row_sums_.end() - rows, row_sums_.end(), std::int32_t{0}));
+    for (std::int64_t i = 0; i < length; ++i)
+      row_sums_[static_cast<std::size_t>(o * rows + i % taps_ / columns_)] += totals[static_cast<std::size_t>(i)];
+    const auto first = row_sums_.begin() + o * rows;
+    sums_[static_cast<std::size_t>(o)] = std::accumulate(first, first + rows, std::int32_t{0});
   }
-  if (filters.columns == 3) quad_taps_ = 3;
-  if (is_depthwise(channels(), groups_, depth_))
-    pack_depthwise(values);
-  else
-    pack_gemm(values);
 }
 
 namespace {
@@ -76,14 +82,29 @@ void PackedWeights::pack_gemm(const std::int8_t* filters) {
       column += used;
     }
   storage_ = Storage::allocate(static_cast<std::size_t>(bytes));
-  auto* packed = reinterpret_cast<std::int8_t*>(storage_->data());
-  for (const Tile& tile : tiles_) {
-    const std::int64_t columns = tile.kernel->columns;
-    for (std::int64_t c = 0; c < tile.used; ++c)
-      for (std::int64_t tap = 0; tap < kernel_taps_; ++tap)
-        for (std::int64_t k = 0; k < tap_depth; ++k)
-          packed[tile.offset + (tap * packed_depth_ / 4 + k / 4) * columns * 4 + c * 4 + k % 4] =
-              filters[(tile.channel + c) * products() + tap * tap_depth + k];
+  // Where a kernel's depth lies in a filter: it counts the channels of a tap first.
+  std::vector<std::int64_t> sources;
+  for (std::int64_t tap = 0; tap < taps_; ++tap)
+    for (std::int64_t k = 0; k < depth_; ++k) sources.push_back(k * taps_ + tap);
+  for (const Tile& tile : tiles_) pack_tile(tile, filters, sources);
+}
+
+// A line of the cache at a time.
+void PackedWeights::pack_tile(const Tile& tile, const std::int8_t* filters, const std::vector<std::int64_t>& sources) {
+  constexpr std::int64_t kLine = 16;  // columns
+  const std::int64_t tap_depth = products() / kernel_taps_, columns = tile.kernel->columns;
+  auto* packed = reinterpret_cast<std::int8_t*>(storage_->data()) + tile.offset;
+  for (std::int64_t column = 0; column < tile.used; column += kLine) {
+    const std::int64_t used = std::min(kLine, tile.used - column);
+    for (std::int64_t tap = 0; tap < kernel_taps_; ++tap)
+      for (std::int64_t k = 0; k < tap_depth; k += 4) {
+        std::int8_t* to = packed + ((tap * packed_depth_ + k) / 4 * columns + column) * 4;
+        const std::int8_t* from = filters + (tile.channel + column) * products();
+        const std::int64_t* source = sources.data() + tap * tap_depth + k;
+        const std::int64_t bytes = std::min<std::int64_t>(4, tap_depth - k);
+        for (std::int64_t c = 0; c < used; ++c, to += 4, from += products())
+          for (std::int64_t i = 0; i < bytes; ++i) to[i] = from[source[i]];
+      }
   }
 }
 

@@ -8,16 +8,6 @@
 
 namespace qdq::runtime::int8 {
 
-// The filters of a convolution as one matrix per output channel: int8 [O, taps, C / groups], contiguous.
-struct Filters {
-  Tensor values;
-  std::int64_t groups = 1;
-  std::int64_t columns = 1;  // taps in a row of the filter
-};
-
-// Weights [O, C / groups, k...] in the order of Filters.
-Filters filters_of(const Tensor& weight, std::int64_t groups);
-
 // One filter per channel: such kernels add no residual. `depth`: input channels of a group.
 constexpr bool is_depthwise(std::int64_t channels, std::int64_t groups, std::int64_t depth) {
   return depth == 1 && groups == channels && groups > 1;
@@ -46,7 +36,8 @@ class PackedWeights {
     std::int64_t offset;   // of its weights in bytes
   };
 
-  PackedWeights(const Kernels& kernels, const Filters& filters);
+  // Of int8 weights [O, C / groups, k...].
+  PackedWeights(const Kernels& kernels, const Tensor& weight, std::int64_t groups);
 
   const Kernels& kernels() const { return kernels_; }
   Method method() const { return method_; }
@@ -74,8 +65,11 @@ class PackedWeights {
   std::int64_t products() const { return taps_ * depth_; }
 
  private:
+  // `filters` [O, C / groups, taps].
+  void add_up(const std::int8_t* filters);
   void pack_gemm(const std::int8_t* filters);
   void pack_depthwise(const std::int8_t* filters);
+  void pack_tile(const Tile& tile, const std::int8_t* filters, const std::vector<std::int64_t>& sources);
 
   const Kernels& kernels_;
   Method method_ = Method::indirect;

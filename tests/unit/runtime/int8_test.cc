@@ -15,6 +15,7 @@
 #include "runtime/int8/matmul.h"
 #include "runtime/int8/pooling.h"
 #include "runtime/int8/transposed.h"
+#include "runtime/int8/winograd.h"
 #include "runtime/parallel.h"
 
 namespace qdq::runtime::int8 {
@@ -123,6 +124,20 @@ Case random_3x3_case(Random& random) {
   return c;
 }
 
+// What sets with a WinogradKernel transform.
+Case random_winograd_case(Random& random) {
+  Case c;
+  const std::int64_t in = 4 * random.between(4, 20), out = random.between(16, 150);
+  c.input = {random.between(1, 2), in, random.between(8, 15), random.between(8, 15)};
+  c.weight = {out, in, 3, 3};
+  c.params.groups = 1;
+  c.params.stride = c.params.dilation = {1, 1};
+  c.params.padding = {random.between(0, 2), random.between(0, 2)};
+  c.params.output_padding = {0, 0};
+  c.params.padding_after = c.params.padding;
+  return c;
+}
+
 Shape out_sizes(const Case& c) {
   Shape sizes = {c.input[0], c.params.transposed ? c.weight[1] * c.params.groups : c.weight[0]};
   for (std::size_t d = 0; d + 2 < c.input.size(); ++d) {
@@ -193,7 +208,10 @@ void check_convolution(const Kernels& kernels, unsigned seed, Case (*make_case)(
       if (const Convolution part = part_of(convolution, phase); part.dst.numel() > 0)
         run(convolution_step("conv", part));
   } else {
-    convolution.weights = std::make_shared<PackedWeights>(kernels, filters_of(weight.values, c.params.groups));
+    if (WinogradWeights::fits(kernels, weight.values, c.params.groups, convolution.window, sizes))
+      convolution.winograd = std::make_shared<WinogradWeights>(kernels, weight.values);
+    else
+      convolution.weights = std::make_shared<PackedWeights>(kernels, weight.values, c.params.groups);
     run(convolution_step("conv", convolution));
   }
   const Tensor wanted = integer::convolution(input, weight, bias, c.params, sizes, result, residual);
@@ -214,6 +232,13 @@ TEST_P(Int8Kernels, DepthwiseConvolutionsWith3By3TapsGiveTheBitsOfTheReference) 
   }
 }
 
+TEST_P(Int8Kernels, ConvolutionsWith3By3TapsAndStride1GiveTheBitsOfTheReference) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    check_convolution(*GetParam(), seed, random_winograd_case);
+    if (HasFailure()) return;
+  }
+}
+
 TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   // 255 * 127 + 255 * 127 is beyond int16, where saturating multiply-adds of pairs stop.
   const Tensor input = Tensor::full(DType::uint8, {1, 64, 1, 1}, 255);
@@ -221,7 +246,7 @@ TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   Convolution c;
   c.src = channels_last(input);
   c.dst = channels_last(Tensor::empty(DType::float32, {1, 16, 1, 1}));
-  c.weights = std::make_shared<PackedWeights>(*GetParam(), filters_of(weight, 1));
+  c.weights = std::make_shared<PackedWeights>(*GetParam(), weight, 1);
   c.window = {{1, 1}, {1, 1}, {0, 0}, {1, 1}};
   const float infinity = std::numeric_limits<float>::infinity();
   c.rescale = {std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f), -infinity, infinity, 0.0f};
@@ -471,8 +496,8 @@ INSTANTIATE_TEST_SUITE_P(All, Int8Kernels, ::testing::ValuesIn(all_kernels().beg
 
 TEST(Int8Weights, CoversTheChannelsWithoutANarrowLastTile) {
   const Kernels& widest = *all_kernels().back();
-  if (widest.gemm.size() < 4) GTEST_SKIP() << "this machine's tiles have one width";
-  const PackedWeights weights(widest, {Tensor::empty(DType::int8, {144, 1, 8}), 1});
+  if (widest.gemm.size() < 4) GTEST_SKIP() << "this machine's tiles have other widths";
+  const PackedWeights weights(widest, Tensor::empty(DType::int8, {144, 8}), 1);
   std::vector<std::int64_t> columns;
   for (const PackedWeights::Tile& tile : weights.tiles()) columns.push_back(tile.kernel->columns);
   EXPECT_EQ(columns, (std::vector<std::int64_t>{64, 48, 32}));

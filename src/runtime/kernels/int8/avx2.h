@@ -8,9 +8,58 @@ namespace qdq::runtime::int8::avx2 {
 
 extern const GemmKernel kGemm[3];
 extern const DepthwiseKernel kDepthwise;
+extern const WinogradKernel kWinograd;
 
 QDQ_INT8_INLINE __m256i widen(const std::int8_t* from) {
   return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(from)));
+}
+
+QDQ_INT8_INLINE __m256i widen(const std::int16_t* from) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+}
+
+// The sums of 4 columns in each row: two halves of each, side by side. Variables of their own, for the compiler writes an array to
+// memory in every step.
+struct Halves {
+  __m256i row0 = _mm256_setzero_si256(), row1 = _mm256_setzero_si256(), row2 = _mm256_setzero_si256(),
+          row3 = _mm256_setzero_si256(), row4 = _mm256_setzero_si256(), row5 = _mm256_setzero_si256();
+};
+
+template <typename Weight>
+QDQ_INT8_INLINE void add_products(__m256i& left, __m256i& right, const std::int16_t* row, __m256i left_weights,
+                                  __m256i right_weights) {
+  const __m256i quad = _mm256_set1_epi64x(*reinterpret_cast<const long long*>(row));
+  left = _mm256_add_epi32(left, _mm256_madd_epi16(quad, left_weights));
+  right = _mm256_add_epi32(right, _mm256_madd_epi16(quad, right_weights));
+  // The next row comes after this one: the sums, a row's words, and the weights just fit the registers. GCC 12 copies fewer of them when
+  // it sees the sums here beside widened weights, and does not beside others.
+  if constexpr (sizeof(Weight) == 1)
+    __asm__ volatile("" : "+x"(left), "+x"(right)::"memory");
+  else
+    __asm__ volatile("" ::: "memory");
+}
+
+// The products of up to 6 rows of `depth` words, `row_stride` apart, with 8 columns of weights, whose quads of depth are Stride elements
+// apart: [depth / 4][8][4] of bytes or of words, aligned to what a register takes.
+template <std::int64_t Stride, std::size_t R, typename Weight>
+QDQ_INT8_INLINE void multiply_eight_columns(__m256i (&sums)[R], const std::int16_t* row0, std::int64_t row_stride,
+                                            std::int64_t depth, const Weight* weights) {
+  const std::int16_t *row1 = row0 + row_stride, *row2 = row1 + row_stride, *row3 = row2 + row_stride,
+                     *row4 = row3 + row_stride, *row5 = row4 + row_stride;
+  Halves left, right;
+  for (std::int64_t at = 0; at < depth; at += 4, weights += Stride) {
+    const __m256i w0 = widen(weights), w1 = widen(weights + 16);
+    add_products<Weight>(left.row0, right.row0, row0 + at, w0, w1);
+    if constexpr (R > 1) add_products<Weight>(left.row1, right.row1, row1 + at, w0, w1);
+    if constexpr (R > 2) add_products<Weight>(left.row2, right.row2, row2 + at, w0, w1);
+    if constexpr (R > 3) add_products<Weight>(left.row3, right.row3, row3 + at, w0, w1);
+    if constexpr (R > 4) add_products<Weight>(left.row4, right.row4, row4 + at, w0, w1);
+    if constexpr (R > 5) add_products<Weight>(left.row5, right.row5, row5 + at, w0, w1);
+  }
+  const __m256i lefts[] = {left.row0, left.row1, left.row2, left.row3, left.row4, left.row5};
+  const __m256i rights[] = {right.row0, right.row1, right.row2, right.row3, right.row4, right.row5};
+  for (std::size_t r = 0; r < R; ++r)  // columns 0 1 4 5 | 2 3 6 7
+    sums[r] = _mm256_permute4x64_epi64(_mm256_hadd_epi32(lefts[r], rights[r]), 0b11011000);
 }
 
 // 16 columns of a row.

@@ -1,6 +1,10 @@
 // Sums, tables and pools of one instruction set, in loops that the compiler vectorises: the including file defines QDQ_ISA and has
 // included the header of its set. It may define functions of its own: QDQ_HAS_OWN_BINARY for add and multiply, QDQ_HAS_OWN_GELU for
-// gelu, QDQ_HAS_OWN_FUNCTIONS for softmax, weigh and sum, QDQ_HAS_OWN_LOOK_UP for look_up.
+// gelu, QDQ_HAS_OWN_FUNCTIONS for softmax, weigh and sum, QDQ_HAS_OWN_LOOK_UP for look_up. QDQ_WINOGRAD points to a kernel of that name.
+#ifndef QDQ_WINOGRAD
+#define QDQ_WINOGRAD nullptr
+#endif
+
 namespace qdq::runtime::int8::QDQ_ISA {
 namespace {
 
@@ -329,8 +333,8 @@ void join(void* out, bool to_float, const float* upper, const float* lower, std:
 
 }  // namespace
 
-constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm, &kDepthwise, add,     multiply, activate,
-                                    look_up,      flip,  interleave,  max,     average,  pack,
-                                    sum,          range, quantize,    softmax, weigh,    join};
+constinit const Kernels kKernels = {QDQ_ISA_NAME, kGemm,    &kDepthwise, QDQ_WINOGRAD, add,     multiply, activate,
+                                    look_up,      flip,     interleave,  max,          average, pack,     sum,
+                                    range,        quantize, softmax,     weigh,        join};
 
 }  // namespace qdq::runtime::int8::QDQ_ISA

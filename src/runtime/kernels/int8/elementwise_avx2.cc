@@ -121,6 +121,7 @@ void look_up(std::uint8_t* out, const std::uint8_t* a, std::int64_t n, const std
 #define QDQ_HAS_OWN_BINARY
 #define QDQ_HAS_OWN_GELU
 #define QDQ_HAS_OWN_LOOK_UP
+#define QDQ_WINOGRAD &kWinograd
 #define QDQ_ISA avx2
 #define QDQ_ISA_NAME "avx2"
 #include "runtime/kernels/int8/elementwise.inc.h"

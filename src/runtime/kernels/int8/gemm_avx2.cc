@@ -52,49 +52,18 @@ QDQ_INT8_INLINE void fill(Stretch<R>& stretch, const GemmTile& t, Position& next
   }
 }
 
-// The sums of 4 columns in each row: two halves of each, side by side. Variables of their own, for the compiler writes an array to
-// memory in every step.
-struct Halves {
-  __m256i row0 = _mm256_setzero_si256(), row1 = _mm256_setzero_si256(), row2 = _mm256_setzero_si256(),
-          row3 = _mm256_setzero_si256(), row4 = _mm256_setzero_si256(), row5 = _mm256_setzero_si256();
-};
-
-QDQ_INT8_INLINE void add_products(__m256i& left, __m256i& right, const std::int16_t* bytes, __m256i left_weights,
-                                  __m256i right_weights) {
-  const __m256i quad = _mm256_set1_epi64x(*reinterpret_cast<const long long*>(bytes));
-  left = _mm256_add_epi32(left, _mm256_madd_epi16(quad, left_weights));
-  right = _mm256_add_epi32(right, _mm256_madd_epi16(quad, right_weights));
-  // The next row comes after this one: the sums, a row's bytes, and the weights just fit the registers.
-  __asm__ volatile("" : "+x"(left), "+x"(right)::"memory");
-}
-
-QDQ_INT8_INLINE void fold(std::int32_t* totals, const std::int32_t* before, __m256i left, __m256i right) {
-  const __m256i mixed = _mm256_hadd_epi32(left, right);  // columns 0 1 4 5 | 2 3 6 7
-  const __m256i sums = _mm256_permute4x64_epi64(mixed, 0b11011000);
-  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(before));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(totals), _mm256_add_epi32(first, sums));
-}
-
 // 8 columns through a stretch; `before`: what was added up before it, one row or, with a stride, all of them.
 template <std::size_t R, std::size_t Columns>
 QDQ_INT8_INLINE void pass(std::int32_t* totals, const std::int32_t* before, std::int64_t before_stride,
                           const Stretch<R>& stretch, const std::int8_t* weights) {
-  constexpr auto kColumns = static_cast<std::int64_t>(Columns);
-  Halves left, right;
-  const std::int64_t depth = stretch.depth;
-  for (std::int64_t at = 0; at < depth; at += 4, weights += 4 * kColumns) {
-    const __m256i w0 = widen(weights), w1 = widen(weights + 16);
-    add_products(left.row0, right.row0, stretch.bytes[0] + at, w0, w1);
-    if constexpr (R > 1) add_products(left.row1, right.row1, stretch.bytes[1] + at, w0, w1);
-    if constexpr (R > 2) add_products(left.row2, right.row2, stretch.bytes[2] + at, w0, w1);
-    if constexpr (R > 3) add_products(left.row3, right.row3, stretch.bytes[3] + at, w0, w1);
-    if constexpr (R > 4) add_products(left.row4, right.row4, stretch.bytes[4] + at, w0, w1);
-    if constexpr (R > 5) add_products(left.row5, right.row5, stretch.bytes[5] + at, w0, w1);
+  __m256i sums[R];
+  multiply_eight_columns<static_cast<std::int64_t>(4 * Columns)>(sums, stretch.bytes[0], kStretch, stretch.depth,
+                                                                 weights);
+  for (std::size_t r = 0; r < R; ++r) {
+    const auto* first = reinterpret_cast<const __m256i*>(before + static_cast<std::int64_t>(r) * before_stride);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(totals + r * Columns),
+                        _mm256_add_epi32(_mm256_loadu_si256(first), sums[r]));
   }
-  const __m256i lefts[] = {left.row0, left.row1, left.row2, left.row3, left.row4, left.row5};
-  const __m256i rights[] = {right.row0, right.row1, right.row2, right.row3, right.row4, right.row5};
-  for (std::size_t r = 0; r < R; ++r)
-    fold(totals + r * Columns, before + static_cast<std::int64_t>(r) * before_stride, lefts[r], rights[r]);
 }
 
 template <std::size_t R, std::size_t Columns>

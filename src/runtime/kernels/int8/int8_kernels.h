@@ -66,6 +66,29 @@ struct DepthwiseKernel {
   void (*run)(const DepthwiseRun&);
 };
 
+// Four results, 2 x 2, of a convolution with 3 x 3 taps and stride 1, from 16 sums of products (docs/numerics.md, "Winograd").
+struct WinogradResults {
+  const std::int32_t* sums;  // [16][stride], of which each has `columns` of the kernel
+  std::int64_t stride;
+  const std::int32_t* start;  // this and rescale: of all columns of the kernel
+  Rescale rescale;
+  void* out[4];                     // bytes, or floats when `to_float`; null beyond the output
+  const std::uint8_t* residual[4];  // null, or as many bytes
+  std::int64_t used_columns;
+  bool to_float;
+};
+// Sets whose multiply-adds take words anyway multiply 16 times for four results where 36 products of bytes make them. All in whole
+// numbers modulo 2^32: the results are four times the sums, which must fit.
+struct WinogradKernel {
+  std::int64_t columns;  // output channels that are computed together
+  // words[16][stride] from 4 x 4 pixels, which point to `channels` bytes, a multiple of 4.
+  void (*transform)(std::int16_t* words, std::int64_t stride, const std::uint8_t* const* pixels, std::int64_t channels);
+  // sums[rows][columns] = words[rows][depth] times weights [columns / 8][depth / 4][8][4], 64-byte aligned; at least `used` columns.
+  void (*multiply)(std::int32_t* sums, const std::int16_t* words, std::int64_t rows, std::int64_t depth,
+                   const std::int16_t* weights, std::int64_t used);
+  void (*finish)(const WinogradResults&);
+};
+
 // out = round_half_even(clamp(fma(a, a_multiplier, fma(b, b_multiplier, offset)), low, high)), all of it finite
 struct Addition {
   float a_multiplier;
@@ -119,6 +142,7 @@ struct Kernels {
   std::string_view isa;              // "portable", "avx2", "avx512_vnni"
   std::span<const GemmKernel> gemm;  // the widest first
   const DepthwiseKernel* depthwise;
+  const WinogradKernel* winograd;  // null where it would be slower
 
   void (*add)(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::int64_t n,
               const Addition& addition);
