@@ -35,7 +35,14 @@ Argument argument_from_python(nb::handle source) {
   if (nb::isinstance<DType>(source)) return Argument(nb::cast<DType>(source));
   if (nb::isinstance<Layout>(source)) return Argument(Argument::Variant(nb::cast<Layout>(source)));
   if (nb::isinstance<MemoryFormat>(source)) return Argument(Argument::Variant(nb::cast<MemoryFormat>(source)));
-  if (nb::isinstance<nb::int_>(source)) return Argument(nb::cast<std::int64_t>(source));
+  if (nb::isinstance<nb::int_>(source)) {
+    int overflow = 0;
+    const std::int64_t value = PyLong_AsLongLongAndOverflow(source.ptr(), &overflow);
+    if (overflow != 0)
+      throw InvalidArgumentError(std::string("an argument of a node: ") + nb::str(source).c_str() +
+                                 " does not fit 64 bits");
+    return Argument(value);
+  }
   if (nb::isinstance<nb::float_>(source)) return Argument(nb::cast<double>(source));
   if (nb::isinstance<nb::str>(source)) return Argument(nb::cast<std::string>(source));
   if (nb::isinstance<Device>(source)) return Argument(Argument::Variant(nb::cast<Device>(source)));

@@ -80,10 +80,37 @@ class HeldAnnotation {
 // object lives as long as the view. Throws TypeError for other objects.
 Tensor tensor_from_python(nb::handle source);
 
-// A parameter that takes any array.
-struct ArrayLike {
-  Tensor tensor;
+// A parameter that becomes a T. What refuses to is an error when the function asks: nanobind converts the items of lists where nothing
+// may be thrown.
+template <typename T>
+class Converted {
+ public:
+  const T& get() const {
+    if (error_) std::rethrow_exception(error_);
+    return value_;
+  }
+  template <typename Fn>
+  void convert(Fn&& fn) {
+    try {
+      value_ = fn();
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+
+ private:
+  T value_;
+  std::exception_ptr error_;
 };
+using ArrayLike = Converted<Tensor>;  // any array
+using ArgumentLike = Converted<Argument>;
+
+template <typename T>
+std::vector<T> all_of(const std::vector<Converted<T>>& parameters) {
+  std::vector<T> values;
+  for (const Converted<T>& parameter : parameters) values.push_back(parameter.get());
+  return values;
+}
 
 // "fast", "simulated" or "reference"; threads: 0 for all cores. Throws InvalidArgumentError for other names.
 ExecutorOptions executor_options(std::string_view executor, int threads);
@@ -118,23 +145,23 @@ template <>
 struct type_caster<qdq::python::ArrayLike> {
   NB_TYPE_CASTER(qdq::python::ArrayLike, const_name("qdq.typing.ArrayLike"))
   bool from_python(handle source, uint8_t, cleanup_list*) {
-    value.tensor = qdq::python::tensor_from_python(source);
+    value.convert([&] { return qdq::python::tensor_from_python(source); });
     return true;
   }
   static handle from_cpp(const qdq::python::ArrayLike& source, rv_policy, cleanup_list*) {
-    return nanobind::cast(source.tensor).release();
+    return nanobind::cast(source.get()).release();
   }
 };
 
 template <>
-struct type_caster<qdq::Argument> {
-  NB_TYPE_CASTER(qdq::Argument, const_name("qdq.typing.Argument"))
+struct type_caster<qdq::python::ArgumentLike> {
+  NB_TYPE_CASTER(qdq::python::ArgumentLike, const_name("qdq.typing.Argument"))
   bool from_python(handle source, uint8_t, cleanup_list*) {
-    value = qdq::python::argument_from_python(source);
+    value.convert([&] { return qdq::python::argument_from_python(source); });
     return true;
   }
-  static handle from_cpp(const qdq::Argument& source, rv_policy, cleanup_list*) {
-    return qdq::python::argument_to_python(source).release();
+  static handle from_cpp(const qdq::python::ArgumentLike& source, rv_policy, cleanup_list*) {
+    return qdq::python::argument_to_python(source.get()).release();
   }
 };
 

@@ -4,15 +4,6 @@
 #include "bindings.h"
 
 namespace qdq::python {
-namespace {
-
-std::vector<Tensor> tensors_of(const std::vector<ArrayLike>& arrays) {
-  std::vector<Tensor> tensors;
-  for (const ArrayLike& array : arrays) tensors.push_back(array.tensor);
-  return tensors;
-}
-
-}  // namespace
 
 ExecutorOptions executor_options(std::string_view executor, int threads) {
   ExecutorOptions options;
@@ -72,7 +63,7 @@ cores. The session has the program as it is now: later changes do not reach it.)
       .def(
           "run",
           [](const Session& self, const std::vector<ArrayLike>& inputs) {
-            const std::vector<Tensor> tensors = tensors_of(inputs);
+            const std::vector<Tensor> tensors = all_of(inputs);
             const nb::gil_scoped_release nogil;
             return self.run(tensors);
           },
@@ -95,7 +86,7 @@ Takes NaNs.)")
       .def(
           "run",
           [](LockedExecutor& self, const std::vector<ArrayLike>& inputs) {
-            const std::vector<Tensor> tensors = tensors_of(inputs);
+            const std::vector<Tensor> tensors = all_of(inputs);
             const nb::gil_scoped_release nogil;
             return self.run(tensors);
           },

@@ -12,7 +12,7 @@ void bind_affine_fake_quantize(nb::module_& m) {
           [](AffineQParams* self, Shape block_size, const ArrayLike& scale, const std::optional<ArrayLike>& zero_point,
              double quant_min, double quant_max, ZeroPointDomain zero_point_domain) {
             new (self) AffineQParams{
-                std::move(block_size), scale.tensor, zero_point ? zero_point->tensor : Tensor(), quant_min, quant_max,
+                std::move(block_size), scale.get(), zero_point ? zero_point->get() : Tensor(), quant_min, quant_max,
                 zero_point_domain};
           },
           "block_size"_a, "scale"_a, "zero_point"_a.none(), "quant_min"_a, "quant_max"_a, "zero_point_domain"_a);
@@ -20,7 +20,7 @@ void bind_affine_fake_quantize(nb::module_& m) {
       "_fake_quantize_affine",
       [](const ArrayLike& input, const AffineQParams& qparams) {
         const nb::gil_scoped_release nogil;
-        FakeQuantized result = fake_quantize_affine(input.tensor, qparams);
+        FakeQuantized result = fake_quantize_affine(input.get(), qparams);
         return std::pair(std::move(result.values), std::move(result.inside));
       },
       "input"_a, "qparams"_a,
@@ -29,7 +29,7 @@ void bind_affine_fake_quantize(nb::module_& m) {
       "_fake_quantize_affine_backward",
       [](const ArrayLike& gradient, const ArrayLike& inside, const AffineQParams& qparams) {
         const nb::gil_scoped_release nogil;
-        return fake_quantize_affine_backward(gradient.tensor, inside.tensor, qparams);
+        return fake_quantize_affine_backward(gradient.get(), inside.get(), qparams);
       },
       "gradient"_a, "inside"_a, "qparams"_a, "The gradient of the input.");
 }
@@ -38,7 +38,7 @@ using Axis = std::optional<std::int64_t>;
 
 UniformQParams uniform_qparams(const ArrayLike& scale, const ArrayLike& zero_point, Axis ch_axis,
                                std::int64_t quant_min, std::int64_t quant_max) {
-  return {scale.tensor, zero_point.tensor, ch_axis, quant_min, quant_max};
+  return {scale.get(), zero_point.get(), ch_axis, quant_min, quant_max};
 }
 
 }  // namespace
@@ -50,8 +50,8 @@ void bind_fake_quantize(nb::module_& m) {
       [](const ArrayLike& input, const ArrayLike& scale, const ArrayLike& zero_point, Axis ch_axis,
          std::int64_t quant_min, std::int64_t quant_max, const ArrayLike& values, const ArrayLike& inside) {
         const nb::gil_scoped_release nogil;
-        fake_quantize(input.tensor, uniform_qparams(scale, zero_point, ch_axis, quant_min, quant_max), values.tensor,
-                      inside.tensor);
+        fake_quantize(input.get(), uniform_qparams(scale, zero_point, ch_axis, quant_min, quant_max), values.get(),
+                      inside.get());
       },
       "input"_a, "scale"_a, "zero_point"_a, "ch_axis"_a.none(), "quant_min"_a, "quant_max"_a, "values"_a, "inside"_a,
       "Writes the quantized and dequantized values, and the mask of those that a gradient goes through.");
@@ -59,7 +59,7 @@ void bind_fake_quantize(nb::module_& m) {
       "_fake_quantize_backward",
       [](const ArrayLike& gradient, const ArrayLike& inside, const ArrayLike& result) {
         const nb::gil_scoped_release nogil;
-        fake_quantize_backward(gradient.tensor, inside.tensor, result.tensor);
+        fake_quantize_backward(gradient.get(), inside.get(), result.get());
       },
       "gradient"_a, "inside"_a, "result"_a, "Writes the gradient of the input.");
   m.def(
@@ -68,8 +68,8 @@ void bind_fake_quantize(nb::module_& m) {
          Axis ch_axis, std::int64_t quant_min, std::int64_t quant_max, double factor, const ArrayLike& input_gradient) {
         const nb::gil_scoped_release nogil;
         LearnedGradients found = fake_quantize_learnable_backward(
-            gradient.tensor, input.tensor, uniform_qparams(scale, zero_point, ch_axis, quant_min, quant_max), factor,
-            input_gradient.tensor);
+            gradient.get(), input.get(), uniform_qparams(scale, zero_point, ch_axis, quant_min, quant_max), factor,
+            input_gradient.get());
         return std::pair(std::move(found.scale), std::move(found.zero_point));
       },
       "gradient"_a, "input"_a, "scale"_a, "zero_point"_a, "ch_axis"_a.none(), "quant_min"_a, "quant_max"_a, "factor"_a,
@@ -82,7 +82,7 @@ void bind_fake_quantize(nb::module_& m) {
           [](MovingAverageFakeQuantizer* self, const ArrayLike& min_val, const ArrayLike& max_val,
              const ArrayLike& scale, const ArrayLike& zero_point, double averaging_constant, std::int64_t quant_min,
              std::int64_t quant_max, Axis ch_axis, bool is_symmetric) {
-            new (self) MovingAverageFakeQuantizer{min_val.tensor, max_val.tensor, averaging_constant, is_symmetric,
+            new (self) MovingAverageFakeQuantizer{min_val.get(), max_val.get(), averaging_constant, is_symmetric,
                                                   uniform_qparams(scale, zero_point, ch_axis, quant_min, quant_max)};
           },
           "min_val"_a, "max_val"_a, "scale"_a, "zero_point"_a, "averaging_constant"_a, "quant_min"_a, "quant_max"_a,
@@ -91,7 +91,7 @@ void bind_fake_quantize(nb::module_& m) {
           "observe",
           [](const MovingAverageFakeQuantizer& self, const ArrayLike& input) {
             const nb::gil_scoped_release nogil;
-            observe_moving_average(input.tensor, self);
+            observe_moving_average(input.get(), self);
           },
           "input"_a, "Updates min_val and max_val.")
       .def(
@@ -99,9 +99,9 @@ void bind_fake_quantize(nb::module_& m) {
           [](const MovingAverageFakeQuantizer& self, const ArrayLike& input, bool observe, const ArrayLike& values,
              const ArrayLike& inside) {
             const nb::gil_scoped_release nogil;
-            if (observe) observe_moving_average(input.tensor, self);
+            if (observe) observe_moving_average(input.get(), self);
             choose_moving_average_qparams(self);
-            fake_quantize(input.tensor, self.qparams, values.tensor, inside.tensor);
+            fake_quantize(input.get(), self.qparams, values.get(), inside.get());
           },
           "input"_a, "observe"_a, "values"_a, "inside"_a,
           "Observes if asked to, updates scale and zero_point, and writes values and mask.");

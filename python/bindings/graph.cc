@@ -127,14 +127,14 @@ void bind_node(nb::class_<Node>& node) {
             nb::list list = nb::cast<nb::list>(argument_to_python(Argument(self.args())));
             return nb::tuple(list);
           },
-          [](Node& self, const std::vector<Argument>& args) { self.set_args(args); },
+          [](Node& self, const std::vector<ArgumentLike>& args) { self.set_args(all_of(args)); },
           nb::for_getter(nb::sig("def args(self) -> tuple[qdq.typing.Argument, ...]")),
           nb::for_setter(nb::sig("def args(self, args: collections.abc.Sequence[qdq.typing.Argument], /) -> None")),
           "Positional arguments: nodes, numbers, strings, dtypes, None, lists and dicts of these.")
       .def_prop_rw(
           "kwargs", [](const Node& self) { return argument_to_python(Argument(Argument::Variant(self.kwargs()))); },
-          [](Node& self, const Argument& kwargs) {
-            const auto* dict = kwargs.get_if<Argument::Dict>();
+          [](Node& self, const ArgumentLike& kwargs) {
+            const auto* dict = kwargs.get().get_if<Argument::Dict>();
             if (!dict) throw nb::type_error("a dict expected");
             self.set_kwargs(*dict);
           },
@@ -222,21 +222,22 @@ A node keeps its graph alive.)");
           "get_attr", [](Graph& self, std::string_view target) { return shared(&self.get_attr(target)); }, "target"_a)
       .def(
           "call_function",
-          [](Graph& self, std::string_view target, const std::vector<Argument>& args, const Argument& kwargs) {
-            const auto* dict = kwargs.get_if<Argument::Dict>();
-            return shared(&self.call_function(target, args, dict ? *dict : Argument::Dict{}));
+          [](Graph& self, std::string_view target, const std::vector<ArgumentLike>& args, const ArgumentLike& kwargs) {
+            const auto* dict = kwargs.get().get_if<Argument::Dict>();
+            return shared(&self.call_function(target, all_of(args), dict ? *dict : Argument::Dict{}));
           },
           "target"_a, "args"_a, "kwargs"_a = nb::none(), "A new node at the end.")
       .def(
-          "output", [](Graph& self, const std::vector<Argument>& results) { return shared(&self.output(results)); },
+          "output",
+          [](Graph& self, const std::vector<ArgumentLike>& results) { return shared(&self.output(all_of(results))); },
           "results"_a)
       .def(
           "create_node",
-          [](Graph& self, std::string_view op, std::string_view target, const std::vector<Argument>& args,
-             const Argument& kwargs, std::string_view name, Node* before) {
-            const auto* dict = kwargs.get_if<Argument::Dict>();
+          [](Graph& self, std::string_view op, std::string_view target, const std::vector<ArgumentLike>& args,
+             const ArgumentLike& kwargs, std::string_view name, Node* before) {
+            const auto* dict = kwargs.get().get_if<Argument::Dict>();
             const auto create = [&] {
-              return shared(&self.create(kind_from(op), target, args, dict ? *dict : Argument::Dict{}, name));
+              return shared(&self.create(kind_from(op), target, all_of(args), dict ? *dict : Argument::Dict{}, name));
             };
             if (!before) return create();
             if (&before->graph() != &self || before->erased())

@@ -98,7 +98,7 @@ keep.)",
           "kind", [](const Observer& self) { return std::string(self.kind()); },
           "The class name, PyTorch's: 'HistogramObserver'.")
       .def(
-          "observe", [](Observer& self, const ArrayLike& value) { in_turn(self, [&] { self.observe(value.tensor); }); },
+          "observe", [](Observer& self, const ArrayLike& value) { in_turn(self, [&] { self.observe(value.get()); }); },
           "value"_a,
           "Any shape, any dtype that converts to float32. Raises InvalidArgumentError for values that the observer "
           "cannot digest (NaN in a histogram).")
@@ -119,7 +119,7 @@ An affine observer has an element for each block. Raises InvalidArgumentError wh
           "load_state",
           [](Observer& self, const std::vector<std::pair<std::string, ArrayLike>>& state) {
             ObserverState buffers;
-            for (const auto& [name, value] : state) buffers.buffers.emplace_back(name, value.tensor);
+            for (const auto& [name, value] : state) buffers.buffers.emplace_back(name, value.get());
             in_turn(self, [&] { self.load_state(buffers); });
           },
           "state"_a, "Raises InvalidArgumentError for missing buffers and wrong shapes.")

@@ -57,11 +57,11 @@ void bind_attributes(nb::module_& m) {
   nb::class_<InputSpec>(m, "InputSpec", "One input of a program.")
       .def(
           "__init__",
-          [](InputSpec* self, InputSpec::Kind kind, std::string name, const Argument& constant) {
-            for_each_node(constant, [](const Node& node) {
+          [](InputSpec* self, InputSpec::Kind kind, std::string name, const ArgumentLike& constant) {
+            for_each_node(constant.get(), [](const Node& node) {
               throw InvalidArgumentError("constant: a literal expected, no node; found " + node.describe());
             });
-            new (self) InputSpec{kind, std::move(name), constant};
+            new (self) InputSpec{kind, std::move(name), constant.get()};
           },
           "kind"_a, "name"_a, "constant"_a = nb::none())
       .def_ro("kind", &InputSpec::kind)
@@ -116,7 +116,7 @@ void bind_program(nb::module_& m) {
           [](Program& self, std::string name, AttributeKind kind, const ArrayLike& value, bool persistent,
              bool requires_grad, std::string lifted_name) {
             self.attributes.add(
-                {std::move(name), kind, value.tensor, persistent, requires_grad, std::move(lifted_name)});
+                {std::move(name), kind, value.get(), persistent, requires_grad, std::move(lifted_name)});
           },
           "name"_a, "kind"_a, "value"_a, "persistent"_a = true, "requires_grad"_a = false, "lifted_name"_a = "",
           "Raises InvalidArgumentError when the name is taken.")
@@ -177,7 +177,7 @@ format cannot express.)");
       "_read_pt2_model",
       [](const std::string& json, const std::vector<std::tuple<std::string, ArrayLike, bool>>& tensors) {
         std::vector<MemoryTensor> named;
-        for (const auto& [name, value, requires_grad] : tensors) named.push_back({name, value.tensor, requires_grad});
+        for (const auto& [name, value, requires_grad] : tensors) named.push_back({name, value.get(), requires_grad});
         return read_pt2_model(json, named);
       },
       "json"_a, "tensors"_a, "A program from torch's JSON and (name, tensor, requires_grad) triples.");

@@ -132,7 +132,7 @@ void bind_tensor(nb::module_& m) {
 ``np.asarray(tensor)``, ``np.from_dlpack(tensor)`` and ``torch.from_dlpack(tensor)`` share its memory; ``Tensor(array)``
 shares that of a numpy array, a torch tensor or anything else with DLPack or the buffer protocol, on the CPU.)")
       .def(
-          "__init__", [](Tensor* self, const ArrayLike& array) { new (self) Tensor(array.tensor); }, "array"_a)
+          "__init__", [](Tensor* self, const ArrayLike& array) { new (self) Tensor(array.get()); }, "array"_a)
       .def_static(
           "meta",
           [](DType dtype, const Shape& shape, const std::optional<Shape>& strides) {
@@ -161,7 +161,7 @@ shares that of a numpy array, a torch tensor or anything else with DLPack or the
           },
           "dtype"_a, "The same bytes as elements of another dtype of the same size.")
       .def(
-          "bit_equal", [](const Tensor& self, const ArrayLike& other) { return bit_equal(self, other.tensor); },
+          "bit_equal", [](const Tensor& self, const ArrayLike& other) { return bit_equal(self, other.get()); },
           "other"_a, "Same dtype, shape and bits; NaNs compare by their bits.")
       .def(
           "__array__",

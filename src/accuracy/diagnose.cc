@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "accuracy/activation_range.h"
+#include "accuracy/copy_prepared.h"
 #include "accuracy/excluding_quantizer.h"
 #include "accuracy/quantize_with.h"
 #include "accuracy/weight_grid.h"
@@ -115,7 +116,7 @@ Diagnosis diagnose(const Program& program, Quantizer& quantizer, const Calibrati
   Diagnosis result;
   PreparedProgram prepared = prepare_with(program, quantizer, batches, options.accuracy, options.executor);
   const std::vector<RankedOp> ranked = rank_ops(program, prepared, batches, options.executor);
-  const Program converted = convert(PreparedProgram(prepared.program().clone(), prepared.observers()));
+  const Program converted = convert(copy_prepared(prepared));
   TensorMeasurement tensors(prepared, converted, options.executor);
   for (const auto& batch : batches) tensors.add(batch);
   result.tensors = tensors.results();

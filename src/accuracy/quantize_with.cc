@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "accuracy/copy_prepared.h"
 #include "qdq/explain.h"
 #include "qdq/numeric_debugger.h"
 
@@ -25,7 +26,7 @@ std::vector<RankedOp> rank_ops(const Program& program, const PreparedProgram& pr
   std::unordered_set<std::string> quantized;
   for (const ExplainedOp& op : explain(prepared))
     if (!op.inputs.empty()) quantized.insert(op.node->name());
-  const Program converted = convert(PreparedProgram(prepared.program().clone(), prepared.observers()));
+  const Program converted = convert(copy_prepared(prepared));
   NumericDebugger debugger(program, converted, {.executor = executor, .own_errors = true});
   constexpr std::size_t kBatches = 4;  // enough to rank
   for (std::size_t i = 0; i < std::min(kBatches, batches.size()); ++i) debugger.add(batches[i]);

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "accuracy/channel_means.h"
+#include "accuracy/copy_prepared.h"
 
 namespace qdq {
 namespace {
@@ -16,7 +17,7 @@ ExecutorOptions simulating(ExecutorOptions executor) {
 Program converted(const PreparedProgram& prepared) {
   ConvertOptions options;
   options.fold_quantize = false;
-  return convert(PreparedProgram(prepared.program().clone(), prepared.observers()), options);
+  return convert(copy_prepared(prepared), options);
 }
 
 // value[:, c] += difference[c], in memory of its own

@@ -19,8 +19,9 @@ void add_accuracy_options(CLI::App& command, AccuracyOptions& options) {
   command.add_flag(
       "--smooth-quant", options.smooth_quant,
       "Divide what linears read by a factor per channel that their weights take over, found for each group");
-  command.add_flag("--widen", options.widen_activations,
-                   "Give 16 bits to the activations whose 8 bits cost the outputs most, an eighth of them at most");
+  command.add_flag(
+      "--widen", options.widen_activations,
+      "Give 16 bits to the activations whose 8 bits cost the outputs most, an eighth of them or four at most");
   command.add_flag(
       "--widen-weights", options.widen_weights,
       "Give 8 bits to the weights of first and last layers and depthwise convolutions where others have fewer");

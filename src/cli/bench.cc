@@ -246,7 +246,7 @@ void print_report(const std::deque<Contender>& contenders, const Options& option
 }
 
 void bench(const Options& options) {
-  if (!options.trace.empty()) check_output(options.trace);
+  if (!options.trace.empty()) check_program_output(options.trace, {".json"});
   std::deque<Contender> contenders;  // executors hold on to their programs, which must not move
   const auto add = [&](const std::string& path, int threads) {
     Contender& contender = contenders.emplace_back();

@@ -95,7 +95,7 @@ void compare(const Options& options) {
   Steps steps;
   const Program reference = steps.measure("load", [&] { return load(options.reference_model); });
   const Program program = load(options.model);
-  const Batches batches = open_batches(reference, options.data, options, Batches::Remainder::drop);
+  const Batches batches = open_full_batches(reference, options.data, options);
   const CompareOptions wanted = {.nodes = !options.outputs_only, .own_errors = options.own_errors};
   Comparison result =
       steps.measure("compare", [&] { return compare_programs(reference, program, batches, options, wanted); });

@@ -20,8 +20,10 @@ Comparison compare_programs(const Program& reference, const Program& program, co
   for (const std::string& name : names) result.outputs.push_back({name, {}, {}});
   std::vector<ArgmaxAgreement> same_argmax(names.size());
   // The outputs are those of `qdq run`. What the debugger looks at is not fused and so not computed in integers.
-  const auto first = make_executor(reference, run.executor());
-  const auto second = make_executor(program, run.executor());
+  ExecutorOptions executor = run.executor();
+  executor.refuse_nan = true;
+  const auto first = make_executor(reference, executor);
+  const auto second = make_executor(program, executor);
   std::optional<NumericDebugger> debugger;
   if (options.nodes)
     debugger.emplace(reference, program,

@@ -189,6 +189,18 @@ Batches open_batches(const Program& program, const DataOptions& data, const RunO
   const bool whole = run.batch && *run.batch == 0;
   Batches batches(program, open_samples(program, data, whole, run.quiet), run.batch, remainder);
   if (run.samples) batches.limit(*run.samples);
+  if (batches.samples() == 0) throw InvalidArgumentError(fmt::format("{}: no samples", data.path));
+  return batches;
+}
+
+Batches open_full_batches(const Program& program, const DataOptions& data, const RunOptions& run) {
+  Batches batches = open_batches(program, data, run, Batches::Remainder::drop);
+  if (batches.dropped() > 0 && !run.quiet)
+    fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n", batches.dropped(),
+               batches.batch_size());
+  if (batches.count() == 0)
+    throw InvalidArgumentError(
+        fmt::format("{}: {} samples do not fill one batch of {}", data.path, batches.samples(), batches.batch_size()));
   return batches;
 }
 

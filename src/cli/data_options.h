@@ -39,8 +39,10 @@ void add_image_options(CLI::App& command, DataOptions& options);
 // become inputs, and the reverse. `quiet`: no note of files that are neither.
 std::unique_ptr<Samples> open_samples(const Program& program, const DataOptions& options, bool whole, bool quiet);
 
-// The same in batches, no more than --samples of them.
+// The same in batches, no more than --samples of them. Throws InvalidArgumentError when there are no samples.
 Batches open_batches(const Program& program, const DataOptions& data, const RunOptions& run,
                      Batches::Remainder remainder);
+// The same without what does not fill a batch, of which a note tells unless `run` is quiet. Throws InvalidArgumentError when nothing is left.
+Batches open_full_batches(const Program& program, const DataOptions& data, const RunOptions& run);
 
 }  // namespace qdq::cli

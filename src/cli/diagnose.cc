@@ -98,7 +98,7 @@ void run_diagnosis(const Options& options) {
   Steps steps;
   const Program program = steps.measure("load", [&] { return load(options.model); });
   const auto quantizer = make_quantizer(options.quantizer, program, options.model);
-  const Batches batches = open_batches(program, options.data, options, Batches::Remainder::drop);
+  const Batches batches = open_full_batches(program, options.data, options);
   CalibrationBatches data;
   for (std::int64_t i = 0; i < batches.count(); ++i) data.push_back(batches.batch(i));
   std::optional<Progress> progress;

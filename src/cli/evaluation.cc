@@ -40,7 +40,7 @@ void add_evaluation_options(CLI::App& command, EvaluationOptions& options) {
   command
       .add_option("--metric", options.metric,
                   "With --max-drop: top1 (percent, the default), agreement (percent of decisions that are the float "
-                  "program's) or sqnr (dB)")
+                  "program's) or sqnr (dB, of which the float program has 200)")
       ->check(CLI::IsMember({"top1", "agreement", "sqnr"}))
       ->needs(drop)
       ->type_name("NAME");

@@ -65,6 +65,7 @@ class StreamFeed : public Feed {
       taken_.push_back(latest_);
       return batch;
     }
+    if (read_ == 0) throw InvalidArgumentError(fmt::format("{}: no batches", name_));
     if (taken_.empty())
       throw InvalidArgumentError(
           fmt::format("{}: {} batches are too few for shard {}", name_, read_, to_string(shard_)));
@@ -163,13 +164,7 @@ std::int64_t Feed::samples_between(std::int64_t begin, std::int64_t end) const {
 std::unique_ptr<Feed> open_feed(const Program& program, const DataOptions& data, const RunOptions& run,
                                 const Shard& shard) {
   if (data.is_stream()) return open_stream(program, data, run, shard);
-  Batches batches = open_batches(program, data, run, Batches::Remainder::drop);
-  if (batches.dropped() > 0 && !run.quiet)
-    fmt::print(stderr, "qdq: note: the last {} samples do not fill a batch of {} and are left out\n", batches.dropped(),
-               batches.batch_size());
-  if (batches.count() == 0)
-    throw InvalidArgumentError(
-        fmt::format("{}: {} samples do not fill one batch of {}", data.path, batches.samples(), batches.batch_size()));
+  Batches batches = open_full_batches(program, data, run);
   if (shard.number > batches.count())
     throw InvalidArgumentError(
         fmt::format("{}: {} batches are too few for shard {}", data.path, batches.count(), to_string(shard)));

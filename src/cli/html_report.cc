@@ -53,8 +53,8 @@ void save_report(const std::string& path, const std::string& model, const Progra
                  std::vector<ObservedTensor> observed, const DataOptions& data, const RunOptions& run) {
   Comparison comparison;
   if (!data.path.empty())
-    comparison = compare_programs(reference, quantized, open_batches(reference, data, run, Batches::Remainder::drop),
-                                  run, {.own_errors = true});
+    comparison =
+        compare_programs(reference, quantized, open_full_batches(reference, data, run), run, {.own_errors = true});
   const std::string title = std::filesystem::path(model).filename().string() + ": what quantization did";
   save_text(path, html_report({title, reference, quantized, std::move(observed), std::move(comparison.nodes),
                                std::move(comparison.outputs)}));
@@ -74,9 +74,7 @@ void add_report(CLI::App& app) {
       "\n"
       "The page needs no network and no other file. What it shows is kept in its address: a view that is\n"
       "sorted, filtered or opened can be sent to somebody.");
-  command.add_option("reference", options->reference_model, "The program in float")
-      ->required()
-      ->type_name("REFERENCE");
+  command.add_option("reference", options->reference_model, "The program in float")->required()->type_name("REFERENCE");
   command.add_option("model", options->model, "What was made of it")->required()->type_name("MODEL");
   command.add_option("-o,--output", options->output, "Where the page goes")->required()->type_name("OUT.html");
   command

@@ -22,6 +22,8 @@ int report(const char* message, int code) {
   return code;
 }
 
+int report_lost_output() { return report("cannot write to standard output", kFailed); }
+
 int report_usage(const char* message, const CLI::App& app) {
   // The help of the subcommand that was asked for, if the command line got that far.
   std::string help = "qdq --help";
@@ -60,6 +62,7 @@ int main(int argc, char** argv) {
   qdq::cli::add_manual(app);
   try {
     app.parse(argc, argv);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout)) return report_lost_output();
     return 0;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
@@ -71,6 +74,7 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     return report("out of memory", kFailed);
   } catch (const std::exception& error) {
+    if (std::ferror(stdout)) return report_lost_output();  // fmt throws what the system says
     return report(error.what(), kOurBug);
   }
 }

@@ -18,13 +18,13 @@ namespace {
 // Quantizers bound scales from below (by 2^-12, most of them). Values that are small beside that bound become a few integers
 // around zero: batch norms with a large variance, folded into a convolution, leave such weights.
 void warn_of_coarse_tensors(const Program& program) {
-  constexpr double kFewSteps = 8;
+  constexpr double kFewSteps = 8, kLeastScale = 0x1p-12;
   for (const ExplainedOp& op : explain(program))
     for (const QuantizedTensor& tensor : op.inputs) {
       if (!tensor.observed || tensor.scale.empty()) continue;
       const double largest = std::max(std::abs(tensor.observed->first), std::abs(tensor.observed->second));
       const double scale = *std::min_element(tensor.scale.begin(), tensor.scale.end());
-      if (largest > 0 && largest < kFewSteps * scale)
+      if (scale <= kLeastScale && largest > 0 && largest < kFewSteps * scale)
         fmt::print(
             stderr,
             "qdq: warning: '{}' of {} has no value beyond {:.3g}, which is {:.1f} steps of its scale, the smallest "

@@ -82,8 +82,10 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
   command.add_flag_callback(
       "--per-channel", [&options] { options.per_channel = true; },
       "A scale for each output channel of a weight: more accurate");
-  command.add_flag_callback(
-      "--per-tensor", [&options] { options.per_channel = false; }, "One scale for each weight");
+  command
+      .add_flag_callback(
+          "--per-tensor", [&options] { options.per_channel = false; }, "One scale for each weight")
+      ->excludes("--per-channel");
   command.add_flag("--dynamic", options.is_dynamic, "Activations of linear layers get their range at run time");
   command.add_flag("--reduce-range", options.reduce_range,
                    "x86: activations of 7 bits, for processors without VNNI instructions");
@@ -102,9 +104,9 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
       ->excludes("--quantizer")
       ->type_name("DTYPE");
   command
-      .add_option(
-          "--weight-bits", options.weight_bits,
-          "Bits of a weight, 2 to 8 (default: 8); they are stored in int8. Fewer than 8 need --adaround or --gptq")
+      .add_option("--weight-bits", options.weight_bits,
+                  "Bits of a weight, 2 to 8 (default: 8); they are stored in int8. Fewer than 8 lose little with "
+                  "--adaround or --gptq alone")
       ->check(CLI::Range(2, 8))
       ->type_name("N");
   command

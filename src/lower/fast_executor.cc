@@ -77,8 +77,9 @@ class FastExecutor : public Executor {
 
   std::vector<ExecutionNote> notes() const override {
     std::vector<ExecutionNote> notes;
-    if (reference_ || plans_.empty()) return notes;
-    for (const Graph::Note& note : plans_.front().notes) notes.push_back({note.node, note.pass, note.reason});
+    if (!reference_ && plans_.empty()) return notes;
+    for (const Graph::Note& note : reference_ ? notes_without_plan_ : plans_.front().notes)
+      notes.push_back({note.node, note.pass, note.reason});
     return notes;
   }
 
@@ -161,7 +162,10 @@ class FastExecutor : public Executor {
       return plans_.front().plan.get();
     }
     Specialisation made = specialise(shared_, values);
-    if (!made.plan) return nullptr;
+    if (!made.plan) {
+      notes_without_plan_ = std::move(made.notes);
+      return nullptr;
+    }
     if (plans_.size() == kPlans) plans_.pop_back();
     std::vector<DType> dtypes;
     for (const Value& value : values) dtypes.push_back(value.tensor() ? value.tensor()->dtype() : DType::int64);
@@ -176,8 +180,9 @@ class FastExecutor : public Executor {
   runtime::HelperThreads helpers_;
   bool takes_tensors_only_;
   bool profiling_ = false;
-  std::list<Entry> plans_;  // the latest first
-  std::unique_ptr<Executor> reference_;
+  std::list<Entry> plans_;               // the latest first
+  std::unique_ptr<Executor> reference_;  // of a program that no plan can hold
+  std::vector<Graph::Note> notes_without_plan_;
 };
 
 }  // namespace

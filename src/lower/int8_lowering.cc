@@ -93,7 +93,7 @@ Value Int8Lowering::chain_value(const Int8Chain& chain, Tensor bytes) {
 
 namespace {
 
-// Sums and products with a number are functions of one value.
+// Sums and products of a tensor with a number are functions of one value.
 bool has_number(const Call& call) {
   constexpr std::array kBinary = {
       "aten.add.Tensor", "aten.add.Scalar", "aten.sub.Tensor", "aten.sub.Scalar", "aten.rsub.Scalar",
@@ -101,6 +101,7 @@ bool has_number(const Call& call) {
   };
   if (std::find(kBinary.begin(), kBinary.end(), call.schema().target) == kBinary.end()) return false;
   const Value& other = call.arg("other");
+  if (!call.arg("self").tensor()) return false;
   return std::holds_alternative<std::int64_t>(other.v) || std::holds_alternative<double>(other.v);
 }
 
@@ -119,13 +120,27 @@ bool reads_grid(const Call& call, const Emitter& emitter) {
 
 }  // namespace
 
+// Whether a dequantized value of 16 bits or more is among its operands.
+bool Int8Lowering::reads_wide_values(const Call& call) const {
+  const std::vector<Node*> inputs = call.node().inputs();
+  return std::any_of(inputs.begin(), inputs.end(), [&](const Node* input) {
+    if (!input->target().starts_with("quantized_decomposed.dequantize") || !input->input(0)) return false;
+    const Tensor* levels = value_of_(*input->input(0)).tensor();
+    return levels && levels->defined() && element_size(levels->dtype()) > 1;
+  });
+}
+
 std::optional<Value> Int8Lowering::lower(const Call& call) {
   const std::size_t notes = emitter_.notes().size();
   std::optional<Value> value = lower_known(call);
   const bool computes = !call.schema().target.starts_with("quantized_decomposed.") && !only_passes(call);
-  if (!value && computes && emitter_.notes().size() == notes && reads_grid(call, emitter_))
-    refuse(call, "the engine has no kernel for it");
-  return value;
+  if (value || !computes) return value;
+  if (reads_wide_values(call) && !call.node().meta.find(kRunInFloat)) {
+    emitter_.notes().resize(notes);
+    return refuse(call, "it reads a value of 16 bits, the engine takes 8");
+  }
+  if (emitter_.notes().size() == notes && reads_grid(call, emitter_)) refuse(call, "the engine has no kernel for it");
+  return std::nullopt;
 }
 
 std::optional<Value> Int8Lowering::lower_known(const Call& call) {

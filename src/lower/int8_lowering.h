@@ -111,6 +111,7 @@ class Int8Lowering {
   Value finish(runtime::int8::Convolution convolution, const std::optional<Int8Chain>& chain, const Shape& sizes,
                const std::vector<runtime::int8::Phase>& phases = {});
   std::nullopt_t refuse(const Call& call, const std::string& reason);
+  bool reads_wide_values(const Call& call) const;
 
   Emitter& emitter_;
   std::function<const Value&(const Node&)> value_of_;

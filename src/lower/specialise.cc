@@ -9,6 +9,7 @@
 #include "lower/kernel_list.h"
 #include "lower/reference_step.h"
 #include "ops/schema.h"
+#include "reference/kernels.h"
 #include "runtime/elementwise.h"
 
 namespace qdq::lower {
@@ -36,7 +37,7 @@ class Specialiser {
     for (const Node& node : shared_.program.graph().nodes()) {
       if (node.is_output()) continue;
       std::optional<Value> value = visit(node);
-      if (!value) return {nullptr, std::move(emitter_.notes())};
+      if (!value) return {nullptr, not_planned(node)};
       keep(node, *value);
       values_[&node] = std::move(*value);
     }
@@ -116,6 +117,8 @@ class Specialiser {
     }
     const Call call = bind(node, *schema, [&](const Node& producer) { return computed(producer); });
     if (can_fold(node, call)) return fold(node, call);
+    // Arithmetic on sizes, which a plan knows.
+    if (!schema->infer && !takes_tensors(call) && has_kernel(schema->target)) return evaluate_now(call);
     if (auto value = attention_.lower(call, [&](const Node& producer) -> const Value& { return computed(producer); }))
       return value;
     if (auto value = fuse(call)) return value;
@@ -164,6 +167,28 @@ class Specialiser {
     const bool written = result && result->storage() == self->storage();
     if (result && !written) emitter_.emit(runtime::copy_step(node.name(), *result, *self));
     return Value(*self);
+  }
+
+  static bool takes_tensors(const Call& call) {
+    const auto has_tensor = [](const auto& self, const Value& value) -> bool {
+      if (const Tensor* tensor = value.tensor()) return tensor->defined();
+      const Value::List* list = value.list();
+      return list && std::any_of(list->begin(), list->end(), [&](const Value& item) { return self(self, item); });
+    };
+    const auto& args = call.schema().args;
+    return std::any_of(args.begin(), args.end(),
+                       [&](const ArgSchema& arg) { return has_tensor(has_tensor, call.arg(arg.name)); });
+  }
+
+  // What the interpreter runs instead, for readers who expect int8.
+  std::vector<Graph::Note> not_planned(const Node& culprit) const {
+    std::vector<Graph::Note> notes;
+    if (!shared_.int8) return notes;
+    for (const Node& node : shared_.program.graph().nodes())
+      if (node.kind() == NodeKind::call_function && !node.target().starts_with("quantized_decomposed."))
+        notes.push_back({node.name(), "int8",
+                         "the plain interpreter runs the whole program, for no plan can hold " + culprit.describe()});
+    return notes;
   }
 
   // A call on weights and literals only, whose value nobody writes to.

@@ -359,10 +359,40 @@ def test_progress_shows_on_a_terminal_only(qdq, tmp_path, images):
     assert b"run  [" in shown and b" / 6,400  " in shown
 
 
-def test_run_and_bench_refuse_nan_by_the_inputs_name(run, tmp_path):
+@pytest.mark.parametrize("command", ["run", "compare", "report", "diagnose"])
+def test_data_without_samples_is_an_error(run, tmp_path, command):
+    np.save(tmp_path / "none.npy", np.zeros((0, 1, 28, 28), np.float32))
+    others = {"run": [], "compare": [network()], "report": [network()], "diagnose": []}[command]
+    data = "--calibrate" if command == "diagnose" else "--input"
+    written = {"run": ["-o", "y.npy"], "report": ["-o", "r.html"]}.get(command, [])
+    assert "none.npy: no samples" in run(command, network(), *others, data, "none.npy", *written, code=1).stderr
+    assert not (tmp_path / "y.npy").exists() and not (tmp_path / "r.html").exists()
+
+
+def test_compare_and_report_need_a_full_batch_of_a_fixed_program(run, tmp_path):
+    class Halves(torch.nn.Module):
+        def forward(self, x):
+            return x * 0.5
+
+    torch.export.save(torch.export.export(Halves(), (torch.ones(4, 3),)), tmp_path / "fixed.pt2")
+    np.save(tmp_path / "x.npy", np.ones((3, 3), np.float32))
+    for command in (["compare"], ["report", "-o", "r.html"]):
+        refused = run(command[0], "fixed.pt2", "fixed.pt2", "--input", "x.npy", *command[1:], code=1)
+        assert "x.npy: 3 samples do not fill one batch of 4" in refused.stderr
+
+
+def test_lost_output_is_an_error(qdq):
+    for arguments in (["inspect", network()], ["explain", network(), "--json"], ["pass", network(), "-p", "fuse_conv_bn"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([qdq, *map(str, arguments)], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert (done.returncode, done.stderr) == (1, "qdq: error: cannot write to standard output\n"), arguments
+
+
+def test_run_compare_and_bench_refuse_nan_by_the_inputs_name(run, tmp_path):
     images = np.load(IMAGES)["input"][:2].copy()
     images[1, 0, 3, 4] = np.nan
     np.save(tmp_path / "nan.npy", images)
-    for command in (("run", network(), "--output", "y.npy"), ("bench", network(), "--runs", 1)):
+    compare = ("compare", network(), network(), "--outputs-only")
+    for command in (("run", network(), "--output", "y.npy"), ("bench", network(), "--runs", 1), compare):
         refused = run(*command, "--input", "nan.npy", "--batch", 2, code=1)
         assert "input 'input': it has a NaN" in refused.stderr

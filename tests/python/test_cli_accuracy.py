@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from conftest import IMAGES, network
 
@@ -111,3 +112,18 @@ def test_diagnose_ranks_tensors_and_ops(run):
     assert report["exclude"] == [op["name"] for op in report["ops"] if op["gain_db"] >= 0.5]
     text = run("diagnose", network(), *options).stdout
     assert "brings dB" in text and f"the outputs have {report['sqnr_db']:.1f} dB" in text
+
+
+@pytest.mark.parametrize("options", [["--bias-correction", "full"], ["--gptq"], ["--accuracy", "best"]])
+def test_scales_that_are_chosen_at_run_time_take_every_algorithm(run, tmp_path, options):
+    class Linears(torch.nn.Sequential):
+        def __init__(self):
+            super().__init__(torch.nn.Linear(16, 32), torch.nn.ReLU(), torch.nn.Linear(32, 8))
+
+    torch.manual_seed(0)
+    torch.export.save(torch.export.export(Linears().eval(), (torch.ones(4, 16),)), tmp_path / "net.pt2")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((64, 16), np.float32))
+    run("diagnose", "net.pt2", "--dynamic", "--calibrate", "x.npy")
+    run("quantize", "net.pt2", "--dynamic", *options, "--calibrate", "x.npy", "-o", "int8.pt2")
+    report = json.loads(run("compare", "net.pt2", "int8.pt2", "--input", "x.npy", "--outputs-only", "--json").stdout)
+    assert report["outputs"][0]["sqnr_db"] > 30

@@ -114,3 +114,10 @@ def test_pass_names_what_is_missing_or_wrong(run):
         ([network(), "-p", "fuse_conv_bn", "-o", "x.txt"], "ends in .pt2 or .onnx or .graph"),
     ]:
         assert message in run("pass", *arguments, code=2).stderr
+
+
+def test_a_trace_replaces_no_program(run, tmp_path):
+    (tmp_path / "net.pt2").write_bytes(network().read_bytes())
+    refused = run("bench", "net.pt2", "--runs", 1, "--trace", "net.pt2", code=2)
+    assert "cannot write net.pt2: expected a name that ends in .json" in refused.stderr
+    assert (tmp_path / "net.pt2").read_bytes() == network().read_bytes()

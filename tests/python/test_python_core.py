@@ -256,3 +256,24 @@ def test_a_session_refuses_nan_by_the_inputs_name(batches):
     for executor in ("fast", "reference"):
         with pytest.raises(qdq.InvalidArgumentError, match="it has a NaN"):
             qdq.Session(qdq.load(network()), executor).run([images])
+
+
+@pytest.mark.parametrize("executor", ["fast", "reference"])
+def test_inputs_that_are_no_arrays_are_errors(batches, executor):
+    session = qdq.Session(qdq.load(network()), executor=executor)
+    for no_array in (None, "x", [1.0], object()):
+        with pytest.raises(TypeError):
+            session.run([no_array])
+    with pytest.raises(qdq.InvalidArgumentError, match="negative strides"):
+        session.run([np.array(batches[0])[..., ::-1]])
+
+
+def test_arguments_that_no_node_takes_are_errors(program):
+    node = next(node for node in program.graph.nodes if node.op == "call_function")
+    before = node.args
+    for wrong, error in ((object(), TypeError), ([object()], TypeError), (2**70, qdq.InvalidArgumentError)):
+        with pytest.raises(error):
+            node.args = [wrong]
+        with pytest.raises(error):
+            program.graph.call_function("aten.relu.default", [wrong])
+    assert node.args == before

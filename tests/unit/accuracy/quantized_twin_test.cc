@@ -37,6 +37,25 @@ std::vector<float> wanted_of(PreparedProgram prepared) {
   return {wanted.data<float>(), wanted.data<float>() + wanted.numel()};
 }
 
+TEST(QuantizedTwin, TakesScalesThatAreChosenAtRunTime) {
+  Program program = parse_program(R"(graph(x: f32[1, 2]) {
+  %w: f32[2, 2] = get_attr @w
+  %layer: f32[1, 2] = aten.linear.default(%x, %w)
+  return (%layer)
+})");
+  program.attributes.add(
+      {"w", AttributeKind::parameter, Tensor::from<float>({1, 0, 0, 2.2F}, {2, 2}), true, false, ""});
+  XnnpackQuantizer quantizer;
+  quantizer.set_global(symmetric_config({.is_dynamic = true}));
+  PreparedProgram prepared = prepare(std::move(program), quantizer);
+  prepared.calibrate(kBatches[0]);
+  QuantizedTwin twin(prepared, kBatches, kReference);
+  const auto layers = observed_layers(prepared.program(), prepared.observers());
+  ASSERT_EQ(layers.size(), 1U);
+  // The range [0, 3.5] has steps of 3.5 / 255, and 0.75 is 54.6 of them.
+  EXPECT_FLOAT_EQ(twin.quantized_inputs(layers.front()).front().data<float>()[0], static_cast<float>(55 * 3.5 / 255));
+}
+
 TEST(QuantizedTwin, WantsTheFloatResults) {
   EXPECT_EQ(wanted_of(prepared_program("  return (%layer)")), (std::vector<float>{0.75F, 3.5F * 2.2F}));
 }

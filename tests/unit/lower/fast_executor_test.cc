@@ -239,6 +239,42 @@ TEST(FastExecutor, QuantizesTo16BitsAsTheReferenceDoes) {
   for (const StepTime& step : fast->step_times()) EXPECT_FALSE(step.kind.starts_with("reference")) << step.node;
 }
 
+TEST(FastExecutor, PlansArithmeticOnSizes) {
+  P t;
+  Node& x = t.input("x", {3, 2, 4});
+  Node& rows = t.g.call_function("aten.sym_size.int", {x, 0});
+  Node& all = t.g.call_function("_operator.mul", {rows, 2});
+  t.output(
+      {&t.g.call_function("aten.relu.default", {t.g.call_function("aten.view.default", {x, Argument::List{all, 4}})})});
+  expect_like_reference(t.program, {random_tensor({3, 2, 4}, 5)});
+  const auto fast = make_fast_executor(t.program, {.threads = 1});
+  fast->set_profiling(true);
+  fast->run({random_tensor({3, 2, 4}, 5)});
+  for (const StepTime& step : fast->step_times()) EXPECT_EQ(step.kind, "unary") << step.node;
+  EXPECT_EQ(fast->step_times().size(), 1U);
+}
+
+TEST(FastExecutor, SaysOfWhatItCannotPlanThatNothingRunsInIntegers) {
+  P t;
+  Node& found = t.g.call_function("aten.nonzero.default", {t.input("x", {3, 4})});
+  Node& relu = t.g.call_function("aten.relu.default", {found});
+  t.output({&relu});
+  const auto fast = make_fast_executor(t.program, {.threads = 1});
+  fast->run({random_tensor({3, 4}, 5)});
+  const auto notes = fast->notes();
+  ASSERT_EQ(notes.size(), 2U);
+  EXPECT_EQ(notes[1].node, relu.name());
+  EXPECT_EQ(notes[1].kind, "int8");
+  EXPECT_NE(notes[1].reason.find("no plan can hold 'nonzero_default'"), std::string::npos) << notes[1].reason;
+}
+
+TEST(FastExecutor, DividesNumbersByNumbers) {
+  P t;
+  Node& quotient = t.g.call_function("aten.div.Tensor", {0.75, 0.5});
+  t.output({&t.g.call_function("aten.mul.Tensor", {t.input("x", {3, 4}), quotient})});
+  expect_like_reference(t.program, {random_tensor({3, 4}, 5)}, 0.0);
+}
+
 TEST(FastExecutor, MeasuresItsStepsWhenAsked) {
   P t;
   Node& conv = t.conv(t.input("x", {1, 3, 5, 4}), 3, 4, 1);

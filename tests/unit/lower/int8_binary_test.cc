@@ -114,6 +114,23 @@ TEST_P(Int8Lowering, ProductsWithAFloatValueStayInFloat) {
   expect_one_step(input);
 }
 
+TEST_P(Int8Lowering, SumsWithAValueOf16BitsStayInFloatAndSayWhy) {
+  Node& x = t.input("x", kSizes);
+  const Argument::List wide = {x, 0.001, 0, -32768, 32767, Argument(DType::int16)};
+  Node& q = t.g.call_function("quantized_decomposed.quantize_per_tensor.default", wide);
+  Argument::List back = wide;
+  back[0] = Argument(q);
+  Node& dq = t.g.call_function("quantized_decomposed.dequantize_per_tensor.default", back);
+  Node& sum = t.g.call_function("aten.add.Tensor", {through(x, kIn), dq});
+  t.output({&quantize(t.g.call_function("aten.tanh.default", {dq}), kOut), &quantize(sum, kOut)});
+  const Tensor input = random_tensor(kSizes, 5);
+  std::vector<Graph::Note> notes;
+  step_kinds(t.program, {input}, &notes);
+  ASSERT_EQ(notes.size(), 2U);
+  for (const Graph::Note& note : notes) EXPECT_EQ(note.reason, "it reads a value of 16 bits, the engine takes 8");
+  expect_one_step(input);
+}
+
 TEST_P(Int8Lowering, ASumWrittenIntoADequantizedValueIsNoLongerOnItsGrid) {
   Node& x = t.input("x", kSizes);
   Node& sum = t.g.call_function("aten.add_.Tensor", {through(x, kIn), x});
