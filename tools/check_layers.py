@@ -47,6 +47,7 @@ PUBLIC = {
     "report": "api",
     "qdq": "api",
     "version": "base",
+    "interrupt": "base",
 }
 
 GRAPH = {"base", "tensor", "graph"}

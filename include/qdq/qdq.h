@@ -12,6 +12,7 @@
 #include "qdq/graph.h"
 #include "qdq/graph_text.h"
 #include "qdq/images.h"
+#include "qdq/interrupt.h"
 #include "qdq/io.h"
 #include "qdq/numeric_debugger.h"
 #include "qdq/observer.h"

@@ -1,5 +1,8 @@
 // Algorithms that win back accuracy.
+#include <chrono>
+
 #include "prepared.h"
+#include "qdq/interrupt.h"
 
 namespace qdq::python {
 namespace {
@@ -29,6 +32,25 @@ AccuracyOptions options_of(std::string_view preset) {
 
 namespace {
 
+// Looks for Ctrl-C now and then, on the thread that asked for a computation and let go of the GIL.
+class CtrlC {
+ public:
+  CtrlC() : check_([this] { look(); }) {}
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void look() {
+    constexpr std::chrono::milliseconds kBetween(50);
+    if (Clock::now() < next_) return;
+    const nb::gil_scoped_acquire gil;
+    check_signals();
+    next_ = Clock::now() + kBetween;
+  }
+
+  Clock::time_point next_ = Clock::now();
+  InterruptCheck check_;
+};
+
 // Runs an algorithm on a prepared program without the GIL.
 template <typename Algorithm>
 AccuracyReport improve(Prepared& prepared, const nb::iterable& batches, Algorithm&& algorithm) {
@@ -36,6 +58,7 @@ AccuracyReport improve(Prepared& prepared, const nb::iterable& batches, Algorith
   const Prepared::InUse in_use(prepared);
   PreparedProgram& program = prepared.get();
   const nb::gil_scoped_release nogil;
+  const CtrlC ctrl_c;
   return algorithm(program, data);
 }
 
@@ -62,6 +85,7 @@ void bind_presets(nb::module_& m) {
         const CalibrationBatches data = batches_of(batches);
         Program copy = clone_with_annotations(program);
         const nb::gil_scoped_release nogil;
+        const CtrlC ctrl_c;
         improve_before_prepare(copy, quantizer, options, data);
         PreparedProgram prepared = prepare(std::move(copy), quantizer);
         improve_before_calibrate(prepared, options);
@@ -76,6 +100,7 @@ void bind_presets(nb::module_& m) {
         const Prepared::InUse in_use(prepared);
         PreparedProgram& program = prepared.get();
         const nb::gil_scoped_release nogil;
+        const CtrlC ctrl_c;
         improve_before_convert(program, options, data);
       },
       "prepared"_a, "preset"_a, "batches"_a, "What a preset does between calibration and convert().");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "qdq/interrupt.h"
 #include "runtime/parallel.h"
 
 namespace qdq {
@@ -47,6 +48,7 @@ class AdaptiveRounding {
   Tensor run() {
     Tensor error = Tensor::empty(DType::float32, problem_.target.sizes());
     for (int step = 0; step < options_.iterations; ++step) {
+      check_interrupt();
       for_ranges([&](std::int64_t begin, std::int64_t end) { write_errors(error, begin, end); });
       const Tensor gradient = gradient_of(error);
       const Step now = step_of(step);

@@ -11,6 +11,7 @@
 #include "accuracy/weight_grid.h"
 #include "accuracy/weighted_layers.h"
 #include "qdq/accuracy.h"
+#include "qdq/interrupt.h"
 #include "runtime/parallel.h"
 
 namespace qdq {
@@ -152,6 +153,7 @@ void add_inputs(const Program& program, const std::vector<Corrected>& layers, co
   std::int64_t samples = 0;
   for (const auto& batch : batches) {
     if (samples >= options.samples) break;
+    check_interrupt();
     samples += samples_of(batch).value_or(1);
     run->run(batch);
     for (std::size_t k = 0; k < kept.size(); ++k)

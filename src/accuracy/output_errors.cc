@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "accuracy/samples.h"
+#include "qdq/interrupt.h"
 
 namespace qdq {
 namespace {
@@ -81,6 +82,7 @@ class Measurement {
 
   // One run with each of `sets` on a sample of its own, or with one set on all of the batch.
   void measure(std::size_t batch, const std::vector<std::size_t>& sets, bool by_sample) {
+    check_interrupt();
     const std::vector<Tensor>& expected = float_results(batch);
     current_ = sets;
     by_sample_ = by_sample;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "qdq/interrupt.h"
 #include "runtime/parallel.h"
 
 namespace qdq {
@@ -32,6 +33,7 @@ void refine_rounding(const LayerProblem& problem, const Tensor& weight, int swee
   const Tensor error = weight.clone();
   for (std::int64_t i = 0; i < error.numel(); ++i) error.data<float>()[i] -= problem.target.data<float>()[i];
   for (std::int64_t g = 0; g < problem.groups(); ++g) {
+    check_interrupt();
     const Tensor& hessian = problem.hessians[static_cast<std::size_t>(g)];
     const Tensor gradients = matmul(problem.group_rows(error, g).contiguous(), hessian);
     runtime::parallel_for(problem.rows, 1, [&](std::int64_t begin, std::int64_t end) {

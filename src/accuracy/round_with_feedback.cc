@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "accuracy/cholesky.h"
+#include "qdq/interrupt.h"
 
 namespace qdq {
 namespace {
@@ -46,6 +47,7 @@ Tensor round_with_feedback(const LayerProblem& problem) {
     const std::vector<std::int64_t> order = by_falling_diagonal(hessian);
     const std::vector<double> factor = upper_factor(hessian, order);
     for (std::int64_t row = g * problem.rows; row < (g + 1) * problem.rows; ++row) {
+      check_interrupt();
       float* w = result.data<float>() + row * n;
       for (std::int64_t j = 0; j < n; ++j) {
         const std::int64_t column = order[static_cast<std::size_t>(j)];

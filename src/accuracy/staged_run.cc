@@ -7,6 +7,7 @@
 #include "accuracy/weighted_layers.h"
 #include "ops/schema.h"
 #include "qdq/error.h"
+#include "qdq/interrupt.h"
 
 namespace qdq {
 namespace {
@@ -86,6 +87,7 @@ std::vector<std::vector<Tensor>> StagedRun::run(const std::vector<const Node*>& 
   const auto executor = make_executor(slice.program, options_);
   std::vector<std::vector<Tensor>> outputs;
   for (std::size_t batch = 0; batch < batches_; ++batch) {
+    check_interrupt();
     std::vector<Tensor> inputs;
     for (const std::string& name : slice.inputs) inputs.push_back(values(name).at(batch));
     outputs.push_back(executor->run(inputs));

@@ -1,5 +1,8 @@
 #include "calibrate/turns.h"
 
+#include "graph/observed_value.h"
+#include "qdq/error.h"
+
 namespace qdq {
 
 Turns::Turns(const Graph& graph, const std::map<std::string, std::shared_ptr<Observer>>& observers) {
@@ -24,7 +27,8 @@ void Turns::add_points(const Graph& graph, const std::map<std::string, std::shar
     const Node* input = node.input(0);
     const bool is_weight = input != nullptr && input->kind() == NodeKind::get_attr;
     const bool once = is_weight && stop->observer->is_idempotent();
-    const auto [point, is_new] = points_.try_emplace(node.target(), Point{stop.get(), once, false, std::nullopt});
+    const auto [point, is_new] =
+        points_.try_emplace(node.target(), Point{stop.get(), &observed_value(node), once, false, std::nullopt});
     point->second.once = point->second.once && once && is_new;
   }
 }
@@ -45,7 +49,11 @@ void Turns::observe(std::int64_t batch, const std::string& target, const Tensor&
   // No lock from here on: until this batch leaves, the observer is its own.
   const bool is_known = (point.once && point.seen) ||
                         (point.repeated && stop.observer->observe_again(point.repeated->low, point.repeated->high));
-  if (!is_known) stop.observer->observe(value);
+  try {
+    if (!is_known) stop.observer->observe(value);
+  } catch (const InvalidArgumentError& error) {
+    throw InvalidArgumentError("[calibrate] " + point.value->describe() + ": " + error.what());
+  }
   point.seen = true;
   if (++stop.visits == stop.nodes && !stop.is_conditional) leave(stop, batch);
 }

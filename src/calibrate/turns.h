@@ -54,6 +54,7 @@ class Turns {
   };
   struct Point {
     Stop* stop = nullptr;
+    const Node* value = nullptr;  // what is observed
     // The same tensor in every run (a weight), for an observer that learns nothing from seeing it again.
     bool once = false;
     bool seen = false;

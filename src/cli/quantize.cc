@@ -148,7 +148,9 @@ void quantize(Options options) {
     throw UsageError("--calibrate is missing: static quantization chooses its ranges from data");
   if (options.dry_run) {
     if (feed) set_executor(prepared, options);
-    print_dry_run(options.model, dry_run(prepared, feed.get(), options.workers), {options.output}, options.json);
+    std::vector<std::string> files = {options.output};
+    if (!options.report.empty()) files.push_back(options.report);
+    print_dry_run(options.model, dry_run(prepared, feed.get(), options.workers), files, options.json);
     return;
   }
   std::int64_t samples = 0;

@@ -66,6 +66,26 @@ def test_ctrl_c_stops_it_and_nothing_half_written_stays(work, workers, tmp_path)
         assert found == "stopped\n1\n"
 
 
+IMPROVE = """
+import numpy as np, os, qdq, signal, threading
+batches = [np.random.default_rng(i).random((8, 1, 28, 28), np.float32) for i in range(8)]
+program = qdq.load({network!r})
+threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
+while True:
+    qdq.quantize(program, "xnnpack", batches, accuracy="best", progress=False)
+"""
+
+
+def test_ctrl_c_stops_the_algorithms_for_accuracy():
+    process = started(IMPROVE.format(network=str(network())), stderr=subprocess.PIPE, text=True)
+    try:
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == -signal.SIGINT, errors
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+
+
 CALIBRATE_IN_TORCH = """
 import itertools, torch
 from qdq.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e

@@ -105,7 +105,7 @@ TEST_P(Workers, ReportTheErrorOfTheFirstBatchThatFails) {
     prepared.calibrate(numbers(40), {GetParam(), {}});
     FAIL() << "no error";
   } catch (const InvalidArgumentError& error) {
-    EXPECT_STREQ(error.what(), "value 64");
+    EXPECT_STREQ(error.what(), "[calibrate] 'mul' (aten.mul.Tensor): value 64");
   }
 }
 
