@@ -105,8 +105,8 @@ void add_quantizer_options(CLI::App& command, QuantizerOptions& options) {
       ->type_name("DTYPE");
   command
       .add_option("--weight-bits", options.weight_bits,
-                  "Bits of a weight, 2 to 8 (default: 8); they are stored in int8. Fewer than 8 lose little with "
-                  "--adaround or --gptq alone")
+                  "Bits of a weight, 2 to 8 (default: 8); they are stored in int8. Fewer than 8 want "
+                  "--adaround or --gptq")
       ->check(CLI::Range(2, 8))
       ->type_name("N");
   command
