@@ -45,6 +45,17 @@ def started(code, **streams):
     return subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], env=environment, **streams)
 
 
+def end_of(process, timeout=60):
+    """What an interrupted process printed."""
+    try:
+        found, errors = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+    assert process.returncode == -signal.SIGINT, errors
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    return found
+
+
 @pytest.mark.parametrize("work", [CALIBRATE, QUANTIZE], ids=["calibrate", "quantize"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_stops_it_and_nothing_half_written_stays(work, workers, tmp_path):
@@ -55,12 +66,7 @@ def test_ctrl_c_stops_it_and_nothing_half_written_stays(work, workers, tmp_path)
     )
     assert process.stdout.readline() == "running\n"
     process.send_signal(signal.SIGINT)
-    try:
-        found, errors = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == -signal.SIGINT, errors
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    found = end_of(process)
     assert list(tmp_path.iterdir()) == []
     if "stopped" in work:
         assert found == "stopped\n1\n"
@@ -78,12 +84,7 @@ while True:
 
 def test_ctrl_c_stops_the_algorithms_for_accuracy():
     process = started(IMPROVE.format(network=str(network())), stderr=subprocess.PIPE, text=True)
-    try:
-        _, errors = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == -signal.SIGINT, errors
-    assert errors.rstrip().endswith("KeyboardInterrupt")
+    end_of(process, timeout=120)
 
 
 CALIBRATE_IN_TORCH = """

@@ -6,6 +6,7 @@
 #include "runtime/int8/cut.h"
 #include "runtime/int8/geometry.h"
 #include "runtime/int8/pixels.h"
+#include "runtime/int8/scratch.h"
 #include "runtime/int8/tap_rows.h"
 #include "runtime/int8/winograd.h"
 #include "runtime/parallel.h"
@@ -143,7 +144,7 @@ class Bound {
     run.out_stride = pixels_.step();
     if (activation_ || to_float_) {  // whole blocks of floats, of which the last may have lanes too many
       run.out_stride = static_cast<std::int64_t>(start_.size());
-      run.floats = scratch(count * run.out_stride);
+      run.floats = scratch<float>(count * run.out_stride);
     }
     weights_->kernels().depthwise->run(run);
     if (activation_)
@@ -152,13 +153,6 @@ class Bound {
       for (std::int64_t pixel = 0; pixel < count; ++pixel)
         std::memcpy(bytes_at(4 * (at + pixel * pixels_.step())), run.floats + pixel * run.out_stride,
                     static_cast<std::size_t>(4 * channels));
-  }
-
-  // Memory of this thread until the next call.
-  static float* scratch(std::int64_t floats) {
-    static thread_local std::vector<float> memory;
-    if (memory.size() < static_cast<std::size_t>(floats)) memory.resize(static_cast<std::size_t>(floats));
-    return memory.data();
   }
 
   std::uint8_t* bytes_at(std::int64_t offset) const { return reinterpret_cast<std::uint8_t*>(out_) + offset; }
@@ -227,7 +221,7 @@ class Bound {
     arguments.to_float = to_float_;
     if (activation_) {  // floats of one call, still in the first-level cache when they become bytes
       arguments.out_stride = tile.kernel->columns;
-      arguments.out = scratch(most * arguments.out_stride);
+      arguments.out = scratch<float>(most * arguments.out_stride);
       arguments.to_float = true;
     }
     const std::int8_t* ahead = weights_->bytes() + next.offset;

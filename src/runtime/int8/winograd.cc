@@ -8,6 +8,7 @@
 #include "runtime/int8/cut.h"
 #include "runtime/int8/geometry.h"
 #include "runtime/int8/pixels.h"
+#include "runtime/int8/scratch.h"
 #include "runtime/parallel.h"
 
 namespace qdq::runtime::int8 {
@@ -92,15 +93,6 @@ const std::int16_t* WinogradWeights::words(std::int64_t stretch, std::int64_t po
 }
 
 namespace {
-
-// Memory of this thread, aligned to 64 bytes, until the next call for the same type.
-template <typename T>
-T* scratch(std::int64_t count) {
-  static thread_local std::shared_ptr<Storage> memory;
-  const auto bytes = static_cast<std::size_t>(count) * sizeof(T);
-  if (!memory || memory->size() < bytes) memory = Storage::allocate(bytes);
-  return reinterpret_cast<T*>(memory->data());
-}
 
 // The convolution of 4 x 4 taps with stride 2 whose pixels are the tiles of 2 x 2 results.
 Geometry tiles_of(const Tensor& src, const Tensor& dst, const Window& window) {
