@@ -9,18 +9,31 @@ namespace {
 constexpr std::int64_t kFewValues = 512;               // below this, clearing more tables costs more than they bring
 constexpr std::int64_t kFull = std::int64_t{1} << 30;  // no counter may pass 2^31
 
+// `size` zeros that belong to the thread; whoever uses them leaves zeros behind.
+std::span<std::uint32_t> zeros(std::size_t size) {
+  thread_local std::vector<std::uint32_t> memory;
+  if (memory.size() < size) memory.resize(size);
+  return {memory.data(), size};
+}
+
 }  // namespace
 
-BinCounts::BinCounts(const Bins& bins, std::int64_t expected)
+BinCounts::BinCounts(const Bins& bins, std::int64_t expected, std::vector<double> counts)
     : bins_(bins),
-      tables_((static_cast<std::size_t>(bins.bins) + 1) * (expected < kFewValues ? 1 : kBinTables), 0u),
-      counts_(static_cast<std::size_t>(bins.bins), 0.0) {}
+      tables_(zeros((static_cast<std::size_t>(bins.bins) + 1) * (expected < kFewValues ? 1 : kBinTables))),
+      counts_(std::move(counts)) {
+  counts_.assign(static_cast<std::size_t>(bins.bins), 0.0);
+}
+
+BinCounts::~BinCounts() {
+  if (in_tables_ > 0) std::ranges::fill(tables_, 0u);
+}
 
 bool BinCounts::add(const float* values, std::int64_t count) {
   while (count > 0) {
     const std::int64_t piece = std::min(count, kFull - in_tables_);
-    if (!observer_kernels().count_into_bins(values, piece, bins_, tables_)) return false;
     in_tables_ += piece;
+    if (!observer_kernels().count_into_bins(values, piece, bins_, tables_)) return false;
     if (in_tables_ == kFull) empty_tables();
     values += piece;
     count -= piece;

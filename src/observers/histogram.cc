@@ -36,7 +36,7 @@ class HistogramObserver : public UniformObserver {
 
   void observe(const Tensor& value) override {
     if (value.numel() == 0) return;
-    latest_.reset();
+    forget_latest();
     Tensor x = float_values(value, true);
     // Late batches mostly lie inside the range that is known. Whether one does is seen while it is counted, which would
     // be wasted too often on early ones.
@@ -52,7 +52,7 @@ class HistogramObserver : public UniformObserver {
       refuse("found NaN in values of sizes " + to_string(value.sizes()) + "; a histogram needs numbers");
     if (!count(x, {std::min(batch.min, min_val_[0]), std::max(batch.max, max_val_[0])}))
       throw InternalError("a histogram found values outside their range");
-    if (has_infinities) latest_.reset();
+    if (has_infinities) forget_latest();
   }
 
   // The bin of a value never falls as the value grows, so clamped values fill the bins between those of the bounds as
@@ -110,10 +110,14 @@ class HistogramObserver : public UniformObserver {
     return Tensor::from<float>(kept, {static_cast<std::int64_t>(kept.size())});
   }
 
+  void forget_latest() {
+    if (latest_) memory_ = *std::exchange(latest_, std::nullopt);
+  }
+
   // Adds x, all of whose values lie inside `range`, which includes what was seen before. False, and nothing is added,
   // when they do not.
   bool count(const Tensor& x, Extremes range) {
-    BinCounts counts(bins_over(range.min, range.max), x.numel());
+    BinCounts counts(bins_over(range.min, range.max), x.numel(), std::move(memory_));
     if (!counts.add(x.data<float>(), x.numel())) return false;
     latest_ = counts.take();
     widen(range);
@@ -157,6 +161,7 @@ class HistogramObserver : public UniformObserver {
   std::int64_t inside_ = 0;  // observations since the range was widened
   // The latest values in bins over the present range, one number per bin; empty when some were left out.
   std::optional<std::vector<double>> latest_;
+  std::vector<double> memory_;  // of counts that are not needed any more
 };
 
 }  // namespace

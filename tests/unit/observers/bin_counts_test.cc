@@ -29,6 +29,26 @@ TEST(BinCounts, OneValueOutsideIsNoticedWhereverItIs) {
       }
 }
 
+TEST(BinCounts, ACountThatWasGivenUpLeavesNothingToTheNext) {
+  const std::vector<float> inside(600, 1.5f), outside(600, 7.0f);
+  {
+    BinCounts given_up({0.0f, 4.0f, 64}, 1200);
+    EXPECT_TRUE(given_up.add(inside.data(), 600));
+    EXPECT_FALSE(given_up.add(outside.data(), 600));
+  }
+  {
+    BinCounts not_taken({0.0f, 4.0f, 16}, 600);
+    EXPECT_TRUE(not_taken.add(inside.data(), 600));
+  }
+  for (const std::int64_t bins : {4, 64}) {
+    BinCounts counts({0.0f, 4.0f, bins}, 600, std::vector<double>(7, 5.0));
+    EXPECT_TRUE(counts.add(inside.data(), 600));
+    std::vector<double> expected(static_cast<std::size_t>(bins), 0.0);
+    expected[static_cast<std::size_t>(bins * 3 / 8)] = 600;
+    EXPECT_EQ(counts.take(), expected) << bins << " bins";
+  }
+}
+
 TEST(BinOf, TheEndsBelongToTheFirstAndTheLastBin) {
   const Bins bins{-1.0f, 3.0f, 8};
   EXPECT_EQ(bin_of(-1.0f, bins), 0u);
