@@ -59,7 +59,8 @@ NAMES = {
     "._numeric_debugger": """CUSTOM_KEY FROM_NODE_KEY NUMERIC_DEBUG_HANDLE_KEY NodeAccuracySummary NodeSourceDebugInfo
         OutputLogger QuantizationComparisonResult _extract_node_source_debug_info""",
     ".utils": """_get_aten_graph_module_for_pattern _is_conv_node _is_conv_transpose_node
-        get_new_attr_name_with_prefix""",
+        get_new_attr_name_with_prefix determine_qparams calculate_qmin_qmax check_min_max_valid validate_qmin_qmax
+        get_qparam_dict get_fqn_to_example_inputs""",
     ".reference_representation_rewrite": """reference_representation_rewrite
         _qdq_dynamic_quantized_linear_4bit_groupwise _reference_dynamic_quantized_linear_4bit_groupwise""",
     ".constant_fold": "constant_fold replace_node_with_constant",

@@ -28,12 +28,6 @@ MISSING = {
     ".observer choose_qparams_affine_with_min_max": "a step of the affine observers, which are the core's",
     ".observer quantize_affine": "torch.ops.torchao.quantize_affine",
     ".observer dequantize_affine": "torch.ops.torchao.dequantize_affine",
-    ".utils get_qparam_dict": "a helper of eager quantization",
-    ".utils check_min_max_valid": "a step of the observers, which are the core's",
-    ".utils calculate_qmin_qmax": "a step of the observers, which are the core's",
-    ".utils validate_qmin_qmax": "a step of the observers, which are the core's",
-    ".utils determine_qparams": "a step of the observers, which are the core's",
-    ".utils get_fqn_to_example_inputs": "a helper of eager quantization",
 }
 
 

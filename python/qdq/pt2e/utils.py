@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -9,16 +10,23 @@ import torch
 from torch.fx import Node
 
 from ._bridge.modules import get_attribute
+from ._qparams import calculate_qmin_qmax, check_min_max_valid, determine_qparams, get_qparam_dict, validate_qmin_qmax
 from .observer import _is_per_channel
 
 __all__ = [
+    "calculate_qmin_qmax",
+    "check_min_max_valid",
     "create_getattr_from_value",
+    "determine_qparams",
+    "get_fqn_to_example_inputs",
     "get_new_attr_name_with_prefix",
+    "get_qparam_dict",
     "getattr_from_fqn",
     "has_no_children_ignoring_parametrizations",
     "is_per_channel",
     "is_per_tensor",
     "to_underlying_dtype",
+    "validate_qmin_qmax",
 ]
 
 _ATEN = torch.ops.aten
@@ -94,6 +102,34 @@ def getattr_from_fqn(obj: Any, fqn: str) -> Any:
 def has_no_children_ignoring_parametrizations(module: torch.nn.Module) -> bool:
     """Whether the module has no modules inside, but for those of torch.nn.utils.parametrize."""
     return set(module._modules) <= {"parametrizations"}
+
+
+def get_fqn_to_example_inputs(model: torch.nn.Module, example_inputs: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
+    """What each module of `model` is called with when that runs on `example_inputs`, by the module's name ("": the model).
+
+    Keyword arguments stand at their positions, and defaults where the call leaves them out: forward(self, x, scale=3, shift=3)
+    called as module(x, shift=6) has (x, 3, 6). Of a module that is called several times it is the last call.
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+
+    def note(name: str, signature: inspect.Signature) -> Callable[..., None]:
+        def hook(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            call = signature.bind(*args, **kwargs)
+            call.apply_defaults()
+            found[name] = tuple(call.arguments.values())
+
+        return hook
+
+    hooks = [
+        module.register_forward_pre_hook(note(name, inspect.signature(module.forward)), with_kwargs=True, prepend=True)
+        for name, module in model.named_modules()
+    ]
+    try:
+        model(*example_inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
 
 
 def create_getattr_from_value(
