@@ -12,6 +12,7 @@ import sys
 # The layer whose types each public header promises.
 PUBLIC = {
     "error": "base",
+    "shared_value": "base",
     "dtype": "tensor",
     "tensor": "tensor",
     "tensor_impl": "tensor",

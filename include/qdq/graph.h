@@ -20,6 +20,7 @@ namespace qdq {
 class Graph;
 class NameTable;
 class Node;
+class TargetTable;
 struct QuantizationAnnotation;  // qdq/quantizer.h; the graph carries it and never looks inside
 
 // One argument of a node: a node, a literal, or a list of arguments. Mirrors torch.fx arguments.
@@ -48,7 +49,8 @@ class Argument {
     friend bool operator==(const Opaque&, const Opaque&) = default;
   };
   using Variant = std::variant<None, Node*, std::int64_t, double, bool, std::string, DType, Layout, MemoryFormat,
-                               Device, std::complex<double>, List, Dict, Subgraph, Operator, Opaque>;
+                               SharedValue<Device>, std::complex<double>, List, Dict, SharedValue<Subgraph>, Operator,
+                               SharedValue<Opaque>>;
 
   Argument() = default;
   Argument(None) {}
@@ -68,11 +70,20 @@ class Argument {
   Node* node() const { return std::holds_alternative<Node*>(v_) ? std::get<Node*>(v_) : nullptr; }
   template <typename T>
   const T* get_if() const {
-    return std::get_if<T>(&v_);
+    if constexpr (std::is_same_v<T, Device> || std::is_same_v<T, Subgraph> || std::is_same_v<T, Opaque>) {
+      const auto* shared = std::get_if<SharedValue<T>>(&v_);
+      return shared ? shared->get() : nullptr;
+    } else {
+      return std::get_if<T>(&v_);
+    }
   }
   template <typename T>
   T* get_if() {
     return std::get_if<T>(&v_);
+  }
+  template <typename Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    return visit_values(visitor, v_);
   }
   const List* list() const { return std::get_if<List>(&v_); }
   // Numbers: int, bool and double literals convert; throws InvalidArgumentError otherwise.
@@ -103,26 +114,46 @@ void for_each_node(const Argument& argument, Fn&& fn) {
 }
 
 // String metadata in insertion order: "stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node", ...
-// Copies share their entries until one of them is written to: the nodes that a pass puts around another carry its traces.
+// Copies share their entries until one of them is written to, and the texts even then: the nodes that a pass puts around
+// another carry its traces.
 class Metadata {
+  struct Entry {
+    SharedValue<std::string> key;
+    SharedValue<std::string> value;
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+
  public:
+  class Iterator {
+   public:
+    explicit Iterator(const Entry* at) : at_(at) {}
+    std::pair<const std::string&, const std::string&> operator*() const { return {*at_->key, *at_->value}; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const Entry* at_;
+  };
+
   const std::string* find(std::string_view key) const;
   std::string_view get(std::string_view key) const;  // "" when absent
   void set(std::string_view key, std::string value);
+  void copy_entry(std::string_view key, const Metadata& from);  // absent there: absent here
   void erase(std::string_view key);
-  auto begin() const { return items().begin(); }
-  auto end() const { return items().end(); }
-  bool empty() const { return items().empty(); }
-  friend bool operator==(const Metadata& a, const Metadata& b) {
-    return a.items_ == b.items_ || a.items() == b.items();
-  }
+  Iterator begin() const { return Iterator(entries_ ? entries_->data() : nullptr); }
+  Iterator end() const { return Iterator(entries_ ? entries_->data() + entries_->size() : nullptr); }
+  bool empty() const { return begin() == end(); }
+  friend bool operator==(const Metadata& a, const Metadata& b);
 
  private:
-  using Items = std::vector<std::pair<std::string, std::string>>;
-  const Items& items() const;
-  Items& own_items();
+  const Entry* find_entry(std::string_view key) const;
+  void set(std::string_view key, SharedValue<std::string> value);
+  std::vector<Entry>& own_entries();
 
-  std::shared_ptr<Items> items_;  // null: no entries
+  std::shared_ptr<std::vector<Entry>> entries_;  // null: none
 };
 
 enum class NodeKind : std::uint8_t {
@@ -144,8 +175,8 @@ class Node {
 
   NodeKind kind() const { return kind_; }
   const std::string& name() const { return name_; }
-  const std::string& target() const { return target_; }
-  bool is(std::string_view target) const { return kind_ == NodeKind::call_function && target_ == target; }
+  const std::string& target() const { return *target_; }
+  bool is(std::string_view target) const { return kind_ == NodeKind::call_function && *target_ == target; }
   Graph& graph() const { return *graph_; }
   bool erased() const { return erased_; }
   bool is_output() const { return kind_ == NodeKind::output; }
@@ -158,7 +189,7 @@ class Node {
   void set_args(Argument::List args);
   void set_kwargs(Argument::Dict kwargs);
   void set_arg(std::size_t i, Argument value);
-  void set_target(std::string target) { target_ = std::move(target); }
+  void set_target(std::string_view target);
 
   // Distinct producers of this node, in argument order; distinct consumers, in the order in which torch.fx keeps them:
   // a consumer moves to the end whenever its arguments are set.
@@ -211,20 +242,22 @@ class Node {
   void drop_edges();
   void make_edges();
 
-  Graph* graph_ = nullptr;
+  // What a walk over the graph asks every node lies together: graphs of many nodes do not fit the caches.
+  Node* next_ = nullptr;
+  const std::string* target_ = nullptr;  // the graph's
+  Argument::List args_;
+  std::unique_ptr<Edge[]> input_edges_;
+  Edge* first_user_ = nullptr;
+  std::uint32_t num_input_edges_ = 0;
+  std::uint32_t num_users_ = 0;
   NodeKind kind_ = NodeKind::call_function;
   bool erased_ = false;
+
+  Graph* graph_ = nullptr;
   std::string name_;
-  std::string target_;
-  Argument::List args_;
   Argument::Dict kwargs_;
-  std::unique_ptr<Edge[]> input_edges_;
-  std::size_t num_input_edges_ = 0;
-  Edge* first_user_ = nullptr;
   Edge* last_user_ = nullptr;
-  std::size_t num_users_ = 0;
   Node* prev_ = nullptr;
-  Node* next_ = nullptr;
   std::uint64_t order_ = 0;
 };
 
@@ -318,6 +351,8 @@ class Graph : public std::enable_shared_from_this<Graph> {
 
   // False: no node ever had a body, and whoever looks for bodies need not look at the nodes.
   bool may_have_bodies() const { return may_have_bodies_; }
+  // False: no node ever had this target, and whoever looks for it need not look at the nodes.
+  bool may_have_target(std::string_view target) const;
 
   // torch.export keeps this flag for bodies of higher-order ops.
   bool is_single_tensor_return = false;
@@ -335,6 +370,7 @@ class Graph : public std::enable_shared_from_this<Graph> {
   Node* insert_before_ = nullptr;
   std::size_t size_ = 0;
   std::unique_ptr<NameTable> names_;
+  std::unique_ptr<TargetTable> targets_;
   bool may_have_bodies_ = false;
   std::vector<Note> notes_;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "qdq/dtype.h"
+#include "qdq/shared_value.h"
 
 namespace qdq {
 
@@ -68,11 +69,13 @@ struct ValueType {
   };
   using List = std::vector<ValueType>;
 
-  // monostate: nothing is known, or the node returns nothing.
-  std::variant<std::monostate, TensorMeta, SymIntValue, SymBoolValue, SymFloatValue, CustomObject, List> v;
+  // monostate: nothing is known, or the node returns nothing. Most values of a graph are tensors like another one.
+  std::variant<std::monostate, SharedValue<TensorMeta>, SymIntValue, SymBoolValue, SymFloatValue, CustomObject, List> v;
 
-  const TensorMeta* tensor() const { return std::get_if<TensorMeta>(&v); }
-  TensorMeta* tensor() { return std::get_if<TensorMeta>(&v); }
+  const TensorMeta* tensor() const {
+    const auto* meta = std::get_if<SharedValue<TensorMeta>>(&v);
+    return meta ? meta->get() : nullptr;
+  }
   const List* list() const { return std::get_if<List>(&v); }
   bool known() const { return v.index() != 0; }
   friend bool operator==(const ValueType&, const ValueType&) = default;

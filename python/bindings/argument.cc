@@ -6,26 +6,24 @@
 namespace qdq::python {
 
 nb::object argument_to_python(const Argument& argument) {
-  return std::visit(
-      [](const auto& value) -> nb::object {
-        using T = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<T, Argument::None>) {
-          return nb::none();
-        } else if constexpr (std::is_same_v<T, Node*>) {
-          return nb::cast(shared(value));
-        } else if constexpr (std::is_same_v<T, Argument::List>) {
-          nb::list list;
-          for (const Argument& item : value) list.append(argument_to_python(item));
-          return list;
-        } else if constexpr (std::is_same_v<T, Argument::Dict>) {
-          nb::dict dict;
-          for (const auto& [key, item] : value) dict[nb::str(key.c_str())] = argument_to_python(item);
-          return dict;
-        } else {
-          return nb::cast(value);
-        }
-      },
-      argument.variant());
+  return argument.visit([](const auto& value) -> nb::object {
+    using T = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, Argument::None>) {
+      return nb::none();
+    } else if constexpr (std::is_same_v<T, Node*>) {
+      return nb::cast(shared(value));
+    } else if constexpr (std::is_same_v<T, Argument::List>) {
+      nb::list list;
+      for (const Argument& item : value) list.append(argument_to_python(item));
+      return list;
+    } else if constexpr (std::is_same_v<T, Argument::Dict>) {
+      nb::dict dict;
+      for (const auto& [key, item] : value) dict[nb::str(key.c_str())] = argument_to_python(item);
+      return dict;
+    } else {
+      return nb::cast(value);
+    }
+  });
 }
 
 Argument argument_from_python(nb::handle source) {

@@ -42,6 +42,13 @@ void bind_diagnose(nb::module_& m);
 void bind_passes(nb::module_& m);
 void bind_executor(nb::module_& m);
 
+// Copies of the entries, as pairs for a dict.
+inline std::vector<std::pair<std::string, std::string>> items_of(const Metadata& meta) {
+  std::vector<std::pair<std::string, std::string>> items;
+  for (const auto& [key, value] : meta) items.emplace_back(key, value);
+  return items;
+}
+
 // A node that keeps its graph alive.
 inline std::shared_ptr<Node> shared(Node* node) {
   return node ? std::shared_ptr<Node>(node->graph().shared_from_this(), node) : nullptr;

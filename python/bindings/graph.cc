@@ -74,11 +74,7 @@ void bind_meta(nb::module_& m) {
             return value ? std::optional(*value) : otherwise;
           },
           "key"_a, "default"_a = nb::none())
-      .def("items",
-           [](const Meta& self) {
-             std::vector<std::pair<std::string, std::string>> items(self.node->meta.begin(), self.node->meta.end());
-             return items;
-           })
+      .def("items", [](const Meta& self) { return items_of(self.node->meta); })
       .def("__repr__", [](const Meta& self) {
         nb::dict items;
         for (const auto& [key, value] : self.node->meta) items[nb::str(key.c_str())] = nb::str(value.c_str());

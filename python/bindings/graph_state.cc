@@ -40,7 +40,7 @@ class GraphState {
   std::vector<std::pair<std::string, std::string>> metadata(const Node& node) const {
     const auto at = nodes_.find(&node);
     if (at == nodes_.end()) throw InvalidArgumentError(node.describe() + " was not in the graph then");
-    return {at->second.meta.begin(), at->second.meta.end()};
+    return items_of(at->second.meta);
   }
 
  private:

@@ -42,13 +42,13 @@ std::string scope_of(const Node& node) {
 }
 
 ValueType with_dtype(const ValueType& type, DType dtype) {
-  ValueType result = type;
-  if (TensorMeta* meta = result.tensor()) {
-    meta->dtype = dtype;
-    meta->requires_grad = false;
-    meta->storage_offset = 0;
-  }
-  return result;
+  const TensorMeta* known = type.tensor();
+  if (!known) return type;
+  TensorMeta meta = *known;
+  meta.dtype = dtype;
+  meta.requires_grad = false;
+  meta.storage_offset = 0;
+  return {std::move(meta)};
 }
 
 TensorMeta one_element(DType dtype) {

@@ -5,6 +5,7 @@
 
 #include "graph/copy_node.h"
 #include "graph/name_table.h"
+#include "graph/target_table.h"
 
 namespace qdq {
 namespace {
@@ -61,42 +62,6 @@ std::vector<std::int64_t> Argument::to_ints() const {
     return result;
   }
   return {to_int()};
-}
-
-const Metadata::Items& Metadata::items() const {
-  static const Items none;
-  return items_ ? *items_ : none;
-}
-
-// Entries that no copy shares.
-Metadata::Items& Metadata::own_items() {
-  if (!items_ || items_.use_count() > 1) items_ = std::make_shared<Items>(items());
-  return *items_;
-}
-
-const std::string* Metadata::find(std::string_view key) const {
-  for (const auto& [k, v] : items())
-    if (k == key) return &v;
-  return nullptr;
-}
-
-std::string_view Metadata::get(std::string_view key) const {
-  const std::string* found = find(key);
-  return found ? std::string_view(*found) : std::string_view();
-}
-
-void Metadata::set(std::string_view key, std::string value) {
-  Items& items = own_items();
-  for (auto& [k, v] : items)
-    if (k == key) {
-      v = std::move(value);
-      return;
-    }
-  items.emplace_back(key, std::move(value));
-}
-
-void Metadata::erase(std::string_view key) {
-  if (find(key)) std::erase_if(own_items(), [&](const auto& item) { return item.first == key; });
 }
 
 std::string_view name(NodeKind kind) {
@@ -169,6 +134,8 @@ void Node::set_arg(std::size_t i, Argument value) {
   make_edges();
 }
 
+void Node::set_target(std::string_view target) { target_ = &graph_->targets_->shared(target); }
+
 void Node::drop_edges() {
   for (const Edge& edge : input_edges()) {
     Node& producer = *edge.producer;
@@ -226,8 +193,8 @@ void Node::make_edges() {
   for (const auto& [key, argument] : kwargs_) for_each_node(argument, add);
   if (producers.nodes().empty()) return;
 
-  num_input_edges_ = producers.nodes().size();
-  input_edges_ = std::make_unique<Edge[]>(num_input_edges_);
+  num_input_edges_ = static_cast<std::uint32_t>(producers.nodes().size());
+  input_edges_ = std::make_unique_for_overwrite<Edge[]>(num_input_edges_);
   for (std::size_t i = 0; i < num_input_edges_; ++i) {
     Node& producer = *producers.nodes()[i];
     Edge& edge = input_edges_[i];
@@ -315,7 +282,7 @@ Frame innermost_frame(std::string_view trace) {
 std::string Node::describe() const {
   std::string text = "'" + name_ + "'";
   if (kind_ == NodeKind::call_function || kind_ == NodeKind::call_module || kind_ == NodeKind::get_attr)
-    text += " (" + target_ + ")";
+    text += " (" + *target_ + ")";
   else
     text += " (" + std::string(qdq::name(kind_)) + ")";
   const Frame frame = innermost_frame(meta.get("stack_trace"));
@@ -324,11 +291,13 @@ std::string Node::describe() const {
   return text;
 }
 
-Graph::Graph() : names_(std::make_unique<NameTable>()) {}
+Graph::Graph() : names_(std::make_unique<NameTable>()), targets_(std::make_unique<TargetTable>()) {}
 
 Graph::~Graph() = default;
 
 Node* Graph::find(std::string_view name) const { return names_->find(name); }
+
+bool Graph::may_have_target(std::string_view target) const { return targets_->contains(target); }
 
 std::vector<Node*> Graph::placeholders() const {
   std::vector<Node*> result;
@@ -353,7 +322,7 @@ Node& Graph::add(NodeKind kind, std::string_view target, Argument::List args, Ar
   Node& node = *made;
   node.graph_ = this;
   node.kind_ = kind;
-  node.target_ = target;
+  node.target_ = &targets_->shared(target);
   node.name_ = std::move(name);
   check_own(node, args);
   check_own(node, kwargs);
@@ -417,7 +386,7 @@ void Graph::rename(Node& node, std::string_view wanted) {
   names_->give(node.name_, node);
 }
 
-void Graph::rename_after_target(Node& node) { rename(node, snake_case(node.target_)); }
+void Graph::rename_after_target(Node& node) { rename(node, snake_case(node.target())); }
 
 void Graph::link(Node& node, Node* before) {
   node.next_ = before;

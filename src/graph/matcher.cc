@@ -13,14 +13,21 @@ bool is_wildcard(const Argument& argument, std::string_view mark) {
   return opaque && opaque->kind == mark && opaque->json.empty();
 }
 
-// `pattern` may be "a|b".
-bool target_matches(std::string_view pattern, std::string_view target) {
+// fn(target) for each of the targets that `pattern`, "a" or "a|b", stands for.
+template <typename Fn>
+void for_each_alternative(std::string_view pattern, const Fn& fn) {
   while (true) {
     const auto bar = pattern.find('|');
-    if (pattern.substr(0, bar) == target) return true;
-    if (bar == std::string_view::npos) return false;
+    fn(pattern.substr(0, bar));
+    if (bar == std::string_view::npos) return;
     pattern.remove_prefix(bar + 1);
   }
+}
+
+bool target_matches(std::string_view pattern, std::string_view target) {
+  bool found = false;
+  for_each_alternative(pattern, [&](std::string_view alternative) { found |= alternative == target; });
+  return found;
 }
 
 bool operator_matches(const Node& pattern, const Node& node) {
@@ -159,6 +166,13 @@ Pattern::Pattern(std::string_view text, MatchOptions options)
 
 bool Pattern::may_match(const Node& node) const { return operator_matches(*result_, node); }
 
+bool Pattern::may_match_in(const Graph& graph) const {
+  if (result_->kind() != NodeKind::call_function) return true;
+  bool found = false;
+  for_each_alternative(result_->target(), [&](std::string_view target) { found |= graph.may_have_target(target); });
+  return found;
+}
+
 MatchResult Pattern::match(Node& anchor) const {
   Attempt attempt(options_);
   attempt.match.anchor = &anchor;
@@ -169,6 +183,7 @@ MatchResult Pattern::match(Node& anchor) const {
 
 std::vector<Match> Pattern::find_all(Graph& graph) const {
   std::vector<Match> result;
+  if (!may_match_in(graph)) return result;
   std::unordered_set<const Node*> taken;
   for (Node& node : graph.nodes()) {
     if (!may_match(node)) continue;

@@ -52,6 +52,8 @@ class Pattern {
 
   // Whether the pattern's result could be `node`'s, going by its operator only: the quick test before match().
   bool may_match(const Node& node) const;
+  // False where no node of `graph` can: none has the target of the pattern's result.
+  bool may_match_in(const Graph& graph) const;
   // Matches backwards from `anchor`. Takes time that depends on the pattern, not on the graph. The reason names the
   // node, what was expected and what was found.
   MatchResult match(Node& anchor) const;

@@ -1,7 +1,7 @@
 #include "graph/name_table.h"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <unordered_set>
@@ -23,7 +23,8 @@ bool is_reserved_name(std::string_view name) {
       "range",    "repr",   "reversed", "round",   "set",    "slice",    "sorted",   "str",    "sum",    "super",
       "tuple",    "type",   "vars",     "zip",     "inf",    "nan",      "NoneType", "torch",  "device", "fx_pytree",
       "pytree"};
-  return reserved.contains(name);
+  constexpr std::size_t kLongest = 9;
+  return name.size() <= kLongest && reserved.contains(name);
 }
 
 // As in the "C" locale; <cctype> would ask for the current one at each character.
@@ -43,12 +44,13 @@ std::pair<std::string_view, std::optional<std::int64_t>> split_suffix(std::strin
   return {name.substr(0, last), number};
 }
 
-std::string numbered(std::string_view base, std::int64_t number) {
-  std::string name;
-  name.reserve(base.size() + 8);
-  name += base;
+// What follows the first `size` characters becomes "_<number>".
+void number(std::string& name, std::size_t size, std::int64_t number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  name.resize(size);
   name += '_';
-  return name += std::to_string(number);
+  name.append(digits.data(), end);
 }
 
 }  // namespace
@@ -72,14 +74,13 @@ void NameTable::abandon(std::string name) {
   owners_.insert_or_assign(abandoned_.emplace_back(std::move(name)), nullptr);
 }
 
-void NameTable::count(std::string_view base, std::int64_t number) {
-  if (const auto found = counts_.find(base); found != counts_.end()) {
-    if (number == 0)
-      counts_.erase(found);
-    else
-      found->second = number;
-  } else if (number != 0) {
-    counts_.emplace(base, number);
+void NameTable::set_count(Counts::iterator known, std::string_view base, std::int64_t number) {
+  if (known == counts_.end()) {
+    if (number != 0) counts_.emplace(base, number);
+  } else if (number == 0) {
+    counts_.erase(known);
+  } else {
+    known->second = number;
   }
 }
 
@@ -97,18 +98,14 @@ std::string NameTable::free_name(std::string_view wanted) {
   if (candidate.empty()) candidate = "_unnamed";
   if (is_digit(candidate[0])) candidate.insert(0, "_");
 
-  const auto [split, suffix] = split_suffix(candidate);
-  const std::string base(split);  // the candidate is about to change
-  std::int64_t number = 0;
-  if (!suffix || was_given(candidate)) {
-    const auto last = counts_.find(base);
-    number = last == counts_.end() ? 0 : last->second;
-    if (is_reserved_name(candidate)) candidate = numbered(base, ++number);
-  } else {
-    number = *suffix;
-  }
-  while (was_given(candidate)) candidate = numbered(base, ++number);
-  count(base, number);
+  const auto [base, suffix] = split_suffix(candidate);
+  const std::size_t size = base.size();
+  const bool is_new = suffix && !was_given(candidate);
+  const auto last = counts_.find(base);
+  std::int64_t count = is_new ? *suffix : last == counts_.end() ? 0 : last->second;
+  if (!is_new && is_reserved_name(candidate)) number(candidate, size, ++count);
+  while (was_given(candidate)) number(candidate, size, ++count);
+  set_count(last, std::string_view(candidate).substr(0, size), count);
   return candidate;
 }
 
@@ -116,7 +113,7 @@ std::string NameTable::name_to_claim(std::string_view wanted) {
   const bool legal =
       !wanted.empty() && !is_digit(wanted[0]) && std::all_of(wanted.begin(), wanted.end(), is_identifier_char);
   if (!legal || was_given(wanted)) return free_name(wanted);
-  if (const auto [base, suffix] = split_suffix(wanted); suffix) count(base, *suffix);
+  if (const auto [base, suffix] = split_suffix(wanted); suffix) set_count(counts_.find(base), base, *suffix);
   return std::string(wanted);
 }
 

@@ -32,16 +32,16 @@ class NameTable {
   void copy_counts(const NameTable& other) { counts_ = other.counts_; }
 
  private:
-  void count(std::string_view base, std::int64_t number);
-
-  FlatMap<std::string_view, Node*> owners_;  // null: no node has the name any more
-  std::deque<std::string> abandoned_;        // the texts of names that no node holds
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
-  std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>
-      counts_;  // the last number of a base; 0 is not stored
+  using Counts = std::unordered_map<std::string, std::int64_t, Hash, std::equal_to<>>;
+  void set_count(Counts::iterator known, std::string_view base, std::int64_t number);
+
+  FlatMap<std::string_view, Node*> owners_;  // null: no node has the name any more
+  std::deque<std::string> abandoned_;        // the texts of names that no node holds
+  Counts counts_;                            // the last number of a base; 0 is not stored
 };
 
 // torch.fx derives names from targets in snake case: "bertModel.LayerNorm" -> "bert_model.layer_norm".

@@ -109,42 +109,40 @@ class Printer {
   }
 
   void argument(const Argument& value) {
-    std::visit(Overloaded{
-                   [&](Argument::None) { out_ += "none"; },
-                   [&](Node* node) { out_ += "%" + node->name(); },
-                   [&](std::int64_t i) { out_ += std::to_string(i); },
-                   [&](double d) { out_ += text::number(d); },
-                   [&](bool b) { out_ += b ? "true" : "false"; },
-                   [&](const std::string& s) { out_ += quoted(s); },
-                   [&](DType dtype) { out_ += short_name(dtype); },
-                   [&](Layout layout) { (out_ += "layout.") += text::name_of(layout); },
-                   [&](MemoryFormat format) { (out_ += "memory_format.") += text::name_of(format); },
-                   [&](const Device& device) { out_ += device_text(device); },
-                   [&](std::complex<double> c) {
-                     out_ += "complex(" + text::number(c.real()) + ", " + text::number(c.imag()) + ")";
-                   },
-                   [&](const Argument::List& list) {
-                     out_ += "[";
-                     items(list);
-                     out_ += "]";
-                   },
-                   [&](const Argument::Dict& dict) { dictionary(dict); },
-                   [&](const Argument::Subgraph& sub) {
-                     out_ += "subgraph " + quoted(sub.name) + " ";
-                     sub.graph ? graph(*sub.graph) : void(out_ += "none");
-                   },
-                   [&](const Argument::Operator& op) { out_ += "op " + bare_or_quoted(op.target); },
-                   [&](const Argument::Opaque& opaque) {
-                     const bool wildcard = opaque.json.empty() && (opaque.kind == "_" || opaque.kind == "...");
-                     out_ +=
-                         wildcard ? opaque.kind : "opaque(" + quoted(opaque.kind) + ", " + quoted(opaque.json) + ")";
-                   },
-               },
-               value.variant());
+    value.visit(Overloaded{
+        [&](Argument::None) { out_ += "none"; },
+        [&](Node* node) { out_ += "%" + node->name(); },
+        [&](std::int64_t i) { out_ += std::to_string(i); },
+        [&](double d) { out_ += text::number(d); },
+        [&](bool b) { out_ += b ? "true" : "false"; },
+        [&](const std::string& s) { out_ += quoted(s); },
+        [&](DType dtype) { out_ += short_name(dtype); },
+        [&](Layout layout) { (out_ += "layout.") += text::name_of(layout); },
+        [&](MemoryFormat format) { (out_ += "memory_format.") += text::name_of(format); },
+        [&](const Device& device) { out_ += device_text(device); },
+        [&](std::complex<double> c) {
+          out_ += "complex(" + text::number(c.real()) + ", " + text::number(c.imag()) + ")";
+        },
+        [&](const Argument::List& list) {
+          out_ += "[";
+          items(list);
+          out_ += "]";
+        },
+        [&](const Argument::Dict& dict) { dictionary(dict); },
+        [&](const Argument::Subgraph& sub) {
+          out_ += "subgraph " + quoted(sub.name) + " ";
+          sub.graph ? graph(*sub.graph) : void(out_ += "none");
+        },
+        [&](const Argument::Operator& op) { out_ += "op " + bare_or_quoted(op.target); },
+        [&](const Argument::Opaque& opaque) {
+          const bool wildcard = opaque.json.empty() && (opaque.kind == "_" || opaque.kind == "...");
+          out_ += wildcard ? opaque.kind : "opaque(" + quoted(opaque.kind) + ", " + quoted(opaque.json) + ")";
+        },
+    });
   }
 
   static std::string type(const ValueType& value) {
-    return std::visit(
+    return visit_values(
         Overloaded{
             [](std::monostate) { return std::string("unknown"); },
             [](const TensorMeta& meta) { return tensor_type(meta); },

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "observers/uniform.h"
 #include "qdq/error.h"
 
 namespace qdq {
@@ -62,27 +63,30 @@ void Observer::merge(const Observer& other) {
 
 namespace {
 
-double least(const Tensor& tensor) {
-  const Tensor values = tensor.to(DType::float64).contiguous();
-  return *std::min_element(values.data<double>(), values.data<double>() + values.numel());
+// What one of the observers of affine quantization keeps of its bounds, tensor or blocks.
+std::vector<double> numbers(const ObserverState& state, std::string_view name) {
+  const Tensor* const found = state.find(name);
+  if (!found) return {};
+  const Tensor values = found->to(DType::float64).contiguous();
+  return {values.data<double>(), values.data<double>() + values.numel()};
 }
 
-double greatest(const Tensor& tensor) {
-  const Tensor values = tensor.to(DType::float64).contiguous();
-  return *std::max_element(values.data<double>(), values.data<double>() + values.numel());
+template <typename Values>
+std::optional<std::pair<double, double>> bounds_of(const Values& min, const Values& max) {
+  if (min.empty() || min.size() != max.size()) return std::nullopt;
+  const double low = *std::ranges::min_element(min);
+  const double high = *std::ranges::max_element(max);
+  if (!(low <= high)) return std::nullopt;  // inf and -inf: nothing was observed
+  return std::pair(low, high);
 }
 
 }  // namespace
 
 std::optional<std::pair<double, double>> observed_bounds(const Observer& observer) {
+  if (const auto* uniform = dynamic_cast<const UniformObserver*>(&observer))
+    return bounds_of(uniform->min_values(), uniform->max_values());
   const ObserverState state = observer.save_state();
-  const Tensor* const min = state.find("min_val");
-  const Tensor* const max = state.find("max_val");
-  if (!min || !max || min->numel() == 0 || min->numel() != max->numel()) return std::nullopt;
-  const double low = min->numel() == 1 ? min->item() : least(*min);
-  const double high = max->numel() == 1 ? max->item() : greatest(*max);
-  if (!(low <= high)) return std::nullopt;  // inf and -inf: nothing was observed
-  return std::pair(low, high);
+  return bounds_of(numbers(state, "min_val"), numbers(state, "max_val"));
 }
 
 std::string scheme_name(const Observer& observer) {

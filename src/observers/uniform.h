@@ -23,6 +23,8 @@ class UniformObserver : public Observer {
   bool has_observed() const override;
   ObserverState save_state() const override;
   void load_state(const ObserverState& state) override;
+  std::span<const float> min_values() const { return min_val_; }
+  std::span<const float> max_values() const { return max_val_; }
 
  protected:
   // Throws InvalidArgumentError for options that PyTorch refuses.

@@ -167,28 +167,25 @@ const Table& table() {
 }
 
 Value value_from(const Argument& argument, const Node& node, const std::function<Value(const Node&)>& value_of) {
-  return std::visit(
-      [&](const auto& item) -> Value {
-        using T = std::decay_t<decltype(item)>;
-        if constexpr (std::is_same_v<T, Node*>) {
-          return value_of(*item);
-        } else if constexpr (std::is_same_v<T, Argument::List>) {
-          Value::List list;
-          for (const Argument& element : item) list.push_back(value_from(element, node, value_of));
-          return list;
-        } else if constexpr (std::is_same_v<T, Argument::None> || std::is_same_v<T, Layout> ||
-                             std::is_same_v<T, MemoryFormat> || std::is_same_v<T, Device>) {
-          return {};  // all tensors are strided and on the CPU; results may have any memory order
-        } else if constexpr (std::is_constructible_v<Value, T> && !std::is_same_v<T, std::complex<double>> &&
-                             !std::is_same_v<T, Argument::Dict> && !std::is_same_v<T, Argument::Subgraph> &&
-                             !std::is_same_v<T, Argument::Operator> && !std::is_same_v<T, Argument::Opaque>) {
-          return item;
-        } else {
-          throw InvalidArgumentError("[run] " + node.describe() +
-                                     ": an argument is of a kind that we cannot compute with");
-        }
-      },
-      argument.variant());
+  return argument.visit([&](const auto& item) -> Value {
+    using T = std::decay_t<decltype(item)>;
+    if constexpr (std::is_same_v<T, Node*>) {
+      return value_of(*item);
+    } else if constexpr (std::is_same_v<T, Argument::List>) {
+      Value::List list;
+      for (const Argument& element : item) list.push_back(value_from(element, node, value_of));
+      return list;
+    } else if constexpr (std::is_same_v<T, Argument::None> || std::is_same_v<T, Layout> ||
+                         std::is_same_v<T, MemoryFormat> || std::is_same_v<T, Device>) {
+      return {};  // all tensors are strided and on the CPU; results may have any memory order
+    } else if constexpr (std::is_constructible_v<Value, T> && !std::is_same_v<T, std::complex<double>> &&
+                         !std::is_same_v<T, Argument::Dict> && !std::is_same_v<T, Argument::Subgraph> &&
+                         !std::is_same_v<T, Argument::Operator> && !std::is_same_v<T, Argument::Opaque>) {
+      return item;
+    } else {
+      throw InvalidArgumentError("[run] " + node.describe() + ": an argument is of a kind that we cannot compute with");
+    }
+  });
 }
 
 }  // namespace

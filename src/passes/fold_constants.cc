@@ -1,7 +1,6 @@
 #include "passes/fold_constants.h"
 
-#include <unordered_set>
-
+#include "base/flat_map.h"
 #include "passes/qdq_ops.h"
 
 namespace qdq {
@@ -49,7 +48,7 @@ class Folder {
 int fold_constants(Program& program, const Evaluate& evaluate) { return Folder(program, evaluate).run(); }
 
 int remove_dead_attributes(Program& program) {
-  std::unordered_set<std::string> read;
+  FlatSet<std::string_view> read;
   walk_subgraphs(program.graph(), [&](Graph& graph) {
     for (Node& node : graph.nodes()) {
       if (node.kind() != NodeKind::get_attr) continue;

@@ -68,6 +68,7 @@ bool takes_constants(const Node& loop) {
 
 int lift_loop_attributes(Graph& graph) {
   int lifted = 0;
+  if (!graph.may_have_bodies()) return lifted;
   for (Node& node : graph.nodes()) {
     std::vector<Graph*> bodies;
     for (const Argument& argument : node.args())

@@ -15,12 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 2> kPorted = {"stack_trace", "quantization_tag"};
 
 void port(const Node& from, Node& to) {
-  for (const std::string_view key : kPorted) {
-    if (const std::string* value = from.meta.find(key))
-      to.meta.set(key, *value);
-    else
-      to.meta.erase(key);
-  }
+  for (const std::string_view key : kPorted) to.meta.copy_entry(key, from.meta);
 }
 
 // Ops between a weight and its quantize that only rearrange it.

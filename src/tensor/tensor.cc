@@ -152,7 +152,12 @@ void Tensor::check_type(DType wanted) const {
 
 double Tensor::item() const {
   if (numel() != 1) throw InvalidArgumentError("item() of a tensor of sizes " + to_string(sizes_));
-  return to(DType::float64).data<double>()[0];
+  return dispatch(dtype_, [&](auto element) {
+    using Element = decltype(element);
+    typename Element::Stored stored;
+    std::memcpy(&stored, raw_data(), sizeof stored);
+    return static_cast<double>(Element::load(stored));
+  });
 }
 
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }

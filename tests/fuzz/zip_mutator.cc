@@ -17,6 +17,10 @@ class StringSink : public ByteSink {
  public:
   std::string text;
 
+  void rewrite(std::uint64_t position, std::span<const std::byte> bytes) override {
+    std::memcpy(text.data() + position, bytes.data(), bytes.size());
+  }
+
  protected:
   void append(std::span<const std::byte> bytes) override {
     text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());

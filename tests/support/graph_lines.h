@@ -33,7 +33,7 @@ struct ArgumentPrinter {
   }
 };
 
-inline std::string argument_text(const Argument& argument) { return std::visit(ArgumentPrinter{}, argument.variant()); }
+inline std::string argument_text(const Argument& argument) { return argument.visit(ArgumentPrinter{}); }
 
 inline std::string graph_lines(const Graph& graph, const std::string& prefix = "") {
   std::string text;

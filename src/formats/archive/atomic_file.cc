@@ -45,6 +45,15 @@ std::filesystem::path folder_of(const std::filesystem::path& target) {
   return target.has_parent_path() ? target.parent_path() : ".";
 }
 
+// The file that a symbolic link stands for, whether it is there yet or not: the link itself stays.
+std::filesystem::path behind_links(std::filesystem::path target) {
+  constexpr int kMost = 40;  // Linux's own limit: links can go in a circle
+  std::error_code error;
+  for (int i = 0; i < kMost && std::filesystem::is_symlink(target, error); ++i)
+    target = target.parent_path() / std::filesystem::read_symlink(target, error);
+  return target;
+}
+
 // Removes the temporary files of processes that were killed. Whoever writes one holds a lock on it, which ends with the
 // process, on whatever machine that is. What cannot be read or removed stays: the save itself does not depend on it.
 void remove_left_overs(const std::filesystem::path& target) {
@@ -76,11 +85,11 @@ bool is_gone(int fd) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(target) {
+AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(behind_links(target)) {
   if (!target.has_filename()) throw IoError("[save] '" + target.string() + "' is not a file name");
-  remove_left_overs(target);
+  remove_left_overs(target_);
   while (true) {
-    temporary_ = temporary_name(target);
+    temporary_ = temporary_name(target_);
     fd_ = create_locked(temporary_);
     if (fd_ < 0 && errno == EEXIST) continue;  // a left-over that could not be removed has our number: the next one
     if (fd_ < 0 || !is_gone(fd_)) break;
@@ -113,15 +122,22 @@ void AtomicFile::flush() {
   buffer_.clear();
 }
 
-void AtomicFile::write_now(std::span<const std::byte> bytes) {
+void AtomicFile::write_now(std::span<const std::byte> bytes, std::optional<std::uint64_t> position) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = position ? ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(*position))
+                                     : ::write(fd_, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
       fail("cannot be written");
     }
     bytes = bytes.subspan(static_cast<std::size_t>(written));
+    if (position) *position += static_cast<std::uint64_t>(written);
   }
+}
+
+void AtomicFile::rewrite(std::uint64_t position, std::span<const std::byte> bytes) {
+  flush();
+  write_now(bytes, position);
 }
 
 void AtomicFile::commit() {

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "formats/archive/byte_sink.h"
@@ -19,13 +20,14 @@ class AtomicFile : public ByteSink {
   ~AtomicFile() override;
 
   void commit();
+  void rewrite(std::uint64_t position, std::span<const std::byte> bytes) override;
 
  protected:
   void append(std::span<const std::byte> bytes) override;
 
  private:
   void flush();
-  void write_now(std::span<const std::byte> bytes);
+  void write_now(std::span<const std::byte> bytes, std::optional<std::uint64_t> position = {});  // at the end
   [[noreturn]] void fail(const char* doing) const;
 
   std::filesystem::path target_;

@@ -16,6 +16,8 @@ class ByteSink {
   }
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
   std::uint64_t position() const { return position_; }  // bytes written so far
+  // Other bytes in the place of some that were written.
+  virtual void rewrite(std::uint64_t position, std::span<const std::byte> bytes) = 0;
 
  protected:
   virtual void append(std::span<const std::byte> bytes) = 0;

@@ -42,29 +42,56 @@ std::uint64_t clipped(std::uint64_t value) { return std::min<std::uint64_t>(valu
 
 }  // namespace
 
-void ZipWriter::add(std::string_view name, std::span<const std::span<const std::byte>> parts) {
+ZipWriter::Entry ZipWriter::new_entry(std::string_view name) const {
   const char* problem = name.size() > 0xffff ? "the name is too long" : zip::name_problem(name);
   if (problem) throw InvalidArgumentError("zip entry '" + std::string(name.substr(0, 200)) + "': " + problem);
-  Entry entry{std::string(name), sink_.position(), 0, 0};
-  uLong checksum = crc32_z(0, nullptr, 0);
-  for (const auto part : parts) {
-    entry.size += part.size();
-    if (!part.empty()) checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(part.data()), part.size());
-  }
-  entry.crc32 = static_cast<std::uint32_t>(checksum);
-  const bool wide = entry.size >= zip::kIn64;
+  return {std::string(name), sink_.position()};
+}
+
+void ZipWriter::Entry::count(std::span<const std::byte> part) {
+  size += part.size();
+  if (!part.empty())
+    crc32 = static_cast<std::uint32_t>(crc32_z(crc32, reinterpret_cast<const Bytef*>(part.data()), part.size()));
+}
+
+std::string ZipWriter::Entry::local_header(bool may_grow) const {
+  constexpr std::uint64_t kWideExtra = 20;
+  const bool wide = size >= zip::kIn64;
+  const std::uint64_t reserved = wide || may_grow ? kWideExtra : 0;
   // The padding is an extra field: 4 bytes of head, then as many as the alignment needs.
-  const std::uint64_t extra_start = entry.offset + zip::kLocalHeaderSize + name.size() + (wide ? 20u : 0u);
-  const std::uint64_t padding = (kAlignment - (extra_start + 4) % kAlignment) % kAlignment;
+  const std::uint64_t extra_start = offset + zip::kLocalHeaderSize + name.size() + reserved;
+  const std::uint64_t aligning = (kAlignment - (extra_start + 4) % kAlignment) % kAlignment;
+  const std::uint64_t padding = wide ? aligning : reserved + aligning;
   Record header;
   header.u32(zip::kLocalHeader).u16(wide ? kVersion64 : kVersion).u16(zip::kFlagUtf8).u16(0).u16(0).u16(kFirstDay);
-  header.u32(entry.crc32).u32(clipped(entry.size)).u32(clipped(entry.size));
-  header.u16(name.size()).u16((wide ? 20u : 0u) + 4u + padding).text(name);
-  if (wide) header.u16(zip::kZip64Extra).u16(16).u64(entry.size).u64(entry.size);
+  header.u32(crc32).u32(clipped(size)).u32(clipped(size));
+  header.u16(name.size()).u16(reserved + 4 + aligning).text(name);
+  if (wide) header.u16(zip::kZip64Extra).u16(16).u64(size).u64(size);
   header.u16(zip::kPaddingExtra).u16(padding).zeros(padding);
-  sink_.write(header.bytes());
+  return std::string(header.bytes());
+}
+
+void ZipWriter::add(std::string_view name, std::span<const std::span<const std::byte>> parts) {
+  Entry entry = new_entry(name);
+  for (const auto part : parts) entry.count(part);
+  sink_.write(entry.local_header(/*may_grow=*/false));
   for (const auto part : parts) sink_.write(part);
   entries_.push_back(std::move(entry));
+}
+
+void ZipWriter::begin(std::string_view name) {
+  entries_.push_back(new_entry(name));
+  sink_.write(entries_.back().local_header(/*may_grow=*/true));
+}
+
+void ZipWriter::append(std::span<const std::byte> part) {
+  entries_.back().count(part);
+  sink_.write(part);
+}
+
+void ZipWriter::end() {
+  const std::string header = entries_.back().local_header(/*may_grow=*/true);
+  sink_.rewrite(entries_.back().offset, std::as_bytes(std::span(header)));
 }
 
 void ZipWriter::finish() {

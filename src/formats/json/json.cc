@@ -7,12 +7,12 @@
 
 namespace qdq::json {
 
-Document::Document(std::span<const std::byte> text) {
+Document::Document(std::span<const std::byte> text, std::size_t readable_behind) {
   const auto* bytes = reinterpret_cast<const char*>(text.data());
   if (text.size() >= simdjson::SIMDJSON_MAXSIZE_BYTES)
     fail("a JSON text of " + std::to_string(text.size()) + " bytes is too long");
   simdjson::error_code error = parser_.allocate(text.size(), kMaxDepth);
-  if (!error) error = parser_.parse(bytes, text.size()).get(root_);
+  if (!error) error = parser_.parse(bytes, text.size(), readable_behind < simdjson::SIMDJSON_PADDING).get(root_);
   if (!error) return;
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   const SyntaxProblem problem = find_syntax_problem({bytes, text.size()}, kMaxDepth);

@@ -26,8 +26,9 @@ struct Error {
 class Document {
  public:
   static constexpr std::size_t kMaxDepth = 256;
-  // Throws Error whose message has the byte offset of the first syntax error.
-  explicit Document(std::span<const std::byte> text);
+  // Throws Error whose message has the byte offset of the first syntax error. The text is copied unless enough bytes behind
+  // it can be read as well.
+  explicit Document(std::span<const std::byte> text, std::size_t readable_behind = 0);
   Element root() const { return root_; }
 
  private:

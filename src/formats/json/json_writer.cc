@@ -89,6 +89,11 @@ void TextBuffer::append(std::string_view text) {
 
 void TextBuffer::append(TextBuffer&& text) {
   if (text.blocks_.empty()) return;
+  if (sink_) {
+    flush();
+    for (const auto part : text.parts()) sink_(part);
+    return;
+  }
   close_block();
   std::move(text.blocks_.begin(), text.blocks_.end(), std::back_inserter(blocks_));
   at_ = std::exchange(text.at_, nullptr);
@@ -96,8 +101,22 @@ void TextBuffer::append(TextBuffer&& text) {
   text.blocks_.clear();
 }
 
+void TextBuffer::flush() {
+  if (!sink_) return;
+  for (const auto part : parts()) sink_(part);
+  if (!blocks_.empty()) at_ = blocks_.back().data.get();
+}
+
 void TextBuffer::add_block(std::size_t count) {
   constexpr std::size_t kSmallest = 256, kLargest = std::size_t{1} << 20;
+  constexpr std::size_t kHandedOn = std::size_t{1} << 17;  // stays in the caches until it is
+  if (sink_) {
+    flush();
+    if (at_ && static_cast<std::size_t>(end_ - at_) >= count) return;
+    blocks_.clear();
+    end_ = nullptr;
+    count = std::max(count, kHandedOn);
+  }
   const std::size_t last = static_cast<std::size_t>(blocks_.empty() ? 0 : end_ - blocks_.back().data.get());
   close_block();
   const std::size_t size = std::max(std::clamp(2 * last, kSmallest, kLargest), count);
@@ -125,27 +144,6 @@ std::string TextBuffer::str() const {
   std::string text;
   for (const auto part : parts()) text.append(reinterpret_cast<const char*>(part.data()), part.size());
   return text;
-}
-
-Writer& Writer::open(char opening, char closing) {
-  separate();
-  text_.append(opening);
-  closing_ += closing;
-  needs_comma_ = false;
-  return *this;
-}
-
-Writer& Writer::end() {
-  text_.append(closing_.back());
-  closing_.pop_back();
-  needs_comma_ = true;
-  return *this;
-}
-
-Writer& Writer::key(std::string_view name) {
-  quote(name, true);
-  needs_comma_ = false;
-  return *this;
 }
 
 Writer& Writer::string(std::string_view value) {

@@ -54,7 +54,9 @@ void PayloadWriter::write(ZipWriter& zip, std::string_view config_name) const {
     if (group.used) bytes = {group.sample.storage()->data() + group.begin, group.end - group.begin};
     zip.add(folder_ + path_of(i), bytes);
   }
-  json::Writer json;
+  for (const Pickle& pickle : pickles_) zip.add(folder_ + pickle.path, pickle.bytes);
+  zip.begin(folder_ + std::string(config_name));
+  json::Writer json(json::TextBuffer([&](std::span<const std::byte> part) { zip.append(part); }));
   json.begin_object().key("config").begin_object();
   for (const auto& [attribute, group] : items_) {
     TensorMeta meta = meta_of(attribute->value);
@@ -67,11 +69,11 @@ void PayloadWriter::write(ZipWriter& zip, std::string_view config_name) const {
     json.end();
   }
   for (const Pickle& pickle : pickles_) {
-    zip.add(folder_ + pickle.path, pickle.bytes);
     json.key(pickle.name).begin_object().member("path_name", pickle.path).member("is_param", false);
     json.member("use_pickle", true).key("tensor_meta").null().end();
   }
-  zip.add(folder_ + std::string(config_name), json.end().end().take().parts());
+  json.end().end().take().flush();
+  zip.end();
 }
 
 }  // namespace qdq::pt2

@@ -32,7 +32,9 @@ const ZipEntry& require_entry(const ZipReader& zip, std::string_view name) {
 void read_json_entry(const ZipReader& zip, const ZipEntry& entry, const std::function<void(json::Element)>& fn) {
   zip.verify_checksum(entry);
   try {
-    const json::Document document(zip.stored_bytes(entry));
+    const std::span<std::byte> text = zip.stored_bytes(entry);
+    const std::byte* const file_end = zip.file()->data() + zip.file()->size();
+    const json::Document document(text, static_cast<std::size_t>(file_end - (text.data() + text.size())));
     fn(document.root());
   } catch (const json::Error& error) {
     const std::string_view path = error.path;

@@ -6,11 +6,19 @@
 namespace qdq::pt2 {
 namespace {
 
-Metadata read_metadata(json::Element element) {
+// Neighbours often have the same traces: what `before` has as well is shared with it.
+Metadata read_metadata(json::Element element, const Metadata& before) {
   Metadata meta;
   for (const auto& item : json::object(element))
     json::within([&] { return json::member(item.key); },
-                 [&] { meta.set(item.key, std::string(json::string(item.value))); });
+                 [&] {
+                   const std::string_view text = json::string(item.value);
+                   const std::string* known = before.find(item.key);
+                   if (known && *known == text)
+                     meta.copy_entry(item.key, before);
+                   else
+                     meta.set(item.key, std::string(text));
+                 });
   return meta;
 }
 
@@ -31,7 +39,10 @@ class NodeReader {
     if (const auto name = json::find(object, "name")) name_ = json::string(*name);
     outputs_ = json::array(json::field(object, "outputs"));
     Node& node = create(*target);
-    node.meta = json::at(object, "metadata", read_metadata);
+    const Node* const before = node.prev();
+    node.meta = json::at(object, "metadata", [&](json::Element metadata) {
+      return read_metadata(metadata, before ? before->meta : Metadata());
+    });
     if (!find_schema(*target)) node.arg_names = std::move(arg_names_);
     node.is_hop_single_tensor_return = single_return_;
     json::within([] { return std::string(".outputs"); }, [&] { read_outputs(node); });

@@ -14,7 +14,6 @@ constexpr std::string_view kRoot = "model/";
 }  // namespace
 
 void save_pt2(const Program& program, const std::filesystem::path& path) {
-  const json::TextBuffer model = pt2::write_program(program);
   const std::string root(kRoot);
   pt2::PayloadWriter weights(root + std::string(pt2::kWeights), pt2::kWeightPrefix);
   pt2::PayloadWriter constants(root + std::string(pt2::kConstants), pt2::kConstantPrefix);
@@ -38,7 +37,10 @@ void save_pt2(const Program& program, const std::filesystem::path& path) {
     if (colon == std::string::npos) throw FormatError("[save] '" + key + "': expected '<file>:<name>'");
     constants.add_pickled(rest.substr(0, colon), rest.substr(colon + 1), value);
   }
-  zip.add(root + "models/model.json", model.parts());
+  zip.begin(root + "models/model.json");
+  const auto to_zip = [&](std::span<const std::byte> part) { zip.append(part); };
+  pt2::write_program(program, json::TextBuffer(to_zip)).flush();
+  zip.end();
   // torch wants the entry; an empty one stands for "no sample inputs". We never write pickles of our own.
   zip.add(root + "data/sample_inputs/model.pt", std::string_view());
   weights.write(zip, "model_weights_config.json");

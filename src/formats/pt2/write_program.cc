@@ -63,7 +63,8 @@ ValueType lifted_type(const Attribute& attribute, const Node* reader) {
 
 class ProgramWriter {
  public:
-  explicit ProgramWriter(const Program& program) : program_(program), graph_(program.graph()), writer_(graph_) {
+  ProgramWriter(const Program& program, json::TextBuffer text)
+      : program_(program), graph_(program.graph()), writer_(graph_), json_(std::move(text)) {
     collect_lifted();
   }
 
@@ -314,6 +315,8 @@ class ProgramWriter {
 
 }  // namespace
 
-json::TextBuffer write_program(const Program& program) { return ProgramWriter(program).write(); }
+json::TextBuffer write_program(const Program& program, json::TextBuffer text) {
+  return ProgramWriter(program, std::move(text)).write();
+}
 
 }  // namespace qdq::pt2

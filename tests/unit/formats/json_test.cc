@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "formats/json/json.h"
 #include "formats/json/json_writer.h"
@@ -62,7 +64,14 @@ TEST(JsonReader, ReadsTheNumbersThatJsonLacks) {
 
 TEST(JsonWriter, WritesObjectsArraysAndEscapes) {
   Writer json;
-  json.begin_object().member("a\"\\\n\x01", "é").key("b").begin_array().integer(-1).null().boolean(true).end();
+  json.begin_object()
+      .member(std::string_view("a\"\\\n\x01"), "é")
+      .key("b")
+      .begin_array()
+      .integer(-1)
+      .null()
+      .boolean(true)
+      .end();
   json.key("c").begin_object().end().key("d").raw("[0]").end();
   EXPECT_EQ(json.text(), "{\"a\\\"\\\\\\n\\u0001\":\"é\",\"b\":[-1,null,true],\"c\":{},\"d\":[0]}");
 }
@@ -113,6 +122,28 @@ TEST(JsonWriter, TakesOverTheTextOfAnotherWriter) {
   large.string(std::string(5000, 'a'));
   json.raw(std::move(large)).integer(2).end();
   EXPECT_EQ(json.text(), "[1,\"" + std::string(5000, 'a') + "\",2]");
+}
+
+TEST(JsonWriter, HandsOnTheTextThatItWouldKeep) {
+  const auto write = [](Writer& json) {
+    json.begin_array();
+    for (int i = 0; i < 20000; ++i)
+      json.begin_object().member("number", std::int64_t{i}).key(std::string_view("\n")).null().end();
+    json.string(std::string(300000, 'a') + '"').raw(std::move(Writer().string(std::string(200000, 'b'))));
+    json.end();
+  };
+  Writer kept;
+  write(kept);
+  std::vector<std::string> pieces;
+  Writer json(TextBuffer([&](std::span<const std::byte> piece) {
+    pieces.emplace_back(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }));
+  write(json);
+  EXPECT_GT(pieces.size(), 4u);
+  json.take().flush();
+  std::string text;
+  for (const std::string& piece : pieces) text += piece;
+  EXPECT_EQ(text, kept.text());
 }
 
 TEST(JsonWriter, LeavesOtherCharactersAlone) {

@@ -1,6 +1,7 @@
 // Damaged and hostile archives: every one must be refused with a qdq::Error or read into a program that verifies.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 #include <random>
 
@@ -25,6 +26,10 @@ std::string read_file(const std::filesystem::path& path) {
 class StringSink : public ByteSink {
  public:
   std::string text;
+
+  void rewrite(std::uint64_t position, std::span<const std::byte> bytes) override {
+    std::memcpy(text.data() + position, bytes.data(), bytes.size());
+  }
 
  protected:
   void append(std::span<const std::byte> bytes) override {

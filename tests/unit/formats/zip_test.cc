@@ -70,6 +70,32 @@ TEST_F(Zip, WritesWhatItReads) {
   EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("four"))), std::string("\0\1\2", 3));
 }
 
+TEST_F(Zip, WritesAnEntryPieceByPiece) {
+  const std::string large(200000, 'x');
+  const auto path = folder_ / "out.zip";
+  AtomicFile file(path);
+  ZipWriter writer(file);
+  writer.add("before", std::string_view("first"));
+  writer.begin("pieces");
+  for (const std::string_view piece : {std::string_view("a"), std::string_view(large), std::string_view("")})
+    writer.append(std::as_bytes(std::span(piece)));
+  writer.end();
+  writer.begin("none");
+  writer.end();
+  writer.add("after", std::string_view("last"));
+  writer.finish();
+  file.commit();
+  const ZipReader zip(MappedFile::open(path));
+  ASSERT_EQ(zip.entries().size(), 4u);
+  for (const ZipEntry& entry : zip.entries()) {
+    EXPECT_EQ(entry.data_offset % 64, 0u) << entry.name;
+    EXPECT_NO_THROW(zip.verify_checksum(entry)) << entry.name;
+  }
+  EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("pieces"))), "a" + large);
+  EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("none"))), "");
+  EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("after"))), "last");
+}
+
 TEST_F(Zip, RefusesEveryTruncation) {
   const std::string good = archive({ZipEntryBytes{}});
   for (std::size_t length = 0; length < good.size(); ++length)
@@ -182,6 +208,20 @@ TEST_F(Zip, AFailedSaveLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(text, "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
   EXPECT_THROW(AtomicFile(folder_ / "no/such/folder"), IoError);
+}
+
+TEST_F(Zip, ASaveThroughALinkReplacesTheFileAndKeepsTheLink) {
+  std::filesystem::create_directory(folder_ / "models");
+  std::filesystem::create_symlink("models/v1.pt2", folder_ / "latest");
+  for (const char* text : {"first", "second"}) {
+    AtomicFile file(folder_ / "latest");
+    file.write(std::string_view(text));
+    file.commit();
+    EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "latest"));
+    std::string found;
+    std::ifstream(folder_ / "models/v1.pt2") >> found;
+    EXPECT_EQ(found, text);
+  }
 }
 
 TEST_F(Zip, ASaveRemovesWhatAKilledProcessLeft) {

@@ -65,6 +65,37 @@ TEST(Graph, CopiesOfMetadataPartWhenOneIsWrittenTo) {
   EXPECT_EQ(c, Metadata());
 }
 
+TEST(Graph, AnEntryOfMetadataIsCopiedWithItsText) {
+  Metadata from;
+  from.set("stack_trace", "line 1");
+  from.set("a key of a user's own", "value");
+  Metadata to;
+  to.set("torch_fn", "relu");
+  to.copy_entry("stack_trace", from);
+  to.copy_entry("a key of a user's own", from);
+  EXPECT_EQ(to.find("stack_trace"), from.find("stack_trace")) << "one text for both";
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (const auto& [key, value] : to) entries.emplace_back(key, value);
+  EXPECT_EQ(entries, (std::vector<std::pair<std::string, std::string>>{
+                         {"torch_fn", "relu"}, {"stack_trace", "line 1"}, {"a key of a user's own", "value"}}));
+  to.copy_entry("torch_fn", from);
+  EXPECT_EQ(to, from) << "absent there, absent here";
+}
+
+TEST(Graph, KnowsWhichTargetsNodesHaveHad) {
+  Graph g;
+  Node& x = g.placeholder("x");
+  EXPECT_FALSE(g.may_have_target("aten.relu.default"));
+  Node& a = g.call_function("aten.relu.default", {x});
+  Node& b = g.call_function("aten.relu.default", {a});
+  EXPECT_EQ(&a.target(), &b.target()) << "one text for both";
+  b.set_target("aten.relu_.default");
+  EXPECT_EQ(a.target(), "aten.relu.default");
+  EXPECT_TRUE(b.is("aten.relu_.default"));
+  EXPECT_TRUE(g.may_have_target("aten.relu.default"));
+  EXPECT_TRUE(g.may_have_target("aten.relu_.default"));
+}
+
 TEST(Graph, UsersAreKeptInTheOrderOfFirstUse) {
   Graph g;
   Node& x = g.placeholder("x");

@@ -118,6 +118,15 @@ TEST(Matcher, FindsMatchesThatDoNotOverlap) {
   EXPECT_EQ(matches[1].anchor->name(), "d");
 }
 
+TEST(Matcher, KnowsGraphsThatHaveNoMatch) {
+  const auto graph = parse_graph("graph(x) { %a = aten.relu.default(%x) %w = get_attr @v return (%a, %w) }");
+  const auto may_match = [&](const char* text) { return Pattern(text).may_match_in(*graph); };
+  EXPECT_TRUE(may_match("graph(x) { %r = aten.relu.default(%x) return (%r) }"));
+  EXPECT_TRUE(may_match(R"(graph(x) { %r = "aten.neg.default|aten.relu.default"(%x) return (%r) })"));
+  EXPECT_FALSE(may_match("graph(x) { %a = aten.relu.default(%x) %r = aten.neg.default(%a) return (%r) }"));
+  EXPECT_TRUE(may_match("graph() { %w = get_attr @_ return (%w) }"));
+}
+
 TEST(Matcher, RefusesPatternsWithoutOneResult) {
   EXPECT_THROW(Pattern("graph(x) { return (%x) }"), InvalidArgumentError);
   EXPECT_THROW(Pattern("graph(x) { %a = f(%x) return (%a, %a) }"), InvalidArgumentError);

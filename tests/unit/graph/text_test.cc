@@ -75,7 +75,8 @@ TEST(Text, LeavesOutTheStridesOfContiguousTensors) {
   ValueType type;
   type.v = meta;
   EXPECT_EQ(to_text(type), "f32[s17:3, 16, s27:6, 1]");
-  type.tensor()->strides[2] = 2;
+  meta.strides[2] = 2;
+  type.v = meta;
   EXPECT_EQ(to_text(type), "f32[s17:3, 16, s27:6, 1] strides [16*s27:96, s27:6, 2, 1]");
 }
 

@@ -151,7 +151,9 @@ TEST(FastExecutor, GroupedDilatedStridedAndOneDimensionalConvolutions) {
 TEST(FastExecutor, PlansAnewForOtherSizesAndRemembersOldOnes) {
   P t;
   Node& x = t.input("x", {2, 3, 5, 4});
-  x.type.tensor()->sizes[0] = SymInt::symbolic("s0", 2);
+  TensorMeta meta = *x.type.tensor();
+  meta.sizes[0] = SymInt::symbolic("s0", 2);
+  x.type.v = meta;
   t.output({&t.conv(x, 3, 4, 1)});
   const auto executor = make_fast_executor(t.program, {.threads = 1});
   const Tensor two = random_tensor({2, 3, 5, 4}, 5);

@@ -117,9 +117,12 @@ Node& backwards(const In& in, Node& value, std::int64_t axis, std::int64_t start
 
 // table[:n] has n rows: who wrote it knew that the table is long enough.
 void take_size(Node& slice, std::int64_t axis, const Argument& end) {
-  TensorMeta* type = slice.type.tensor();
+  const TensorMeta* known = slice.type.tensor();
   const auto* size = end.node() ? std::get_if<ValueType::SymIntValue>(&end.node()->type.v) : nullptr;
-  if (type && size) type->sizes.at(static_cast<std::size_t>(axis)) = size->value;
+  if (!known || !size) return;
+  TensorMeta meta = *known;
+  meta.sizes.at(static_cast<std::size_t>(axis)) = size->value;
+  slice.type.v = std::move(meta);
 }
 
 void read_slice(const In& in) {
