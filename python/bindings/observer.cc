@@ -57,7 +57,12 @@ struct PythonBuild {
   Kept function;
   std::shared_ptr<Observer> operator()(const ObserverOptions& options) const {
     const nb::gil_scoped_acquire gil;
-    return nb::cast<std::shared_ptr<Observer>>(function.get()(options));
+    const nb::object built = function.get()(options);
+    if (!nb::isinstance<Observer>(built))
+      throw nb::type_error(("a function that builds observers returns a qdq.Observer, found " +
+                            std::string(nb::type_name(built.type()).c_str()))
+                               .c_str());
+    return nb::cast<std::shared_ptr<Observer>>(built);
   }
 };
 

@@ -155,6 +155,8 @@ void add_inspect(CLI::App& app) {
       command.add_flag("--full", options->full, "The same with tensors, stack traces, module paths and all metadata");
   graph->excludes(full);
   add_json_option(command, options->json);
+  CLI::Option* json = command.get_option("--json");
+  json->excludes(graph)->excludes(full);
   command.callback([options] { inspect(*options); });
 }
 

@@ -263,6 +263,8 @@ def test_inspect_prints_the_graph(run):
     full = run("inspect", network(), "--full").stdout
     assert len(full) > len(graph)
     assert "demo/train.py" in full
+    for text in ("--full", "--graph"):
+        assert "excludes" in run("inspect", network(), text, "--json", code=2).stderr
     run("inspect", network(), "--full", "--graph", code=2)
 
 

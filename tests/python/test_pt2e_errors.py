@@ -152,6 +152,14 @@ def test_a_node_that_is_no_node_is_named():
         prepare_pt2e(captured(), quantizer(by_name))
 
 
+def test_a_spec_that_is_no_spec_is_named():
+    def by_number(model, x, linear, relu, mul):
+        annotation(linear, {x: 8})
+
+    with pytest.raises(ValueError, match=r"'linear'.*a QuantizationSpecBase expected, found int"):
+        prepare_pt2e(captured(), quantizer(by_number))
+
+
 def test_what_a_quantizer_raises_comes_through_with_its_traceback():
     def fails(model, x, linear, relu, mul):
         raise LookupError("no such backend")

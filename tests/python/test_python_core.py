@@ -193,6 +193,11 @@ def test_an_observer_may_be_python(program, batches):
     assert observer.largest == expected
 
 
+def test_a_factory_that_builds_no_observer_is_told_so():
+    with pytest.raises(TypeError, match=r"returns a qdq.Observer, found int"):
+        qdq.ObserverFactory("Number", lambda options: 5)()
+
+
 def test_an_exception_of_a_quantizer_comes_through(program):
     class Fails(qdq.Quantizer):
         def annotate(self, program):

@@ -80,6 +80,8 @@ class SpecsToCore:
         return (self._crossing.core_node(producer), self._crossing.core_node(consumer))
 
     def _convert(self, spec: Any) -> Any:
+        if not issubclass(type(spec), specs.QuantizationSpecBase):
+            raise TypeError(f"a QuantizationSpecBase expected, found {type(spec).__name__}")
         if isinstance(spec, specs.SharedQuantizationSpec):
             return qdq.SharedQuantizationSpec(self._place(spec.edge_or_node))
         common = {
