@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <utility>
 
 #include "runtime/int8/weights.h"
 #include "runtime/parallel.h"
@@ -19,10 +20,7 @@ Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t work
 
 // Calls fn(first pixel, number of pixels, first tile, end of the tiles) on the workers until every tile has had every pixel.
 template <typename Fn>
-void for_each_part(const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
-  if (pixels == 0 || weights.tiles().empty()) return;
-  const auto tiles = static_cast<std::int64_t>(weights.tiles().size());
-  const Cut cut = cut_for(weights, pixels, worker_count());
+void for_each_part(const Cut& cut, std::int64_t pixels, std::int64_t tiles, Fn&& fn) {
   const std::int64_t units = divided(pixels, cut.unit);
   parallel_for(cut.blocks * cut.parts, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
@@ -32,6 +30,13 @@ void for_each_part(const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
       fn(first, last - first, tiles * part / cut.parts, tiles * (part + 1) / cut.parts);
     }
   });
+}
+
+template <typename Fn>
+void for_each_part(const PackedWeights& weights, std::int64_t pixels, Fn&& fn) {
+  if (pixels == 0 || weights.tiles().empty()) return;
+  const auto tiles = static_cast<std::int64_t>(weights.tiles().size());
+  for_each_part(cut_for(weights, pixels, worker_count()), pixels, tiles, std::forward<Fn>(fn));
 }
 
 // Depthwise: rows of pixels; few of them are cut along their channels, between blocks of the kernel.

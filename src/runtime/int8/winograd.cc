@@ -135,13 +135,10 @@ class Bound {
     std::int64_t blocks = divided(tiles, most);
     if (blocks > workers) blocks = divided(blocks, workers) * workers;
     const std::int64_t parts = workers > 1 ? std::min(stretches, divided(workers * kTasks, blocks)) : 1;
-    parallel_for(blocks * parts, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t task = begin; task < end; ++task) {
-        const std::int64_t block = task / parts, part = task % parts;
-        const std::int64_t first = tiles * block / blocks, last = tiles * (block + 1) / blocks;
-        run_block(first, last - first, stretches * part / parts, stretches * (part + 1) / parts);
-      }
-    });
+    for_each_part({.unit = 1, .blocks = blocks, .parts = parts}, tiles, stretches,
+                  [&](std::int64_t first, std::int64_t count, std::int64_t stretch_begin, std::int64_t stretch_end) {
+                    run_block(first, count, stretch_begin, stretch_end);
+                  });
   }
 
  private:
