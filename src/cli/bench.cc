@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <thread>
@@ -318,6 +320,9 @@ void add_bench(CLI::App& app) {
                           ->type_name("N");
   command.add_option("--seconds", options->seconds, "How long each program is measured (default: 3), 5 runs at least")
       ->check(CLI::Range(0.0, 1e6))
+      ->check([](const std::string& text) -> std::string {  // which Range lets through
+        return std::isnan(std::strtod(text.c_str(), nullptr)) ? "a number expected, found " + text : "";
+      })
       ->type_name("S")
       ->excludes(runs);
   command.add_flag("--per-op", options->per_op, "Time by op and kernel, the slowest first");

@@ -38,6 +38,7 @@ void convert_with_statistics(const Options& options) {
     return convert(std::move(prepared), convert_options);
   });
   steps.measure("save", [&] { save_program(converted, options.output); });
+  warn_of_coarse_tensors(converted);
   if (!options.quiet || options.json)
     print_quantized(options.model, options.output, converted, opened.statistics.samples, steps, {}, options.json);
 }

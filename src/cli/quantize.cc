@@ -100,6 +100,7 @@ void quantize_within(const Options& options) {
         fmt::format("{} falls from {:.3f} to {:.3f} at best, by more than {}: nothing was written",
                     options.evaluation.metric, found.float_score, found.score, *options.evaluation.max_drop));
   steps.measure("save", [&] { save_program(found.program, options.output); });
+  warn_of_coarse_tensors(found.program);
   if (options.quiet && !options.json) return;
   print_quantized(options.model, options.output, found.program,
                   feed.samples_between(0, static_cast<std::int64_t>(batches.size())), steps, {}, options.json);
@@ -170,6 +171,7 @@ void quantize(Options options) {
     tuned = steps.measure(
         "tune", [&] { return tune(converted, random_inputs(converted, options.batch).inputs, options.executor()); });
   steps.measure("save", [&] { save_program(converted, options.output); });
+  warn_of_coarse_tensors(converted);
   if (!options.report.empty())
     steps.measure("report", [&] {
       save_report(options.report, options.output, load(options.model), converted, std::move(observed), options.data,

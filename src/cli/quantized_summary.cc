@@ -15,24 +15,6 @@
 namespace qdq::cli {
 namespace {
 
-// Quantizers bound scales from below (by 2^-12, most of them). Values that are small beside that bound become a few integers
-// around zero: batch norms with a large variance, folded into a convolution, leave such weights.
-void warn_of_coarse_tensors(const Program& program) {
-  constexpr double kFewSteps = 8, kLeastScale = 0x1p-12;
-  for (const ExplainedOp& op : explain(program))
-    for (const QuantizedTensor& tensor : op.inputs) {
-      if (!tensor.observed || tensor.scale.empty()) continue;
-      const double largest = std::max(std::abs(tensor.observed->first), std::abs(tensor.observed->second));
-      const double scale = *std::min_element(tensor.scale.begin(), tensor.scale.end());
-      if (scale <= kLeastScale && largest > 0 && largest < kFewSteps * scale)
-        fmt::print(
-            stderr,
-            "qdq: warning: '{}' of {} has no value beyond {:.3g}, which is {:.1f} steps of its scale, the smallest "
-            "that the quantizer allows: exclude the op\n",
-            tensor.name, op.node->describe(), largest, largest / scale);
-    }
-}
-
 Json tuned_json(const std::vector<TunedRegion>& tuned) {
   Json regions = Json::array();
   for (const TunedRegion& region : tuned)
@@ -60,10 +42,27 @@ void print_tuned(const std::vector<TunedRegion>& tuned) {
 
 }  // namespace
 
+// Quantizers bound scales from below (by 2^-12, most of them). Values that are small beside that bound become a few integers
+// around zero: batch norms with a large variance, folded into a convolution, leave such weights.
+void warn_of_coarse_tensors(const Program& program) {
+  constexpr double kFewSteps = 8, kLeastScale = 0x1p-12;
+  for (const ExplainedOp& op : explain(program))
+    for (const QuantizedTensor& tensor : op.inputs) {
+      if (!tensor.observed || tensor.scale.empty()) continue;
+      const double largest = std::max(std::abs(tensor.observed->first), std::abs(tensor.observed->second));
+      const double scale = *std::min_element(tensor.scale.begin(), tensor.scale.end());
+      if (scale <= kLeastScale && largest > 0 && largest < kFewSteps * scale)
+        fmt::print(
+            stderr,
+            "qdq: warning: '{}' of {} has no value beyond {:.3g}, which is {:.1f} steps of its scale, the smallest "
+            "that the quantizer allows: exclude the op\n",
+            tensor.name, op.node->describe(), largest, largest / scale);
+    }
+}
+
 void print_quantized(const std::string& model, const std::string& output, const Program& quantized,
                      std::int64_t samples, const Steps& steps, const std::vector<TunedRegion>& tuned, bool json,
                      const std::vector<AccuracyReport>& improved) {
-  warn_of_coarse_tensors(quantized);
   const QuantizationSummary summary = summarize_quantization(quantized);
   const std::int64_t before = file_size(model);
   const std::int64_t after = file_size(output);

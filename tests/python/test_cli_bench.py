@@ -121,3 +121,8 @@ def test_a_trace_replaces_no_program(run, tmp_path):
     refused = run("bench", "net.pt2", "--runs", 1, "--trace", "net.pt2", code=2)
     assert "cannot write net.pt2: expected a name that ends in .json" in refused.stderr
     assert (tmp_path / "net.pt2").read_bytes() == network().read_bytes()
+
+
+def test_seconds_are_a_number(run):
+    for seconds in ("nan", "-1"):
+        assert "--seconds" in run("bench", network(), "--seconds", seconds, code=2).stderr

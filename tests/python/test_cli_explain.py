@@ -180,7 +180,7 @@ def test_weights_that_are_small_beside_the_least_scale_are_named(run, tmp_path):
     torch.export.save(torch.export.export(SmallWeights().eval(), (torch.zeros(1, 1, 5, 5),)), tmp_path / "small.pt2")
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(4, 1, 5, 5)).astype(np.float32) * 1e5)
     for quantizer in ("xnnpack", "x86"):
-        done = run("quantize", "small.pt2", "-c", "x.npy", "--quantizer", quantizer, "-o", "int8.pt2")
+        done = run("quantize", "small.pt2", "-c", "x.npy", "--quantizer", quantizer, "-q", "-o", "int8.pt2")
         (warning,) = [line for line in done.stderr.splitlines() if "steps of its scale" in line]
         assert "conv_weight" in warning and "'conv2d' (aten.conv2d.default)" in warning
         weight = explained(run, "int8.pt2", "--node", "conv2d")["ops"][0]["inputs"][1]
