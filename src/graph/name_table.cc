@@ -23,8 +23,8 @@ bool is_reserved_name(std::string_view name) {
       "range",    "repr",   "reversed", "round",   "set",    "slice",    "sorted",   "str",    "sum",    "super",
       "tuple",    "type",   "vars",     "zip",     "inf",    "nan",      "NoneType", "torch",  "device", "fx_pytree",
       "pytree"};
-  constexpr std::size_t kLongest = 9;
-  return name.size() <= kLongest && reserved.contains(name);
+  static const std::size_t longest = std::ranges::max_element(reserved, {}, &std::string_view::size)->size();
+  return name.size() <= longest && reserved.contains(name);
 }
 
 // As in the "C" locale; <cctype> would ask for the current one at each character.

@@ -33,6 +33,22 @@ class Zip : public testing::Test {
     if (message.find(why) == std::string::npos) ADD_FAILURE() << message;
     return true;
   }
+  // The archive that `fill` makes, every entry of which starts at a multiple of 64 and has the checksum that it says.
+  template <typename Fill>
+  ZipReader written(const Fill& fill) {
+    const auto path = folder_ / "out.zip";
+    AtomicFile file(path);
+    ZipWriter writer(file);
+    fill(writer);
+    writer.finish();
+    file.commit();
+    ZipReader zip(MappedFile::open(path));
+    for (const ZipEntry& entry : zip.entries()) {
+      EXPECT_EQ(entry.data_offset % 64, 0u) << entry.name;
+      EXPECT_NO_THROW(zip.verify_checksum(entry)) << entry.name;
+    }
+    return zip;
+  }
   TemporaryFolder folder_;
   int count_ = 0;
 };
@@ -53,44 +69,28 @@ TEST_F(Zip, ReadsStoredEntriesInPlace) {
 }
 
 TEST_F(Zip, WritesWhatItReads) {
-  const auto path = folder_ / "out.zip";
-  AtomicFile file(path);
-  ZipWriter writer(file);
-  writer.add("one", std::string_view("first"));
-  writer.add("two/three", std::string_view(""));
-  writer.add("four", std::string_view("\0\1\2", 3));
-  writer.finish();
-  file.commit();
-  const ZipReader zip(MappedFile::open(path));
+  const ZipReader zip = written([](ZipWriter& writer) {
+    writer.add("one", std::string_view("first"));
+    writer.add("two/three", std::string_view(""));
+    writer.add("four", std::string_view("\0\1\2", 3));
+  });
   ASSERT_EQ(zip.entries().size(), 3u);
-  for (const ZipEntry& entry : zip.entries()) {
-    EXPECT_EQ(entry.data_offset % 64, 0u) << entry.name;
-    EXPECT_NO_THROW(zip.verify_checksum(entry));
-  }
   EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("four"))), std::string("\0\1\2", 3));
 }
 
 TEST_F(Zip, WritesAnEntryPieceByPiece) {
   const std::string large(200000, 'x');
-  const auto path = folder_ / "out.zip";
-  AtomicFile file(path);
-  ZipWriter writer(file);
-  writer.add("before", std::string_view("first"));
-  writer.begin("pieces");
-  for (const std::string_view piece : {std::string_view("a"), std::string_view(large), std::string_view("")})
-    writer.append(std::as_bytes(std::span(piece)));
-  writer.end();
-  writer.begin("none");
-  writer.end();
-  writer.add("after", std::string_view("last"));
-  writer.finish();
-  file.commit();
-  const ZipReader zip(MappedFile::open(path));
+  const ZipReader zip = written([&](ZipWriter& writer) {
+    writer.add("before", std::string_view("first"));
+    writer.begin("pieces");
+    for (const std::string_view piece : {std::string_view("a"), std::string_view(large), std::string_view("")})
+      writer.append(std::as_bytes(std::span(piece)));
+    writer.end();
+    writer.begin("none");
+    writer.end();
+    writer.add("after", std::string_view("last"));
+  });
   ASSERT_EQ(zip.entries().size(), 4u);
-  for (const ZipEntry& entry : zip.entries()) {
-    EXPECT_EQ(entry.data_offset % 64, 0u) << entry.name;
-    EXPECT_NO_THROW(zip.verify_checksum(entry)) << entry.name;
-  }
   EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("pieces"))), "a" + large);
   EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("none"))), "");
   EXPECT_EQ(text_of(zip.stored_bytes(*zip.find("after"))), "last");

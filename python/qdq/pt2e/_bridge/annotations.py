@@ -57,6 +57,11 @@ def _optional(value: Any, convert: Callable[[Any], Any]) -> Any:
     return None if value is None else convert(value)
 
 
+_KINDS = (
+    specs.SharedQuantizationSpec, specs.FixedQParamsQuantizationSpec, specs.DerivedQuantizationSpec, specs.QuantizationSpec,
+)  # fmt: skip
+
+
 class SpecsToCore:
     """Specs of fx nodes as specs of core nodes; one core spec for one Python spec."""
 
@@ -80,7 +85,7 @@ class SpecsToCore:
         return (self._crossing.core_node(producer), self._crossing.core_node(consumer))
 
     def _convert(self, spec: Any) -> Any:
-        if not issubclass(type(spec), specs.QuantizationSpecBase):
+        if not isinstance(spec, _KINDS):
             raise TypeError(f"a QuantizationSpecBase expected, found {type(spec).__name__}")
         if isinstance(spec, specs.SharedQuantizationSpec):
             return qdq.SharedQuantizationSpec(self._place(spec.edge_or_node))
@@ -96,11 +101,9 @@ class SpecsToCore:
         if isinstance(spec, specs.DerivedQuantizationSpec):
             places = [self._place(place) for place in spec.derived_from]
             return qdq.DerivedQuantizationSpec(places, spec.derive_qparams_fn, ch_axis=spec.ch_axis, **common)
-        if isinstance(spec, specs.QuantizationSpec):
-            constructor = spec.observer_or_fake_quant_ctr
-            factory = qdq.ObserverFactory(_class_of(constructor).__name__, ModuleBuild(spec))
-            return qdq.QuantizationSpec(observer_or_fake_quant_ctr=factory, ch_axis=spec.ch_axis, **common)
-        raise TypeError(f"a QuantizationSpecBase expected, found {type(spec).__name__}")
+        constructor = spec.observer_or_fake_quant_ctr
+        factory = qdq.ObserverFactory(_class_of(constructor).__name__, ModuleBuild(spec))
+        return qdq.QuantizationSpec(observer_or_fake_quant_ctr=factory, ch_axis=spec.ch_axis, **common)
 
 
 def carry_annotations(crossing: Crossing, quantizer: str = "", for_prepare: bool = False) -> SpecsToCore:
