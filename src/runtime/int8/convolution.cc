@@ -210,8 +210,6 @@ class Bound {
   void run_tile(const PackedWeights::Tile& tile, const PackedWeights::Tile& next, const std::uint8_t* const* rows,
                 std::int64_t first, const std::vector<Segment>& segments) const {
     const std::int64_t taps = weights_->kernel_taps(), depth = weights_->packed_depth();
-    const auto& by_rows = tile.kernel->by_rows;
-    const auto most = static_cast<std::int64_t>(by_rows.size());
     GemmTile arguments = {};
     arguments.row_stride = taps;
     arguments.depth = depth;
@@ -221,7 +219,7 @@ class Bound {
     arguments.to_float = to_float_;
     if (activation_) {  // floats of one call, still in the first-level cache when they become bytes
       arguments.out_stride = tile.kernel->columns;
-      arguments.out = scratch<float>(most * arguments.out_stride);
+      arguments.out = scratch<float>(tile.kernel->rows * arguments.out_stride);
       arguments.to_float = true;
     }
     const std::int8_t* ahead = weights_->bytes() + next.offset;
@@ -230,21 +228,20 @@ class Bound {
       arguments.taps = segment.last_tap - segment.first_tap;
       arguments.weights = weights_->bytes() + tile.offset + segment.first_tap * depth * tile.kernel->columns;
       arguments.start = segment.start + tile.slot;
-      const std::int64_t calls = divided(segment.end - segment.begin, most);
-      for (std::int64_t call = 0; call < calls; ++call) {
+      for_each_call(*tile.kernel, segment.end - segment.begin, [&](std::int64_t from, std::int64_t count) {
         arguments.ahead = ahead < ahead_end ? ahead : nullptr;
         ahead += arguments.taps * depth * 16;  // what a call fetches
-        const std::int64_t begin = segment.begin + (segment.end - segment.begin) * call / calls;
-        const std::int64_t end = segment.begin + (segment.end - segment.begin) * (call + 1) / calls;
+        const std::int64_t begin = segment.begin + from;
         const std::int64_t at = pixels_.offset(first + begin) + tile.channel;
         arguments.rows = rows + begin * taps + segment.first_tap;
+        arguments.count = count;
         arguments.residual = residual_ ? residual_ + at : nullptr;
         if (!activation_) arguments.out = out_ + at * (to_float_ ? 4 : 1);
-        by_rows[static_cast<std::size_t>(end - begin - 1)](arguments);
+        tile.kernel->run(arguments);
         if (activation_)
           weights_->kernels().activate(bytes_at(at), pixels_.step(), static_cast<const float*>(arguments.out),
-                                       arguments.out_stride, end - begin, tile.used, *activation_);
-      }
+                                       arguments.out_stride, count, tile.used, *activation_);
+      });
     }
   }
 

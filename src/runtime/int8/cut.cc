@@ -25,7 +25,7 @@ Cut cut_for(const PackedWeights& weights, std::int64_t pixels, std::int64_t work
     parts = std::min(tiles, divided(workers * kTasks, blocks));
   }
   // Calls with fewer rows than the kernel takes read as many weights; where there are many calls, none has.
-  const auto rows = static_cast<std::int64_t>(weights.tiles().front().kernel->by_rows.size());
+  const std::int64_t rows = weights.tiles().front().kernel->rows_together;
   return {divided(pixels, rows) >= kManyCalls * blocks ? rows : 1, blocks, parts};
 }
 

@@ -63,20 +63,16 @@ void PackedColumns::multiply(const std::uint8_t* const* rows, std::int64_t count
       row_start_[static_cast<std::size_t>(r)] = -zero_point_ * kernels_->sum(rows[r], depth_);
   }
   for (const Tile& tile : tiles_) {
-    const auto& by_rows = tile.kernel->by_rows;
-    const auto most = static_cast<std::int64_t>(by_rows.size());
-    const std::int64_t calls = (count + most - 1) / most;
     call.weights = weights_at(tile);
     call.start = start_.data() + tile.slot;
     call.used_columns = tile.used;
-    for (std::int64_t i = 0; i < calls; ++i) {
-      const std::int64_t begin = count * i / calls;
-      const std::int64_t end = count * (i + 1) / calls;
+    for_each_call(*tile.kernel, count, [&](std::int64_t begin, std::int64_t number) {
       call.rows = rows + begin;
+      call.count = number;
       call.row_start = zero_point_ != 0 ? row_start_.data() + begin : nullptr;
       call.out = static_cast<std::byte*>(out) + (begin * out_stride + tile.column) * (to_float ? 4 : 1);
-      by_rows[static_cast<std::size_t>(end - begin - 1)](call);
-    }
+      tile.kernel->run(call);
+    });
   }
 }
 

@@ -14,7 +14,7 @@ double measure_int8_peak(double seconds) {
   constexpr std::int64_t kDepth = 448;  // a tile's weights and rows fill the first-level cache
   constexpr int kTilesPerLook = 200;    // between two looks at the clock
   const GemmKernel& kernel = kernels().gemm.front();
-  const auto rows = kernel.by_rows.size();
+  const auto rows = static_cast<std::size_t>(kernel.rows);
   const auto columns = static_cast<std::size_t>(kernel.columns);
   const auto weights = Storage::allocate(columns * kDepth);
   const std::vector<std::uint8_t> bytes(rows * kDepth, 1);
@@ -25,6 +25,7 @@ double measure_int8_peak(double seconds) {
   std::vector<std::uint8_t> out(rows * columns);
   GemmTile tile = {};
   tile.rows = pointers.data();
+  tile.count = kernel.rows;
   tile.row_stride = tile.taps = 1;
   tile.depth = kDepth;
   tile.weights = reinterpret_cast<const std::int8_t*>(weights->data());
@@ -37,7 +38,7 @@ double measure_int8_peak(double seconds) {
   double best = std::numeric_limits<double>::infinity();  // of what the machine does besides, the least
   for (const Clock::time_point begin = Clock::now(); Clock::now() - begin < std::chrono::duration<double>(seconds);) {
     const Clock::time_point before = Clock::now();
-    for (int i = 0; i < kTilesPerLook; ++i) kernel.by_rows[rows - 1](tile);
+    for (int i = 0; i < kTilesPerLook; ++i) kernel.run(tile);
     best = std::min(best, std::chrono::duration<double>(Clock::now() - before).count());
   }
   return operations / best;

@@ -16,6 +16,18 @@ constexpr bool is_depthwise(std::int64_t channels, std::int64_t groups, std::int
 // The kernel for the next columns when `left` are left: as wide as possible, but no narrow one should be left for the end.
 const GemmKernel& next_kernel(std::span<const GemmKernel> kernels, std::int64_t left);
 
+// fn(first row, number of rows) for the kernel's calls with `rows` rows: as few groups that read the weights as can be, all about as large.
+template <typename Fn>
+void for_each_call(const GemmKernel& kernel, std::int64_t rows, Fn&& fn) {
+  const std::int64_t groups = (rows + kernel.rows_together - 1) / kernel.rows_together;
+  const std::int64_t most = kernel.rows / kernel.rows_together, calls = (groups + most - 1) / most;
+  for (std::int64_t call = 0; call < calls; ++call) {
+    const std::int64_t begin = rows * (groups * call / calls) / groups;
+    const std::int64_t end = rows * (groups * (call + 1) / calls) / groups;
+    fn(begin, end - begin);
+  }
+}
+
 // Filters in the order in which the kernels read them, padded with zeros. Made once for all plans of a program.
 class PackedWeights {
  public:

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <limits>
-#include <numeric>
 
 #include "runtime/int8/cut.h"
 #include "runtime/int8/geometry.h"
@@ -14,37 +14,41 @@
 namespace qdq::runtime::int8 {
 namespace {
 
-constexpr std::int64_t kPositions = 16;
-constexpr std::int64_t kMostColumns = 64;    // of a kernel
+constexpr std::int64_t kTaps = 9;
 constexpr std::int64_t kLeastChannels = 16;  // with fewer the transforms take longer than the products they save
+constexpr std::int64_t kMostColumns = 16;    // of a kernel
 
-constexpr std::int64_t kFewestTiles = 32;  // with fewer, reading 32 bytes of weights for 9 takes as long as it saves
-
-// What the kernel reads at once: filters of 8 output channels and 4 input channels.
-constexpr std::int64_t kStrip = 8, kQuad = 4, kLanes = kStrip * kQuad;
-using Lanes = std::array<std::int16_t, kLanes>;
-
-// 2 G g, where G is (1 0 0 | 1/2 1/2 1/2 | 1/2 -1/2 1/2 | 0 0 1): twice as much, so that all stays whole.
-void transform(std::array<Lanes*, 4> to, const Lanes& g0, const Lanes& g1, const Lanes& g2) {
-  for (std::size_t i = 0; i < kLanes; ++i) {
-    const int outer = g0[i] + g2[i];
-    (*to[0])[i] = static_cast<std::int16_t>(2 * g0[i]);
-    (*to[1])[i] = static_cast<std::int16_t>(outer + g1[i]);
-    (*to[2])[i] = static_cast<std::int16_t>(outer - g1[i]);
-    (*to[3])[i] = static_cast<std::int16_t>(2 * g2[i]);
-  }
+// About how long a block of so many tiles takes, in products for each pair of channels: transforming the filters is as much as 1.2 more tiles.
+double cost_of(const WinogradTile& tile, std::int64_t tiles) {
+  const auto size = static_cast<double>(tile.results + 2);
+  return size * size * (static_cast<double>(tiles) + 1.2);
 }
 
-// (2 G) g (2 G)^T of filters [3][3], which are within 1152 of 0.
-std::array<Lanes, kPositions> transformed(const std::array<Lanes, 9>& g) {
-  std::array<Lanes, 12> rows;  // [4][3]
-  for (std::size_t x = 0; x < 3; ++x)
-    transform({&rows[x], &rows[3 + x], &rows[6 + x], &rows[9 + x]}, g[x], g[3 + x], g[6 + x]);
-  std::array<Lanes, kPositions> words;
-  for (std::size_t y = 0; y < 4; ++y)
-    transform({&words[4 * y], &words[4 * y + 1], &words[4 * y + 2], &words[4 * y + 3]}, rows[3 * y], rows[3 * y + 1],
-              rows[3 * y + 2]);
-  return words;
+std::int64_t tiles_in(const WinogradTile& tile, const Shape& sizes) {
+  return sizes[0] * divided(sizes[2], tile.results) * divided(sizes[3], tile.results);
+}
+
+// The best size of tiles for results of these sizes whose sums are within `largest_sum` of 0, or null.
+const WinogradTile* tile_for(const WinogradKernel& kernel, const Shape& sizes, std::int64_t largest_sum) {
+  const WinogradTile* best = nullptr;
+  auto least = static_cast<double>(kTaps * sizes[0] * sizes[2] * sizes[3]);  // without a transform
+  for (const WinogradTile& tile : kernel.tiles) {
+    const double cost = cost_of(tile, tiles_in(tile, sizes));
+    if (cost >= least || tile.factor * largest_sum > std::numeric_limits<std::int32_t>::max()) continue;
+    best = &tile;
+    least = cost;
+  }
+  return best;
+}
+
+// The sums of a filter's positive and of its negative weights.
+std::pair<std::int64_t, std::int64_t> parts_of(const std::int8_t* filter, std::int64_t size) {
+  std::int32_t sum = 0, magnitude = 0;
+  for (std::int64_t i = 0; i < size; ++i) {
+    sum += filter[i];
+    magnitude += std::abs(filter[i]);
+  }
+  return {(magnitude + sum) / 2, (sum - magnitude) / 2};
 }
 
 }  // namespace
@@ -55,50 +59,45 @@ bool WinogradWeights::fits(const Kernels& kernels, const Tensor& weight, std::in
       window.dilation != Shape{1, 1})
     return false;
   const std::int64_t depth = weight.size(1);
-  // The results come out as four times the sums.
-  const bool fits_int32 = 4 * 9 * 255 * 128 * depth <= std::numeric_limits<std::int32_t>::max();
-  return fits_int32 && depth % kQuad == 0 && depth >= kLeastChannels && weight.size(0) >= kLeastChannels &&
-         sizes[0] * divided(sizes[2], 2) * divided(sizes[3], 2) >= kFewestTiles;
+  return depth % 4 == 0 && depth >= kLeastChannels && weight.size(0) >= kLeastChannels &&
+         tile_for(*kernels.winograd, sizes, 255 * 128 * kTaps * depth);
 }
 
 WinogradWeights::WinogradWeights(const Kernels& kernels, const Tensor& weight)
     : kernels_(kernels), depth_(weight.size(1)) {
   const Tensor plain = weight.contiguous();
   const std::int8_t* filters = plain.data<std::int8_t>();
-  for (std::int64_t o = 0; o < weight.size(0); ++o)
-    sums_.push_back(std::accumulate(filters + o * depth_ * 9, filters + (o + 1) * depth_ * 9, std::int32_t{0}));
-  storage_ =
-      Storage::allocate(static_cast<std::size_t>(stretches() * kPositions * matrix_size()) * sizeof(std::int16_t));
-  const std::int64_t columns = kernels.winograd->columns;
-  for (std::int64_t o = 0; o < channels(); o += kStrip) {
-    auto* to =
-        reinterpret_cast<std::int16_t*>(storage_->data()) + (o / columns * kPositions * columns + o % columns) * depth_;
-    for (std::int64_t k = 0; k < depth_; k += kQuad, to += kLanes) {
-      std::array<Lanes, 9> quads = {};
-      for (std::int64_t lane = 0; lane < kLanes && o + lane / kQuad < channels(); ++lane) {
-        const std::int8_t* filter = filters + ((o + lane / kQuad) * depth_ + k + lane % kQuad) * 9;
-        for (std::size_t tap = 0; tap < 9; ++tap) quads[tap][static_cast<std::size_t>(lane)] = filter[tap];
-      }
-      const std::array<Lanes, kPositions> words = transformed(quads);
-      for (std::int64_t p = 0; p < kPositions; ++p)
-        std::copy_n(words[static_cast<std::size_t>(p)].data(), kLanes, to + p * matrix_size());
-    }
+  const std::int64_t size = depth_ * kTaps;
+  for (std::int64_t o = 0; o < weight.size(0); ++o) {
+    const auto [positive, negative] = parts_of(filters + o * size, size);
+    sums_.push_back(static_cast<std::int32_t>(positive + negative));
+    largest_sum_ = std::max({largest_sum_, 255 * positive, -255 * negative});
   }
+  const std::int64_t columns = kernels.winograd->columns;
+  storage_ = Storage::allocate(static_cast<std::size_t>(divided(channels(), columns) * columns * size));
+  auto* to = reinterpret_cast<std::int8_t*>(storage_->data());
+  for (std::int64_t o = 0; o < channels(); o += columns)
+    for (std::int64_t k = 0; k < depth_; k += 2, to += kTaps * columns * 2)
+      for (std::int64_t c = 0; c < std::min(columns, channels() - o); ++c)
+        for (std::int64_t i = 0; i < 2; ++i) {
+          const std::int8_t* filter = filters + ((o + c) * depth_ + k + i) * kTaps;
+          for (std::int64_t tap = 0; tap < kTaps; ++tap) to[(tap * columns + c) * 2 + i] = filter[tap];
+        }
 }
 
-std::int64_t WinogradWeights::stretches() const { return divided(channels(), kernels_.winograd->columns); }
-
-const std::int16_t* WinogradWeights::words(std::int64_t stretch, std::int64_t position) const {
-  return reinterpret_cast<const std::int16_t*>(storage_->data()) + (stretch * kPositions + position) * matrix_size();
+const std::int8_t* WinogradWeights::filters(std::int64_t channel, std::int64_t depth) const {
+  return reinterpret_cast<const std::int8_t*>(storage_->data()) +
+         (channel * depth_ + kernels_.winograd->columns * depth) * kTaps;
 }
 
 namespace {
 
-// The convolution of 4 x 4 taps with stride 2 whose pixels are the tiles of 2 x 2 results.
-Geometry tiles_of(const Tensor& src, const Tensor& dst, const Window& window) {
+// The convolution of n x n taps with a stride of m whose pixels are the tiles of m x m results.
+Geometry tiles_of(const WinogradTile& tile, const Tensor& src, const Tensor& dst, const Window& window) {
+  const std::int64_t m = tile.results;
   return {src,
-          {dst.size(0), dst.size(1), divided(dst.size(2), 2), divided(dst.size(3), 2)},
-          {{4, 4}, {2, 2}, window.padding, {1, 1}}};
+          {dst.size(0), dst.size(1), divided(dst.size(2), m), divided(dst.size(3), m)},
+          {{m + 2, m + 2}, {m, m}, window.padding, {1, 1}}};
 }
 
 // A convolution that is bound to its memory.
@@ -106,8 +105,11 @@ class Bound {
  public:
   Bound(const Convolution& convolution, std::span<const Tensor> operands)
       : weights_(convolution.winograd),
-        kernel_(*weights_->kernels().winograd),
-        tiles_(tiles_of(operands[0], operands.back(), convolution.window)),
+        tile_(*tile_for(*weights_->kernels().winograd, convolution.dst.sizes(), weights_->largest_sum())),
+        columns_(weights_->kernels().winograd->columns),
+        size_(tile_.results + 2),
+        positions_(size_ * size_),
+        tiles_(tiles_of(tile_, operands[0], operands.back(), convolution.window)),
         src_(operands[0].data<std::uint8_t>()),
         outside_(static_cast<std::size_t>(weights_->depth()), convolution.zero_point),
         height_(operands.back().size(2)),
@@ -118,7 +120,7 @@ class Bound {
         residual_(convolution.residual.defined() ? operands[1].data<std::uint8_t>() : nullptr),
         activation_(convolution.activation),
         rescale_(convolution.rescale) {
-    const auto slots = static_cast<std::size_t>(weights_->stretches() * kernel_.columns);
+    const auto slots = static_cast<std::size_t>(divided(weights_->channels(), columns_) * columns_);
     rescale_.multiplier.resize(slots);
     rescale_.offset.resize(slots);
     start_.resize(slots);
@@ -129,72 +131,114 @@ class Bound {
 
   // Blocks of tiles whose words stay in the second-level cache while stretch after stretch of the weights passes.
   void run() const {
-    constexpr std::int64_t kWords = 9216, kFewest = 6, kMost = 48, kTasks = 2;
-    const std::int64_t tiles = tiles_.pixels(), stretches = weights_->stretches(), workers = worker_count();
-    const std::int64_t most = std::clamp(kWords / weights_->depth() / kFewest * kFewest, kFewest, kMost);
+    const std::int64_t tiles = tiles_.pixels(), workers = worker_count();
+    const std::int64_t stretches = divided(weights_->channels(), columns_);
+    const std::int64_t most = std::clamp(kBlockWords / (positions_ * weights_->depth()), kFewestTiles, kMostTiles);
     std::int64_t blocks = divided(tiles, most);
     if (blocks > workers) blocks = divided(blocks, workers) * workers;
     const std::int64_t parts = workers > 1 ? std::min(stretches, divided(workers * kTasks, blocks)) : 1;
     for_each_part({.unit = 1, .blocks = blocks, .parts = parts}, tiles, stretches,
-                  [&](std::int64_t first, std::int64_t count, std::int64_t stretch_begin, std::int64_t stretch_end) {
-                    run_block(first, count, stretch_begin, stretch_end);
+                  [&](std::int64_t first, std::int64_t count, std::int64_t begin, std::int64_t end) {
+                    run_block(first, count, begin * columns_, std::min(end * columns_, weights_->channels()));
                   });
   }
 
  private:
-  void run_block(std::int64_t first, std::int64_t count, std::int64_t stretch_begin, std::int64_t stretch_end) const {
+  static constexpr std::int64_t kDepth =
+      128;  // input channels: a row of transformed filters stays in the first-level cache
+  static constexpr std::int64_t kBlockWords = 147456;
+  static constexpr std::int64_t kFewestTiles = 16, kMostTiles = 48;  // of a block
+  static constexpr std::int64_t kTasks = 2;                          // for each worker
+
+  // Output channels [begin, end) of the tiles [first, first + count).
+  void run_block(std::int64_t first, std::int64_t count, std::int64_t begin, std::int64_t end) const {
     static thread_local std::vector<const std::uint8_t*> taps;
-    taps.resize(static_cast<std::size_t>(count * kPositions));
-    tiles_.find(src_, outside_.data(), first, count, taps.data(), kPositions);
-    const std::int64_t depth = weights_->depth(), matrix = count * depth;
-    auto* words = scratch<std::int16_t>(kPositions * matrix);
+    taps.resize(static_cast<std::size_t>(count * positions_));
+    tiles_.find(src_, outside_.data(), first, count, taps.data(), positions_);
+    const std::int64_t depth = weights_->depth();
+    const std::int64_t filter_words = size_ * apart(columns_ * std::min(kDepth, depth));
+    auto* filters = scratch<std::int16_t>(filter_words + positions_ * apart(count * depth));
+    std::int16_t* words = filters + filter_words;
     for (std::int64_t t = 0; t < count; ++t)
-      kernel_.transform(words + t * depth, matrix, taps.data() + t * kPositions, depth);
-    auto* sums = scratch<std::int32_t>(kPositions * count * kernel_.columns);
-    for (std::int64_t stretch = stretch_begin; stretch < stretch_end; ++stretch) {
-      const std::int64_t channel = stretch * kernel_.columns;
-      const std::int64_t used = std::min(kernel_.columns, weights_->channels() - channel);
-      for (std::int64_t p = 0; p < kPositions; ++p)
-        kernel_.multiply(sums + p * count * kernel_.columns, words + p * matrix, count, depth,
-                         weights_->words(stretch, p), used);
+      tile_.transform(words + t * depth, apart(count * depth), taps.data() + t * positions_, depth);
+    auto* sums = scratch<std::int32_t>(positions_ * count * columns_);
+    for (std::int64_t channel = begin; channel < end; channel += columns_) {
+      for (std::int64_t k = 0; k < depth; k += kDepth)
+        multiply(sums, words, count, filters, channel, k, std::min(kDepth, depth - k));
       for (std::int64_t t = 0; t < count; ++t)
-        finish(first + t, sums + t * kernel_.columns, count * kernel_.columns, channel, used);
+        finish(first + t, sums + t * columns_, count * columns_, channel, std::min(columns_, end - channel));
     }
   }
 
-  // The 2 x 2 results of a tile.
+  // The distance of matrices of so many words. Those of all positions are written side by side, and lines of memory whose distance is a
+  // power of two take the same few places in the first-level cache.
+  static constexpr std::int64_t apart(std::int64_t words) {
+    constexpr std::int64_t kLine = 32;
+    return (divided(words, kLine) | 1) * kLine;
+  }
+
+  // What the input channels [k, k + depth) add to the sums [positions][count][columns].
+  void multiply(std::int32_t* sums, const std::int16_t* words, std::int64_t count, std::int16_t* filters,
+                std::int64_t channel, std::int64_t k, std::int64_t depth) const {
+    const std::int64_t matrix = apart(columns_ * depth);
+    WinogradProduct product = {};
+    product.sums = sums;
+    product.words = words + k;
+    product.words_stride = weights_->depth();
+    product.rows = count;
+    product.depth = depth;
+    product.adds = k > 0;
+    for (std::int64_t row = 0; row < size_; ++row) {
+      tile_.transform_filters(filters, matrix, weights_->filters(channel, k), depth / 2, row);
+      for (std::int64_t x = 0; x < size_; ++x) {
+        product.weights = filters + x * matrix;
+        weights_->kernels().winograd->multiply(product);
+        product.sums += count * columns_;
+        product.words += apart(count * weights_->depth());
+      }
+    }
+  }
+
+  // The results of a tile.
   void finish(std::int64_t tile, const std::int32_t* sums, std::int64_t stride, std::int64_t channel,
               std::int64_t used) const {
-    const std::int64_t columns = tiles_.row_length(), rows = tiles_.rows();
-    const std::int64_t y = 2 * tiles_.row_of(tile), x = 2 * (tile % columns), image = tile / (columns * rows);
+    const std::int64_t m = tile_.results, columns = tiles_.row_length(), rows = tiles_.rows();
+    const std::int64_t y = m * tiles_.row_of(tile), x = m * (tile % columns), image = tile / (columns * rows);
     const auto slot = static_cast<std::size_t>(channel);
+    std::array<void*, kMostResults> out = {};
+    std::array<const std::uint8_t*, kMostResults> residual = {};
+    std::array<std::int64_t, kMostResults> offsets = {};
+    float values[kMostResults][kMostColumns];
+    for (std::int64_t i = 0; i < m * m; ++i) {
+      if (y + i / m >= height_ || x + i % m >= width_) continue;
+      const auto at = static_cast<std::size_t>(i);
+      offsets[at] = pixels_.offset((image * height_ + y + i / m) * width_ + x + i % m) + channel;
+      out[at] = activation_ ? static_cast<void*>(values[at]) : out_ + offsets[at] * (to_float_ ? 4 : 1);
+      if (residual_) residual[at] = residual_ + offsets[at];
+    }
     WinogradResults results = {};
     results.sums = sums;
     results.stride = stride;
     results.start = start_.data() + slot;
     results.rescale = {rescale_.multiplier.data() + slot, rescale_.offset.data() + slot, rescale_.low, rescale_.high,
                        rescale_.residual_multiplier};
+    results.out = out.data();
+    results.residual = residual_ ? residual.data() : nullptr;
     results.used_columns = used;
     results.to_float = to_float_ || activation_;
-    std::array<std::int64_t, 4> offsets = {};
-    float values[4][kMostColumns];
-    for (std::int64_t i = 0; i < 4; ++i) {
-      if (y + i / 2 >= height_ || x + i % 2 >= width_) continue;
-      const std::int64_t at = pixels_.offset((image * height_ + y + i / 2) * width_ + x + i % 2) + channel;
-      offsets[static_cast<std::size_t>(i)] = at;
-      results.out[i] = activation_ ? static_cast<void*>(values[i]) : out_ + at * (to_float_ ? 4 : 1);
-      results.residual[i] = residual_ ? residual_ + at : nullptr;
-    }
-    kernel_.finish(results);
+    tile_.finish(results);
     if (!activation_) return;
-    for (std::size_t i = 0; i < 4; ++i)
-      if (results.out[i])
+    for (std::size_t i = 0; i < out.size(); ++i)
+      if (out[i])
         weights_->kernels().activate(reinterpret_cast<std::uint8_t*>(out_) + offsets[i], 0, values[i], 0, 1, used,
                                      *activation_);
   }
 
+  static constexpr std::size_t kMostResults = 16;  // of a tile
+
   std::shared_ptr<const WinogradWeights> weights_;
-  const WinogradKernel& kernel_;
+  const WinogradTile& tile_;
+  std::int64_t columns_, size_, positions_;
   Geometry tiles_;
   const std::uint8_t* src_;
   std::vector<std::uint8_t> outside_;  // a pixel beyond the input
@@ -217,7 +261,8 @@ Step winograd_step(std::string name, const Convolution& convolution) {
   step.reads = {convolution.src};
   if (convolution.residual.defined()) step.reads.push_back(convolution.residual);
   step.writes = {convolution.dst};
-  step.operations = 2 * convolution.dst.numel() * 9 * convolution.winograd->depth();  // of which it needs 4 / 9
+  // Of which it needs 4 / 9 or 1 / 4.
+  step.operations = 2 * convolution.dst.numel() * kTaps * convolution.winograd->depth();
   step.bind = [convolution](std::span<const Tensor> operands) -> Kernel {
     const auto bound = std::make_shared<const Bound>(convolution, operands);
     return [bound] { bound->run(); };

@@ -6,7 +6,7 @@
 
 namespace qdq::runtime::int8 {
 
-// Filters of 3 x 3 taps with stride 1 as the 16 matrices that a WinogradKernel multiplies with. Made once for all plans of a program.
+// Filters of 3 x 3 taps with stride 1 as a WinogradKernel transforms them. Made once for all plans of a program.
 class WinogradWeights {
  public:
   // Whether the set has such a kernel and it pays for a convolution with this weight, int8 [O, C / groups, k...], and results of these
@@ -19,18 +19,16 @@ class WinogradWeights {
   const Kernels& kernels() const { return kernels_; }
   std::int64_t channels() const { return static_cast<std::int64_t>(sums_.size()); }
   std::int64_t depth() const { return depth_; }
-  // Output channels in stretches of as many as the kernel computes together.
-  std::int64_t stretches() const;
-  // [columns / 8][depth / 4][8][4], padded with zeros.
-  const std::int16_t* words(std::int64_t stretch, std::int64_t position) const;
+  // Of the kernel's columns from `channel` and the input channels from `depth` on: [depth / 2][9][columns][2], padded with zeros.
+  const std::int8_t* filters(std::int64_t channel, std::int64_t depth) const;
   // The sum of all weights of an output channel.
   std::int32_t sum(std::int64_t channel) const { return sums_[static_cast<std::size_t>(channel)]; }
+  // What no sum of bytes times weights is farther from 0.
+  std::int64_t largest_sum() const { return largest_sum_; }
 
  private:
-  std::int64_t matrix_size() const { return kernels_.winograd->columns * depth_; }
-
   const Kernels& kernels_;
-  std::int64_t depth_;
+  std::int64_t depth_, largest_sum_ = 0;
   std::vector<std::int32_t> sums_;
   std::shared_ptr<Storage> storage_;
 };

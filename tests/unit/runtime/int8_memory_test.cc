@@ -51,16 +51,16 @@ class KernelMemory : public ::testing::TestWithParam<const Kernels*> {
 
 TEST_P(KernelMemory, ProductsStayInTheirBuffers) {
   for (const GemmKernel& kernel : GetParam()->gemm)
-    for (std::size_t r = 1; r <= kernel.by_rows.size(); ++r)
+    for (std::int64_t count = 1; count <= kernel.rows; ++count)
       for (const std::int64_t depth : {4, 12, 20, 260, 516})
         for (const std::int64_t used : {std::int64_t{1}, std::int64_t{8}, kernel.columns - 3, kernel.columns})
           for (const bool to_float : {false, true}) {
             constexpr std::int64_t kTaps = 2;
-            const auto count = static_cast<std::int64_t>(r);
             std::vector<const std::uint8_t*> rows;
             for (std::int64_t i = 0; i < count * kTaps; ++i) rows.push_back(guarded<std::uint8_t>(depth));
             GemmTile tile = {};
             tile.rows = rows.data();
+            tile.count = count;
             tile.row_stride = tile.taps = kTaps;
             tile.depth = depth;
             tile.weights = guarded<std::int8_t>(kTaps * depth * kernel.columns);
@@ -70,7 +70,7 @@ TEST_P(KernelMemory, ProductsStayInTheirBuffers) {
             tile.to_float = to_float;
             tile.out = guarded<std::uint8_t>(count * used * (to_float ? 4 : 1));
             tile.residual = to_float ? nullptr : guarded<std::uint8_t>(count * used);
-            kernel.by_rows[r - 1](tile);
+            kernel.run(tile);
             release();
           }
 }
@@ -105,28 +105,53 @@ TEST_P(KernelMemory, DepthwiseConvolutionsStayInTheirBuffers) {
         }
 }
 
-TEST_P(KernelMemory, WinogradStaysInItsBuffers) {
+TEST_P(KernelMemory, WinogradsTransformsStayInTheirBuffers) {
   const WinogradKernel* kernel = GetParam()->winograd;
   if (!kernel) GTEST_SKIP() << "this set has no such kernel";
-  for (const std::int64_t channels : {16, 20, 36, 64})
-    for (const std::int64_t rows : {1, 5, 7, 13})
-      for (const std::int64_t used : {16, 17, 40, 64}) {
+  const std::int64_t columns = kernel->columns;
+  for (const WinogradTile& tile : kernel->tiles)
+    for (const std::int64_t channels : {16, 20, 36, 64})
+      for (const std::int64_t used : {1, 8, 15, 16}) {
+        const std::int64_t size = tile.results + 2;
         std::vector<const std::uint8_t*> pixels;
-        for (int i = 0; i < 16; ++i) pixels.push_back(guarded<std::uint8_t>(channels));
-        kernel->transform(guarded<std::int16_t>(16 * channels), channels, pixels.data(), channels);
-        kernel->multiply(guarded<std::int32_t>(rows * kernel->columns), guarded<std::int16_t>(rows * channels), rows,
-                         channels, guarded<std::int16_t>(kernel->columns * channels), used);
+        for (std::int64_t i = 0; i < size * size; ++i) pixels.push_back(guarded<std::uint8_t>(channels));
+        tile.transform(guarded<std::int16_t>(size * size * channels), channels, pixels.data(), channels);
+        for (std::int64_t row = 0; row < size; ++row)
+          tile.transform_filters(guarded<std::int16_t>(size * columns * channels), columns * channels,
+                                 guarded<std::int8_t>(9 * columns * channels), channels / 2, row);
+        std::vector<void*> out;
+        std::vector<const std::uint8_t*> residual;
+        for (std::int64_t i = 0; i < tile.results * tile.results; ++i) {
+          out.push_back(guarded<std::uint8_t>(used));
+          residual.push_back(guarded<std::uint8_t>(used));
+        }
         WinogradResults results = {};
-        results.sums = guarded<std::int32_t>(16 * kernel->columns);
-        results.stride = kernel->columns;
+        results.sums = guarded<std::int32_t>(size * size * columns);
+        results.stride = columns;
         results.start = start();
         results.rescale = rescale();
+        results.out = out.data();
+        results.residual = residual.data();
         results.used_columns = used;
-        for (std::size_t i = 0; i < 4; ++i) {
-          results.out[i] = guarded<std::uint8_t>(used);
-          results.residual[i] = guarded<std::uint8_t>(used);
-        }
-        kernel->finish(results);
+        tile.finish(results);
+        release();
+      }
+}
+
+TEST_P(KernelMemory, WinogradsProductsStayInTheirBuffers) {
+  const WinogradKernel* kernel = GetParam()->winograd;
+  if (!kernel) GTEST_SKIP() << "this set has no such kernel";
+  for (const std::int64_t depth : {4, 20, 64})
+    for (const std::int64_t rows : {1, 5, 7, 13})
+      for (const bool adds : {false, true}) {
+        WinogradProduct product = {};
+        product.sums = guarded<std::int32_t>(rows * kernel->columns);
+        product.words = guarded<std::int16_t>(rows * depth);
+        product.words_stride = product.depth = depth;
+        product.weights = guarded<std::int16_t>(kernel->columns * depth);
+        product.rows = rows;
+        product.adds = adds;
+        kernel->multiply(product);
         release();
       }
 }

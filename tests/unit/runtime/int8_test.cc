@@ -124,11 +124,11 @@ Case random_3x3_case(Random& random) {
   return c;
 }
 
-// What sets with a WinogradKernel transform.
+// What sets with a WinogradKernel transform, in tiles of 2 x 2 and of 4 x 4 results and more channels than are transformed at once.
 Case random_winograd_case(Random& random) {
   Case c;
-  const std::int64_t in = 4 * random.between(4, 20), out = random.between(16, 150);
-  c.input = {random.between(1, 2), in, random.between(8, 15), random.between(8, 15)};
+  const std::int64_t in = 4 * random.between(4, random.between(0, 3) ? 20 : 80), out = random.between(16, 150);
+  c.input = {random.between(1, 2), in, random.between(4, 15), random.between(4, 15)};
   c.weight = {out, in, 3, 3};
   c.params.groups = 1;
   c.params.stride = c.params.dilation = {1, 1};
@@ -252,6 +252,34 @@ TEST_P(Int8Kernels, TheLargestBytesAndWeightsDoNotSaturate) {
   c.rescale = {std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f), -infinity, infinity, 0.0f};
   run(convolution_step("conv", c));
   EXPECT_EQ(c.dst.data<float>()[0], 64.0f * 255 * 127);
+}
+
+// The sum of 9 bytes times `weight` over as many channels, at each of these extremes, in a convolution that may be transformed.
+void check_extreme(const Kernels& kernels, std::int64_t channels, std::uint8_t byte, std::int8_t weight) {
+  SCOPED_TRACE(std::to_string(channels) + " channels of " + std::to_string(byte) + " times " + std::to_string(weight));
+  const Tensor input = Tensor::full(DType::uint8, {1, channels, 8, 8}, byte);
+  const Tensor weights = Tensor::full(DType::int8, {16, channels, 3, 3}, weight);
+  Convolution c;
+  c.src = channels_last(input);
+  c.dst = channels_last(Tensor::empty(DType::float32, {1, 16, 6, 6}));
+  c.window = {{3, 3}, {1, 1}, {0, 0}, {1, 1}};
+  if (WinogradWeights::fits(kernels, weights, 1, c.window, c.dst.sizes()))
+    c.winograd = std::make_shared<WinogradWeights>(kernels, weights);
+  else
+    c.weights = std::make_shared<PackedWeights>(kernels, weights, 1);
+  const float infinity = std::numeric_limits<float>::infinity();
+  c.rescale = {std::vector<float>(16, 1.0f), std::vector<float>(16, 0.0f), -infinity, infinity, 0.0f};
+  run(convolution_step("conv", c));
+  for (std::int64_t i = 0; i < c.dst.numel(); ++i)
+    ASSERT_EQ(c.dst.data<float>()[i], static_cast<float>(9 * channels * byte * weight)) << "result " << i;
+}
+
+TEST_P(Int8Kernels, TheLargestSumsOfTransformedConvolutionsDoNotOverflow) {
+  // 64 times 9 * 112 * 255 * -128 just fits int32, and takes tiles of 4 x 4; with 116 channels it does not.
+  for (const std::int64_t channels : {112, 116, 512})
+    for (const std::int8_t weight : {std::int8_t{-128}, std::int8_t{127}})
+      for (const std::uint8_t byte : {std::uint8_t{255}, std::uint8_t{1}})
+        check_extreme(*GetParam(), channels, byte, weight);
 }
 
 TEST_P(Int8Kernels, PoolsGiveTheBitsOfTheReference) {

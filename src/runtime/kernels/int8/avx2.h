@@ -18,19 +18,22 @@ QDQ_INT8_INLINE __m256i widen(const std::int16_t* from) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
 }
 
-// The sums of 4 columns in each row: two halves of each, side by side. Variables of their own, for the compiler writes an array to
-// memory in every step.
-struct Halves {
+// A register for each row. Variables of their own, for the compiler writes an array to memory in every step.
+struct Rows {
   __m256i row0 = _mm256_setzero_si256(), row1 = _mm256_setzero_si256(), row2 = _mm256_setzero_si256(),
           row3 = _mm256_setzero_si256(), row4 = _mm256_setzero_si256(), row5 = _mm256_setzero_si256();
 };
 
-template <typename Weight>
+template <std::int64_t Step, typename Weight>
 QDQ_INT8_INLINE void add_products(__m256i& left, __m256i& right, const std::int16_t* row, __m256i left_weights,
                                   __m256i right_weights) {
-  const __m256i quad = _mm256_set1_epi64x(*reinterpret_cast<const long long*>(row));
-  left = _mm256_add_epi32(left, _mm256_madd_epi16(quad, left_weights));
-  right = _mm256_add_epi32(right, _mm256_madd_epi16(quad, right_weights));
+  __m256i words;
+  if constexpr (Step == 4)
+    words = _mm256_set1_epi64x(*reinterpret_cast<const long long*>(row));
+  else
+    words = _mm256_set1_epi32(*reinterpret_cast<const int*>(row));
+  left = _mm256_add_epi32(left, _mm256_madd_epi16(words, left_weights));
+  right = _mm256_add_epi32(right, _mm256_madd_epi16(words, right_weights));
   // The next row comes after this one: the sums, a row's words, and the weights just fit the registers. GCC 12 copies fewer of them when
   // it sees the sums here beside widened weights, and does not beside others.
   if constexpr (sizeof(Weight) == 1)
@@ -39,27 +42,70 @@ QDQ_INT8_INLINE void add_products(__m256i& left, __m256i& right, const std::int1
     __asm__ volatile("" ::: "memory");
 }
 
-// The products of up to 6 rows of `depth` words, `row_stride` apart, with 8 columns of weights, whose quads of depth are Stride elements
-// apart: [depth / 4][8][4] of bytes or of words, aligned to what a register takes.
-template <std::int64_t Stride, std::size_t R, typename Weight>
-QDQ_INT8_INLINE void multiply_eight_columns(__m256i (&sums)[R], const std::int16_t* row0, std::int64_t row_stride,
-                                            std::int64_t depth, const Weight* weights) {
+// Adds the products of up to 6 rows of `depth` words, `row_stride` apart, with two registers of weights for every Step of depth, which are
+// Stride elements apart and aligned: in each, Step by Step words of as many columns as fit.
+template <std::size_t R, std::int64_t Step, std::int64_t Stride, typename Weight>
+QDQ_INT8_INLINE void multiply_rows(Rows& left, Rows& right, const std::int16_t* row0, std::int64_t row_stride,
+                                   std::int64_t depth, const Weight* weights) {
   const std::int16_t *row1 = row0 + row_stride, *row2 = row1 + row_stride, *row3 = row2 + row_stride,
                      *row4 = row3 + row_stride, *row5 = row4 + row_stride;
-  Halves left, right;
-  for (std::int64_t at = 0; at < depth; at += 4, weights += Stride) {
+  for (std::int64_t at = 0; at < depth; at += Step, weights += Stride) {
     const __m256i w0 = widen(weights), w1 = widen(weights + 16);
-    add_products<Weight>(left.row0, right.row0, row0 + at, w0, w1);
-    if constexpr (R > 1) add_products<Weight>(left.row1, right.row1, row1 + at, w0, w1);
-    if constexpr (R > 2) add_products<Weight>(left.row2, right.row2, row2 + at, w0, w1);
-    if constexpr (R > 3) add_products<Weight>(left.row3, right.row3, row3 + at, w0, w1);
-    if constexpr (R > 4) add_products<Weight>(left.row4, right.row4, row4 + at, w0, w1);
-    if constexpr (R > 5) add_products<Weight>(left.row5, right.row5, row5 + at, w0, w1);
+    add_products<Step, Weight>(left.row0, right.row0, row0 + at, w0, w1);
+    if constexpr (R > 1) add_products<Step, Weight>(left.row1, right.row1, row1 + at, w0, w1);
+    if constexpr (R > 2) add_products<Step, Weight>(left.row2, right.row2, row2 + at, w0, w1);
+    if constexpr (R > 3) add_products<Step, Weight>(left.row3, right.row3, row3 + at, w0, w1);
+    if constexpr (R > 4) add_products<Step, Weight>(left.row4, right.row4, row4 + at, w0, w1);
+    if constexpr (R > 5) add_products<Step, Weight>(left.row5, right.row5, row5 + at, w0, w1);
   }
+}
+
+// sums[row][16] = before[row][16] + products of rows of `depth` words with 16 columns of weights [depth / 2][16][2]; all but `before`
+// and the words aligned to registers.
+struct Product {
+  std::int32_t* sums;
+  std::int64_t stride;
+  const std::int32_t* before;
+  std::int64_t before_stride;  // or 0
+  const std::int16_t* words;
+  std::int64_t words_stride;
+  std::int64_t depth;
+  const std::int16_t* weights;
+};
+
+// A function of its own: inlined, GCC 12 writes some of the sums to memory in every step.
+template <std::size_t R>
+[[gnu::noinline]] static void multiply_together(const Product& p, std::int64_t row) {
+  Rows left, right;  // 8 columns each
+  multiply_rows<R, 2, 32>(left, right, p.words + row * p.words_stride, p.words_stride, p.depth, p.weights);
   const __m256i lefts[] = {left.row0, left.row1, left.row2, left.row3, left.row4, left.row5};
   const __m256i rights[] = {right.row0, right.row1, right.row2, right.row3, right.row4, right.row5};
-  for (std::size_t r = 0; r < R; ++r)  // columns 0 1 4 5 | 2 3 6 7
-    sums[r] = _mm256_permute4x64_epi64(_mm256_hadd_epi32(lefts[r], rights[r]), 0b11011000);
+  for (std::size_t r = 0; r < R; ++r, ++row) {
+    const auto* before = reinterpret_cast<const __m256i*>(p.before + row * p.before_stride);
+    auto* sums = reinterpret_cast<__m256i*>(p.sums + row * p.stride);
+    _mm256_store_si256(sums, _mm256_add_epi32(_mm256_loadu_si256(before), lefts[r]));
+    _mm256_store_si256(sums + 1, _mm256_add_epi32(_mm256_loadu_si256(before + 1), rights[r]));
+  }
+}
+
+constexpr std::int64_t kRowsTogether = 6;
+
+// fn(first row, number of them) for rows in groups of about the same size.
+template <typename Fn>
+QDQ_INT8_INLINE void for_each_together(std::int64_t rows, Fn&& fn) {
+  const std::int64_t groups = (rows + kRowsTogether - 1) / kRowsTogether, least = rows / groups, more = rows % groups;
+  for (std::int64_t group = 0, row = 0; group < groups; ++group) {
+    const std::int64_t count = least + (group < more ? 1 : 0);
+    fn(row, count);
+    row += count;
+  }
+}
+
+QDQ_INT8_INLINE void multiply_columns(const Product& p, std::int64_t rows) {
+  constexpr void (*kTogether[kRowsTogether])(const Product&, std::int64_t) = {
+      multiply_together<1>, multiply_together<2>, multiply_together<3>,
+      multiply_together<4>, multiply_together<5>, multiply_together<6>};
+  for_each_together(rows, [&](std::int64_t row, std::int64_t count) { kTogether[count - 1](p, row); });
 }
 
 // 16 columns of a row.
@@ -109,7 +155,16 @@ class Ending {
     residual_multiplier_ = _mm256_set1_ps(rescale.residual_multiplier);
   }
 
-  // The first `used` of 16 results to `out`; `residual` is null or has as many.
+  // 16 bytes.
+  QDQ_INT8_INLINE_MEMBER void store_bytes(std::uint8_t* out, const Sums& sums) const {
+    store_rounded(out, values_of(sums));
+  }
+  QDQ_INT8_INLINE_MEMBER void store_bytes(std::uint8_t* out, const Sums& sums, const std::uint8_t* residual) const {
+    store_rounded(out, with_residual(values_of(sums), residual));
+  }
+
+  // The first `used` of 16 results; `residual` is null or has as many. Not for inner loops: beside its branches GCC 12 keeps nothing in
+  // registers.
   QDQ_INT8_INLINE_MEMBER void store(void* out, const Sums& sums, const std::uint8_t* residual,
                                     std::int64_t used) const {
     if (used == 16) return store_sixteen(out, sums, residual);
@@ -125,21 +180,33 @@ class Ending {
   }
 
  private:
+  struct Values {
+    __m256 at[2];
+  };
+
+  QDQ_INT8_INLINE_MEMBER Values values_of(const Sums& sums) const {
+    return {{_mm256_fmadd_ps(_mm256_cvtepi32_ps(sums.at[0]), multiplier_[0], offset_[0]),
+             _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums.at[1]), multiplier_[1], offset_[1])}};
+  }
+
+  QDQ_INT8_INLINE_MEMBER Values with_residual(Values values, const std::uint8_t* residual) const {
+    for (int v = 0; v < 2; ++v)
+      values.at[v] = _mm256_fmadd_ps(load_bytes_as_floats(residual + 8 * v), residual_multiplier_, values.at[v]);
+    return values;
+  }
+
   QDQ_INT8_INLINE_MEMBER void store_sixteen(void* out, const Sums& sums, const std::uint8_t* residual) const {
-    __m256 values[2];
-    for (int v = 0; v < 2; ++v) {
-      values[v] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums.at[v]), multiplier_[v], offset_[v]);
-      if (residual)
-        values[v] = _mm256_fmadd_ps(load_bytes_as_floats(residual + 8 * v), residual_multiplier_, values[v]);
-    }
-    if (to_float_) {  // the order of the operands keeps NaN, which a scale that is chosen at run time may be
-      for (int v = 0; v < 2; ++v)
-        _mm256_storeu_ps(static_cast<float*>(out) + 8 * v, _mm256_min_ps(high_, _mm256_max_ps(low_, values[v])));
-      return;
-    }
-    // Clamping rounded and saturated bytes is clamping before rounding: the bounds are whole.
-    const __m128i bytes = rounded_bytes(values[0], values[1]);
-    _mm_storeu_si128(static_cast<__m128i*>(out), _mm_min_epu8(_mm_max_epu8(bytes, lowest_), highest_));
+    Values values = values_of(sums);
+    if (residual) values = with_residual(values, residual);
+    if (!to_float_) return store_rounded(static_cast<std::uint8_t*>(out), values);
+    for (int v = 0; v < 2; ++v)  // the order of the operands keeps NaN, which a scale that is chosen at run time may be
+      _mm256_storeu_ps(static_cast<float*>(out) + 8 * v, _mm256_min_ps(high_, _mm256_max_ps(low_, values.at[v])));
+  }
+
+  // Clamping rounded and saturated bytes is clamping before rounding: the bounds are whole.
+  QDQ_INT8_INLINE_MEMBER void store_rounded(std::uint8_t* out, const Values& values) const {
+    const __m128i bytes = rounded_bytes(values.at[0], values.at[1]);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_min_epu8(_mm_max_epu8(bytes, lowest_), highest_));
   }
 
   bool to_float_;

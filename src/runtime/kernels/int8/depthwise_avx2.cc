@@ -106,7 +106,8 @@ QDQ_INT8_INLINE Sums first_sums(const std::int32_t* start) {
 //     pixel x-2    0        1      2    complete
 //     pixel x-1             0      1
 //     pixel x                      0
-void run_columns(const DepthwiseRun& d, std::int64_t c, const std::int8_t* weights, const Ending& ending) {
+template <typename Store>
+QDQ_INT8_INLINE void run_columns(const DepthwiseRun& d, std::int64_t c, const std::int8_t* weights, Store store) {
   ColumnWeights columns[3];
   read_column<0>(columns[0], weights);
   read_column<1>(columns[1], weights);
@@ -120,7 +121,7 @@ void run_columns(const DepthwiseRun& d, std::int64_t c, const std::int8_t* weigh
     for (std::int64_t pixel = 0; pixel < d.pixels; ++pixel) {
       Sums sums = first_sums(d.start + c);
       for (int tap = 0; tap < 3; ++tap) add_column(sums, bytes(tap, pixel), columns[tap]);
-      store(d, pixel, c, sums, ending, kBlock);
+      store(pixel, sums);
     }
     return;
   }
@@ -137,7 +138,7 @@ void run_columns(const DepthwiseRun& d, std::int64_t c, const std::int8_t* weigh
     add_column(first, column, columns[2]);
     add_column(middle, column, columns[1]);
     add_column(last, column, columns[0]);
-    store(d, pixel, c, first, ending, kBlock);
+    store(pixel, first);
   }
 }
 
@@ -145,10 +146,16 @@ void run(const DepthwiseRun& d) {
   const std::int8_t* weights = d.weights;
   for (std::int64_t c = 0; c < d.channels; c += kBlock, weights += 4 * kBlock * d.quads) {
     const Ending ending(d.rescale, c, d.floats != nullptr);
-    if (d.width == 3 && d.quads == 3 && c + kBlock <= d.channels)
-      run_columns(d, c, weights, ending);
-    else
+    if (d.width != 3 || d.quads != 3 || c + kBlock > d.channels)
       run_quads(d, c, weights, ending);
+    else if (d.floats)
+      run_columns(d, c, weights, [&](std::int64_t pixel, const Sums& sums) {
+        ending.store(d.floats + pixel * d.out_stride + c, sums, nullptr, kBlock);
+      });
+    else
+      run_columns(d, c, weights, [&](std::int64_t pixel, const Sums& sums) {
+        ending.store_bytes(d.out + pixel * d.out_stride + c, sums);
+      });
   }
 }
 

@@ -163,8 +163,18 @@ constexpr Tile kBy32[] = {tile<1, 2>, tile<2, 2>, tile<3, 2>, tile<4, 2>, tile<5
 constexpr Tile kBy16[] = {tile<1, 1>, tile<2, 1>, tile<3, 1>, tile<4, 1>,
                           tile<5, 1>, tile<6, 1>, tile<7, 1>, tile<8, 1>};
 
+template <const auto& ByRows>
+void run(const GemmTile& t) {
+  ByRows[t.count - 1](t);
+}
+
+template <const auto& ByRows>
+constexpr GemmKernel kernel_of(std::int64_t columns) {
+  return {columns, std::size(ByRows), std::size(ByRows), run<ByRows>};
+}
+
 }  // namespace
 
-const GemmKernel kGemm[] = {{64, kBy64}, {48, kBy48}, {32, kBy32}, {16, kBy16}};
+const GemmKernel kGemm[] = {kernel_of<kBy64>(64), kernel_of<kBy48>(48), kernel_of<kBy32>(32), kernel_of<kBy16>(16)};
 
 }  // namespace qdq::runtime::int8::avx512_vnni

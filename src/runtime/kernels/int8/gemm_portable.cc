@@ -1,4 +1,6 @@
 // The tile in plain loops: any processor runs it, and it is what the other sets are compared with.
+#include <iterator>
+
 #include "runtime/kernels/int8/portable.h"
 
 namespace qdq::runtime::int8::portable {
@@ -27,11 +29,12 @@ void tile(const GemmTile& t) {
   }
 }
 
-using Tile = void (*)(const GemmTile&);
-constexpr Tile kBy16[] = {tile<1>, tile<2>, tile<3>, tile<4>};
+constexpr void (*kByRows[])(const GemmTile&) = {tile<1>, tile<2>, tile<3>, tile<4>};
+
+void run(const GemmTile& t) { kByRows[t.count - 1](t); }
 
 }  // namespace
 
-const GemmKernel kGemm[] = {{kColumns, kBy16}};
+const GemmKernel kGemm[] = {{kColumns, std::size(kByRows), std::size(kByRows), run}};
 
 }  // namespace qdq::runtime::int8::portable

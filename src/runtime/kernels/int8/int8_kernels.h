@@ -22,9 +22,10 @@ struct Rescale {
   float residual_multiplier;
 };
 
-// A tile of a matrix product whose left rows may lie anywhere: `by_rows[r - 1]` computes r rows and up to `columns` columns.
+// A tile of a matrix product whose left rows may lie anywhere.
 struct GemmTile {
-  const std::uint8_t* const* rows;  // [r][taps]: each points to `depth` bytes
+  const std::uint8_t* const* rows;  // [count][taps]: each points to `depth` bytes
+  std::int64_t count;               // from 1 to what the kernel takes
   std::int64_t row_stride;          // pointers from row to row
   std::int64_t taps;
   std::int64_t depth;             // a multiple of 4
@@ -40,8 +41,9 @@ struct GemmTile {
   const std::int8_t* ahead;  // weights of later calls, or null: 64 bytes of them may be fetched with every 4 of depth
 };
 struct GemmKernel {
-  std::int64_t columns;
-  std::span<void (*const)(const GemmTile&)> by_rows;
+  std::int64_t columns, rows;  // at most
+  std::int64_t rows_together;  // of these; every group of them reads the weights
+  void (*run)(const GemmTile&);
 };
 
 // Pixels in a row of a convolution with one filter per channel.
@@ -66,27 +68,43 @@ struct DepthwiseKernel {
   void (*run)(const DepthwiseRun&);
 };
 
-// Four results, 2 x 2, of a convolution with 3 x 3 taps and stride 1, from 16 sums of products (docs/numerics.md, "Winograd").
+// A tile of results of a convolution with 3 x 3 taps and stride 1, m x m of them in the columns of the kernel, from the n x n sums of
+// products that stand for them, n = m + 2 (docs/numerics.md, "Winograd").
 struct WinogradResults {
-  const std::int32_t* sums;  // [16][stride], of which each has `columns` of the kernel
+  const std::int32_t* sums;  // [n * n][stride], 64-byte aligned
   std::int64_t stride;
-  const std::int32_t* start;  // this and rescale: of all columns of the kernel
+  const std::int32_t* start;  // this and rescale: of all columns
   Rescale rescale;
-  void* out[4];                     // bytes, or floats when `to_float`; null beyond the output
-  const std::uint8_t* residual[4];  // null, or as many bytes
+  void* const* out;                     // [m * m]: bytes, or floats when `to_float`; null beyond the output
+  const std::uint8_t* const* residual;  // null, or for each of `out` as many bytes
   std::int64_t used_columns;
   bool to_float;
 };
-// Sets whose multiply-adds take words anyway multiply 16 times for four results where 36 products of bytes make them. All in whole
-// numbers modulo 2^32: the results are four times the sums, which must fit.
+struct WinogradTile {
+  std::int64_t results;  // m
+  std::int64_t factor;   // sums times this must fit int32
+  // words[n * n][stride] from n x n pixels, which point to `channels` bytes, a multiple of 4.
+  void (*transform)(std::int16_t* words, std::int64_t stride, const std::uint8_t* const* pixels, std::int64_t channels);
+  // Row `row` of the same for filters: words[n][stride], of each [pairs][columns][2], from [pairs][9][columns][2] bytes.
+  void (*transform_filters)(std::int16_t* words, std::int64_t stride, const std::int8_t* filters, std::int64_t pairs,
+                            std::int64_t row);
+  void (*finish)(const WinogradResults&);
+};
+// sums[rows][columns] = words[rows][depth] times weights [depth / 2][columns][2], sums and weights 64-byte aligned.
+struct WinogradProduct {
+  std::int32_t* sums;
+  const std::int16_t* words;
+  std::int64_t words_stride;
+  const std::int16_t* weights;
+  std::int64_t rows;
+  std::int64_t depth;  // even
+  bool adds;           // to what the sums are already
+};
+// Sets whose multiply-adds take words anyway make up for that with fewer products. All in whole numbers modulo 2^32.
 struct WinogradKernel {
   std::int64_t columns;  // output channels that are computed together
-  // words[16][stride] from 4 x 4 pixels, which point to `channels` bytes, a multiple of 4.
-  void (*transform)(std::int16_t* words, std::int64_t stride, const std::uint8_t* const* pixels, std::int64_t channels);
-  // sums[rows][columns] = words[rows][depth] times weights [columns / 8][depth / 4][8][4], 64-byte aligned; at least `used` columns.
-  void (*multiply)(std::int32_t* sums, const std::int16_t* words, std::int64_t rows, std::int64_t depth,
-                   const std::int16_t* weights, std::int64_t used);
-  void (*finish)(const WinogradResults&);
+  std::span<const WinogradTile> tiles;
+  void (*multiply)(const WinogradProduct&);
 };
 
 // out = round_half_even(clamp(fma(a, a_multiplier, fma(b, b_multiplier, offset)), low, high)), all of it finite
