@@ -47,16 +47,17 @@ QDQ_INT8_INLINE void add_products(__m256i& left, __m256i& right, const std::int1
 template <std::size_t R, std::int64_t Step, std::int64_t Stride, typename Weight>
 QDQ_INT8_INLINE void multiply_rows(Rows& left, Rows& right, const std::int16_t* row0, std::int64_t row_stride,
                                    std::int64_t depth, const Weight* weights) {
-  const std::int16_t *row1 = row0 + row_stride, *row2 = row1 + row_stride, *row3 = row2 + row_stride,
-                     *row4 = row3 + row_stride, *row5 = row4 + row_stride;
   for (std::int64_t at = 0; at < depth; at += Step, weights += Stride) {
     const __m256i w0 = widen(weights), w1 = widen(weights + 16);
-    add_products<Step, Weight>(left.row0, right.row0, row0 + at, w0, w1);
-    if constexpr (R > 1) add_products<Step, Weight>(left.row1, right.row1, row1 + at, w0, w1);
-    if constexpr (R > 2) add_products<Step, Weight>(left.row2, right.row2, row2 + at, w0, w1);
-    if constexpr (R > 3) add_products<Step, Weight>(left.row3, right.row3, row3 + at, w0, w1);
-    if constexpr (R > 4) add_products<Step, Weight>(left.row4, right.row4, row4 + at, w0, w1);
-    if constexpr (R > 5) add_products<Step, Weight>(left.row5, right.row5, row5 + at, w0, w1);
+    const auto add = [&](__m256i& left_sums, __m256i& right_sums, std::int64_t row) {
+      add_products<Step, Weight>(left_sums, right_sums, row0 + row * row_stride + at, w0, w1);
+    };
+    add(left.row0, right.row0, 0);
+    if constexpr (R > 1) add(left.row1, right.row1, 1);
+    if constexpr (R > 2) add(left.row2, right.row2, 2);
+    if constexpr (R > 3) add(left.row3, right.row3, 3);
+    if constexpr (R > 4) add(left.row4, right.row4, 4);
+    if constexpr (R > 5) add(left.row5, right.row5, 5);
   }
 }
 
