@@ -230,7 +230,7 @@ class Bound {
       arguments.start = segment.start + tile.slot;
       for_each_call(*tile.kernel, segment.end - segment.begin, [&](std::int64_t from, std::int64_t count) {
         arguments.ahead = ahead < ahead_end ? ahead : nullptr;
-        ahead += arguments.taps * depth * 16;  // what a call fetches
+        ahead += arguments.taps * depth * 16 * divided(count, tile.kernel->rows_together);  // what a call fetches
         const std::int64_t begin = segment.begin + from;
         const std::int64_t at = pixels_.offset(first + begin) + tile.channel;
         arguments.rows = rows + begin * taps + segment.first_tap;

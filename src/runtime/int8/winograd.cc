@@ -181,6 +181,11 @@ class Bound {
   void multiply(std::int32_t* sums, const std::int16_t* words, std::int64_t count, std::int16_t* filters,
                 std::int64_t channel, std::int64_t k, std::int64_t depth) const {
     const std::int64_t matrix = apart(columns_ * depth);
+    // What the next call transforms, from far away: a share is fetched with every position.
+    constexpr std::int64_t kLine = 64;
+    const std::int64_t bytes = kTaps * columns_ * depth;
+    const std::int8_t* next = weights_->filters(channel, k) + bytes;
+    const std::int64_t lines = std::min<std::int64_t>(bytes, weights_->end() - next) / kLine;
     WinogradProduct product = {};
     product.sums = sums;
     product.words = words + k;
@@ -191,6 +196,10 @@ class Bound {
     for (std::int64_t row = 0; row < size_; ++row) {
       tile_.transform_filters(filters, matrix, weights_->filters(channel, k), depth / 2, row);
       for (std::int64_t x = 0; x < size_; ++x) {
+        // GCC 12 leaves out calls of a function that does nothing but this.
+        const std::int64_t position = row * size_ + x;
+        for (std::int64_t i = lines * position / positions_; i < lines * (position + 1) / positions_; ++i)
+          __builtin_prefetch(next + i * kLine, 0, 2);
         product.weights = filters + x * matrix;
         weights_->kernels().winograd->multiply(product);
         product.sums += count * columns_;

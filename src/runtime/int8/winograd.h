@@ -21,6 +21,7 @@ class WinogradWeights {
   std::int64_t depth() const { return depth_; }
   // Of the kernel's columns from `channel` and the input channels from `depth` on: [depth / 2][9][columns][2], padded with zeros.
   const std::int8_t* filters(std::int64_t channel, std::int64_t depth) const;
+  const std::int8_t* end() const { return reinterpret_cast<const std::int8_t*>(storage_->data()) + storage_->size(); }
   // The sum of all weights of an output channel.
   std::int32_t sum(std::int64_t channel) const { return sums_[static_cast<std::size_t>(channel)]; }
   // What no sum of bytes times weights is farther from 0.

@@ -80,6 +80,12 @@ QDQ_INT8_INLINE void widen_weights(std::int16_t* to, const std::int8_t* weights,
     }
 }
 
+// 64 bytes for every 4 of depth, without waiting for them.
+QDQ_INT8_INLINE const std::int8_t* fetch(const std::int8_t* ahead, std::int64_t depth) {
+  for (std::int64_t at = 0; at < depth; at += 4, ahead += 64) _mm_prefetch(ahead, _MM_HINT_T1);
+  return ahead;
+}
+
 template <std::int64_t Columns>
 void run_shallow(const GemmTile& t) {
   constexpr std::int64_t kTogether = 16;
@@ -139,7 +145,7 @@ QDQ_INT8_INLINE void pass(std::int32_t* totals, const std::int32_t* before, std:
 }
 
 template <std::size_t R, std::size_t Columns>
-void tile(const GemmTile& t, std::int64_t row) {
+void tile(const GemmTile& t, std::int64_t row, const std::int8_t* ahead) {
   constexpr auto kColumns = static_cast<std::int64_t>(Columns);
   alignas(32) std::int32_t totals[R][Columns];
   Stretch<R> stretch;
@@ -149,6 +155,7 @@ void tile(const GemmTile& t, std::int64_t row) {
   std::int64_t before_stride = 0;
   do {
     fill(stretch, t, row, next);
+    if (ahead) ahead = fetch(ahead, stretch.depth);
     for (std::int64_t c = 0; c < t.used_columns; c += kPass)
       pass<R, Columns>(totals[0] + c, before + c, before_stride, stretch, weights + 4 * c);
     weights += stretch.depth * kColumns;
@@ -161,9 +168,14 @@ void tile(const GemmTile& t, std::int64_t row) {
 template <std::size_t Columns>
 void run(const GemmTile& t) {
   if (t.count > kRowsTogether && t.taps * t.depth <= kShallow) return run_shallow<Columns>(t);
-  constexpr void (*kTiles[kRowsTogether])(const GemmTile&, std::int64_t) = {
-      tile<1, Columns>, tile<2, Columns>, tile<3, Columns>, tile<4, Columns>, tile<5, Columns>, tile<6, Columns>};
-  for_each_together(t.count, [&](std::int64_t row, std::int64_t count) { kTiles[count - 1](t, row); });
+  using Tile = void (*)(const GemmTile&, std::int64_t, const std::int8_t*);
+  constexpr Tile kTiles[kRowsTogether] = {tile<1, Columns>, tile<2, Columns>, tile<3, Columns>,
+                                          tile<4, Columns>, tile<5, Columns>, tile<6, Columns>};
+  const std::int8_t* ahead = t.ahead;
+  for_each_together(t.count, [&](std::int64_t row, std::int64_t count) {
+    kTiles[count - 1](t, row, ahead);
+    if (ahead) ahead += t.taps * t.depth * 16;
+  });
 }
 
 }  // namespace

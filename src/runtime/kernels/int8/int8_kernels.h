@@ -38,7 +38,8 @@ struct GemmTile {
   std::int64_t out_stride;        // elements from row to row
   std::int64_t used_columns;      // the last tile of a row is cut off
   bool to_float;
-  const std::int8_t* ahead;  // weights of later calls, or null: 64 bytes of them may be fetched with every 4 of depth
+  // Weights of later calls, or null: 64 bytes of them may be fetched with every 4 of depth and group of rows.
+  const std::int8_t* ahead;
 };
 struct GemmKernel {
   std::int64_t columns, rows;  // at most
